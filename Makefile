@@ -1,0 +1,63 @@
+# Two commands: `make demo` shows what this is, `make test` proves it. Everything lives in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PROMPTS ?= 500
+CHECKED := omnitrace_nb training benchmarks tests docs
+
+.PHONY: demo lab test lint fix types js accuracy bench screenshots clean
+
+demo: $(VENV)/.installed
+	$(BIN)/omnitrace-nb demo --out demo.html
+	@echo "The quickstart notebook: make lab"
+
+lab: $(VENV)/.lab
+	$(BIN)/jupyter lab notebooks/01_quickstart.ipynb
+
+test: $(VENV)/.test js/node_modules/.installed
+	@sh tests/ensure_chromium.sh
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+fix: $(VENV)/.test
+	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+js: js/node_modules/.installed
+	cd js && npm run --silent build
+
+accuracy: $(VENV)/.installed
+	$(BIN)/python -m training.accuracy --prompts $(PROMPTS)
+
+bench: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.overhead
+
+screenshots: $(VENV)/.test
+	$(BIN)/python docs/screenshots.py
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "omnitrace_nb needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.lab: pyproject.toml | $(VENV)/.installed
+	$(BIN)/pip install --quiet --editable '.[lab]'
+	touch $@
+
+$(VENV)/.test: pyproject.toml | $(VENV)/.installed
+	$(BIN)/pip install --quiet --editable '.[test]'
+	touch $@
+
+js/node_modules/.installed: js/package.json js/package-lock.json
+	cd js && npm ci --silent --no-audit --no-fund
+	touch $@
+
+clean:
+	rm -rf $(VENV) js/node_modules demo.html demo.omnitrace dist build

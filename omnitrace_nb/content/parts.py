@@ -1,0 +1,66 @@
+"""The parts of a prompt: what a user writes down before anything is read from disk.
+
+A part only *names* its content; decoding happens in `omnitrace_nb.media`, so that a wrong argument is
+found at once and a large file is opened once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL import Image as PILImage
+
+Role = Literal["system", "user", "assistant"]
+MediaSource = "str | Path | bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A piece of text. `label` is shown in tables and views instead of "text 1"."""
+
+    text: str
+    label: str | None = field(default=None, kw_only=True)
+    role: Role = field(default="user", kw_only=True)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Image:
+    """A picture: a path, encoded bytes, a `PIL.Image`, or an array `[height, width]` or `[height, width, 3 or 4]`."""
+
+    source: str | Path | bytes | PILImage.Image | np.ndarray
+    label: str | None = field(default=None, kw_only=True)
+    role: Role = field(default="user", kw_only=True)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Audio:
+    """A sound: a path, encoded bytes, or samples `[n]` or `[channels, n]` in -1..1 with their `sampling_rate` in Hz."""
+
+    source: str | Path | bytes | np.ndarray
+    sampling_rate: int | None = field(default=None, kw_only=True)
+    label: str | None = field(default=None, kw_only=True)
+    role: Role = field(default="user", kw_only=True)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Video:
+    """A film: a path, encoded bytes, or frames `[n, height, width, 3]` with their `fps`.
+
+    `audio` (samples with `sampling_rate` in Hz) is the sound track of a film given as frames; a file brings its
+    own. `sound=False` ignores it.
+    """
+
+    source: str | Path | bytes | np.ndarray
+    fps: float | None = field(default=None, kw_only=True)
+    audio: np.ndarray | None = field(default=None, kw_only=True)
+    sampling_rate: int | None = field(default=None, kw_only=True)
+    sound: bool = field(default=True, kw_only=True)
+    label: str | None = field(default=None, kw_only=True)
+    role: Role = field(default="user", kw_only=True)
+
+
+Part = Text | Image | Audio | Video

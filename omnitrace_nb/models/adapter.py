@@ -1,0 +1,66 @@
+"""What a model family must offer so that everything else works: one small protocol, one file a family."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from omnitrace_nb.layout import Layout
+    from omnitrace_nb.media.loaded import LoadedPart, MediaNeeds
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """A prompt as the model takes it.
+
+    `inputs` are the processor's tensors (batch of 1, on the model's device), ready for `model.generate(**inputs)`;
+    `options` are further keyword arguments that `generate` and `forward` need (such as `use_audio_in_video`);
+    `layout` tells where each of the prompt's positions comes from.
+    """
+
+    inputs: dict[str, torch.Tensor]
+    options: dict[str, Any]
+    layout: Layout
+
+
+class Adapter(Protocol):
+    """The only place that knows a model family. `model` is never changed by it.
+
+    Attributes:
+        model: a decoder-only model with `generate`.
+        tokenizer: its tokenizer.
+        needs: the sampling rate and frame rate that the processor wants.
+        modalities: the kinds of parts that it reads, such as `("text", "image", "audio", "video")`.
+    """
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    needs: MediaNeeds
+    modalities: tuple[str, ...]
+
+    def encode(self, parts: Sequence[LoadedPart]) -> Encoded:
+        """Turn parts into inputs and a layout; `ModelError` where the layout cannot be proven."""
+        ...
+
+    def decoder(self) -> torch.nn.Module:
+        """Give the language model inside `model` (the module whose attention layers read the prompt)."""
+        ...
+
+    def embed(self, encoded: Encoded, response_ids: torch.Tensor) -> tuple[torch.Tensor, dict[str, Any]]:
+        """Give the input embeddings of prompt and response and what a forward over them needs besides.
+
+        Media embeddings are computed once, without gradient, and put in place: `[1, n + steps, hidden]`, and keyword
+        arguments (position ids and the like) such that `model(inputs_embeds=..., **kwargs)` gives the logits of a
+        teacher-forced pass over prompt and response.
+        """
+        ...
+
+    def token_bytes(self, ids: Sequence[int]) -> list[bytes]:
+        """Give the exact bytes that each generated id writes; special tokens write none."""
+        ...

@@ -1,0 +1,106 @@
+"""The plain values a trace is made of: what of each part is kept, the response, the sources."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PartRecord:
+    """What a trace keeps of a part: enough to show it, never enough to run it again (unless `media` is kept).
+
+    Attributes:
+        index: place in the prompt, from 0.
+        kind: "text", "image", "audio" or "video".
+        role: "system", "user" or "assistant".
+        label: shown in tables and views, such as "image 2".
+        sha256: hash of the original bytes (of the array's for arrays).
+        text: the text of a text part.
+        size: original `(width, height)` in pixels, of pictures and films.
+        duration: seconds, of sounds and films.
+        thumbnails: encoded WebP pictures; one for a picture, up to 16 for a film.
+        thumbnail_times: seconds of each thumbnail, for films.
+        peaks: `float32 [k, 2]`, lowest and highest sample of `k` even slices, of sounds and sound tracks.
+        media: original encoded bytes, in a live session or with `embed_media=True`; else None.
+        mime: what `media` is, such as "audio/wav".
+    """
+
+    index: int
+    kind: str
+    role: str
+    label: str
+    sha256: str
+    text: str | None = None
+    size: tuple[int, int] | None = None
+    duration: float | None = None
+    thumbnails: tuple[bytes, ...] = ()
+    thumbnail_times: tuple[float, ...] = ()
+    peaks: np.ndarray | None = None
+    media: bytes | None = None
+    mime: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Response:
+    """The generated text and its tokens.
+
+    Attributes:
+        text: the response, special tokens left out.
+        token_ids: `int64 [T]`.
+        tokens: the text of each token as far as it is whole characters; a token inside a character shows its bytes.
+        chars: `int32 [T, 2]`, start and end of each token in `text`; empty intervals for special tokens; tokens that
+            share one character share its interval.
+        logprobs: `float32 [T]`, nats.
+        stopped: "eos", "length", "stop" or "interrupted".
+    """
+
+    text: str
+    token_ids: np.ndarray
+    tokens: tuple[str, ...]
+    chars: np.ndarray
+    logprobs: np.ndarray
+    stopped: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """One unit that can be credited: the paper's `S_j`.
+
+    Attributes:
+        id: its number, from 0, in prompt order.
+        modality: "text", "image", "audio" or "video".
+        part: index of the part it belongs to.
+        label: short name, such as "text 1, sentence 2", "image 2", "sound 1, 3-4 s".
+        positions: `int32 [k]`, the prompt positions that it owns.
+        chars: start and end in the part's text, of text.
+        box: left, top, right, bottom in original pixels, of pictures and regions.
+        time: start and end in seconds, of sounds and films.
+        question: whether it belongs to the trailing question (whose rows `excess` uses as its baseline).
+    """
+
+    id: int
+    modality: str
+    part: int
+    label: str
+    positions: np.ndarray
+    chars: tuple[int, int] | None = None
+    box: tuple[float, float, float, float] | None = None
+    time: tuple[float, float] | None = None
+    question: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """Where a trace comes from: model, settings, versions, seconds; plain JSON values only."""
+
+    model: str
+    family: str
+    signals: dict[str, dict[str, Any]] = field(default_factory=dict)
+    generation: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    created: str = ""
