@@ -1,0 +1,174 @@
+"""The tables of a trace, each with its columns and their types in one place (docs/tables.md says what they mean).
+
+Whole numbers are `int64`, -1 where there is none; other numbers are `float64`, NaN where there is none; text is pandas'
+`string`, missing where there is none; `signal` and `modality` are categories. An empty table has the same columns.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from omnitrace_nb.layout import MODALITIES, TEMPLATE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from omnitrace_nb.curation import Curated
+    from omnitrace_nb.trace.records import PartRecord, Response, Source
+
+SOURCE_MODALITIES = tuple(name for index, name in enumerate(MODALITIES) if index != TEMPLATE)
+
+INT, FLOAT, TEXT, BOOL, CATEGORY, TUPLE = "int64", "float64", "string", "bool", "category", "object"
+
+COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "sources": {
+        "id": INT, "modality": CATEGORY, "part": INT, "label": TEXT, "tokens": INT, "start": INT, "end": INT,
+        "left": FLOAT, "top": FLOAT, "right": FLOAT, "bottom": FLOAT, "t0": FLOAT, "t1": FLOAT, "question": BOOL,
+        "text": TEXT,
+    },
+    "steps": {
+        "step": INT, "id": INT, "token": TEXT, "start": INT, "end": INT, "statement": INT, "pos": TEXT, "weight": FLOAT,
+        "logprob": FLOAT,
+    },
+    "statements": {"id": INT, "text": TEXT, "start": INT, "end": INT, "first": INT, "last": INT, "steps": INT},
+    "spans": {
+        "signal": CATEGORY, "statement": INT, "source": INT, "modality": CATEGORY, "label": TEXT, "p": FLOAT,
+        "mass": FLOAT, "run": FLOAT, "score": FLOAT, "rank": INT, "selected": BOOL,
+    },
+    "intervals": {
+        "signal": CATEGORY, "statement": INT, "part": INT, "label": TEXT, "t0": FLOAT, "t1": FLOAT, "sources": TUPLE,
+        "p": FLOAT,
+    },
+    "votes": {
+        "step": INT, "statement": INT, "source": INT, "confidence": FLOAT, "weight": FLOAT, "vote": FLOAT,
+    },
+}  # fmt: skip
+
+
+def table(name: str, columns: Mapping[str, Any], signals: Sequence[str] = ()) -> pd.DataFrame:
+    """Make a table with exactly its documented columns and types."""
+    kinds = COLUMNS[name]
+    made = {column: _series(column, kind, columns[column], signals) for column, kind in kinds.items()}
+    return pd.DataFrame(made, columns=list(kinds))
+
+
+def _series(column: str, kind: str, values: Iterable[Any], signals: Sequence[str]) -> pd.Series[Any]:
+    values = list(values)
+    if kind == CATEGORY:
+        categories = SOURCE_MODALITIES if column == "modality" else signals
+        return pd.Series(pd.Categorical(values, categories=list(categories)))
+    if kind == TEXT:
+        return pd.Series(pd.array(values, dtype="string"))
+    return pd.Series(values, dtype=kind)
+
+
+def sources_table(sources: Sequence[Source], parts: Sequence[PartRecord]) -> pd.DataFrame:
+    """Give a row a source."""
+    texts = {part.index: part.text for part in parts}
+    boxes = np.array([source.box or (np.nan,) * 4 for source in sources], np.float64).reshape(-1, 4)
+    times = np.array([source.time or (np.nan,) * 2 for source in sources], np.float64).reshape(-1, 2)
+    chars = np.array([source.chars or (-1, -1) for source in sources], np.int64).reshape(-1, 2)
+    return table(
+        "sources",
+        {
+            "id": [source.id for source in sources],
+            "modality": [source.modality for source in sources],
+            "part": [source.part for source in sources],
+            "label": [source.label for source in sources],
+            "tokens": [len(source.positions) for source in sources],
+            **dict(zip(("start", "end"), chars.T, strict=True)),
+            **dict(zip(("left", "top", "right", "bottom"), boxes.T, strict=True)),
+            **dict(zip(("t0", "t1"), times.T, strict=True)),
+            "question": [source.question for source in sources],
+            "text": [(texts[s.part] or "")[slice(*s.chars)] if s.chars else None for s in sources],
+        },
+    )
+
+
+def steps_table(response: Response, statement: np.ndarray, tags: Sequence[str], weights: np.ndarray) -> pd.DataFrame:
+    """Give a row a generated token."""
+    return table(
+        "steps",
+        {
+            "step": range(len(response.token_ids)),
+            "id": response.token_ids,
+            "token": response.tokens,
+            "start": response.chars[:, 0],
+            "end": response.chars[:, 1],
+            "statement": statement,
+            "pos": [tag or None for tag in tags],
+            "weight": weights,
+            "logprob": response.logprobs,
+        },
+    )
+
+
+def statements_table(text: str, statements: Sequence[tuple[int, int]], of_step: np.ndarray) -> pd.DataFrame:
+    """Give a row a statement; `first` to `last` (left out) are its steps."""
+    own = [np.flatnonzero(of_step == index) for index in range(len(statements))]
+    return table(
+        "statements",
+        {
+            "id": range(len(statements)),
+            "text": [text[start:end] for start, end in statements],
+            "start": [start for start, _ in statements],
+            "end": [end for _, end in statements],
+            "first": [steps[0] if len(steps) else -1 for steps in own],
+            "last": [steps[-1] + 1 if len(steps) else -1 for steps in own],
+            "steps": [len(steps) for steps in own],
+        },
+    )
+
+
+def spans_table(
+    curated: Iterable[tuple[str, int, Curated, np.ndarray]], sources: Sequence[Source], signals: Sequence[str]
+) -> pd.DataFrame:
+    """Give a row for each (signal, statement, source with votes), best first.
+
+    `curated` yields signal, statement, what curation says, and each source's mean mass over the statement's steps `[S]`.
+    """
+    rows: dict[str, list[Any]] = {column: [] for column in COLUMNS["spans"]}
+    for signal, statement, found, mass in curated:
+        order = np.flatnonzero(found.rank)
+        for source in order[np.argsort(found.rank[order])].tolist():
+            values = (
+                signal, statement, source, sources[source].modality, sources[source].label, found.p[source], mass[source],
+                found.run[source], found.score[source], found.rank[source], found.selected[source],
+            )  # fmt: skip
+            for column, value in zip(rows.values(), values, strict=True):
+                column.append(value)
+    return table("spans", rows, signals)
+
+
+def intervals_table(spans: pd.DataFrame, sources: Sequence[Source], parts: Sequence[PartRecord]) -> pd.DataFrame:
+    """Merge the selected time bins of each (signal, statement, part), frames and sound together, where they touch."""
+    labels = {part.index: part.label for part in parts}
+    signals = list(spans["signal"].cat.categories)
+    rows: dict[str, list[Any]] = {column: [] for column in COLUMNS["intervals"]}
+    chosen = spans[spans["selected"]]
+    for (signal, statement), group in chosen.groupby(["signal", "statement"], observed=True, sort=True):
+        share = dict(zip(group["source"].tolist(), group["p"].tolist(), strict=True))
+        timed = sorted((sources[id_].part, *sources[id_].time, id_) for id_ in share if sources[id_].time)  # type: ignore[misc]
+        for part, t0, t1, own in merge(timed):
+            values = (signal, statement, part, labels[part], t0, t1, own, sum(share[id_] for id_ in own))
+            for column, value in zip(rows.values(), values, strict=True):
+                column.append(value)
+    return table("intervals", rows, signals)
+
+
+_TOUCHING = 1e-6
+
+
+def merge(timed: Sequence[tuple[int, float, float, int]]) -> list[tuple[int, float, float, tuple[int, ...]]]:
+    """Merge sorted `(part, t0, t1, source)` where one begins before or as another ends (to a millionth of a second)."""
+    merged: list[tuple[int, float, float, tuple[int, ...]]] = []
+    for part, t0, t1, source in timed:
+        if merged and merged[-1][0] == part and t0 <= merged[-1][2] + _TOUCHING:
+            _, start, end, own = merged[-1]
+            merged[-1] = (part, start, max(end, t1), tuple(sorted((*own, source))))
+        else:
+            merged.append((part, t0, t1, (source,)))
+    return merged
