@@ -2,14 +2,15 @@
 
 Pure functions on arrays; `T` steps, `S` sources, `n` prompt positions. For step t with masses `m_t(j)`:
 
-    source(t) = argmax_j m_t(j)          confidence(t) = max_j m_t(j)          vote(t) = W[pos_t] * confidence(t) ** gamma
+    source(t) = argmax_j m_t(j)      confidence(t) = max_j m_t(j)      vote(t) = W[pos_t] * confidence(t) ** gamma
 
 and for a statement's steps: `p_j` is the share of the votes that went to j; `r_j` the largest sum of votes over
 consecutive steps whose source is j, as a share of all votes. Sources are ranked by `alpha * p_j + (1 - alpha) * r_j`;
 one with `p_j < p_min` is skipped unless `r_j >= run_min`; sources are taken until the `p_j` taken reach `coverage`.
 
 What the formulas leave open: a tie goes to the lower id, in the argmax and in the ranking; a step with no positive mass
-has no source, gives no vote and ends a run; a score that is not finite counts as 0; a source without votes is never taken.
+has no source, gives no vote and ends a run; a score that is not finite counts as 0; a source without votes is never
+taken.
 """
 
 from __future__ import annotations
@@ -44,7 +45,13 @@ OTHER_WEIGHT = 0.3
 # Shares are compared after rounding, so that ties and thresholds do not hang on the order of a sum.
 _DECIMALS = 12
 _SLACK = 1e-9
-_RANGES = {"coverage": (0.0, 1.0), "p_min": (0.0, 1.0), "run_min": (0.0, 1.0), "alpha": (0.0, 1.0), "gamma": (0.0, 64.0)}
+_RANGES = {
+    "coverage": (0.0, 1.0),
+    "p_min": (0.0, 1.0),
+    "run_min": (0.0, 1.0),
+    "alpha": (0.0, 1.0),
+    "gamma": (0.0, 64.0),
+}
 
 
 @dataclass(frozen=True, slots=True)

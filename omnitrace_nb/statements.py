@@ -51,8 +51,8 @@ def split_and_tag(
 ) -> tuple[tuple[tuple[int, int], ...], np.ndarray, tuple[str, ...]]:
     """Read a response once: its statements, and the statement and part of speech of each of its `T` tokens.
 
-    A token takes the statement, and the tag of the word, with which it shares most characters (the earlier of equals). A
-    token without characters, or of white space between statements, has statement -1.
+    A token takes the statement, and the tag of the word, with which it shares most characters (the earlier of equals).
+    A token without characters, or of white space between statements, has statement -1.
 
     Args:
         text: the response.

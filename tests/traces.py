@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import wave
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +19,7 @@ from omnitrace_nb import sources as sourcing
 from omnitrace_nb.alignment import align
 from omnitrace_nb.layout import AUDIO, IMAGE, NOBODY, TEMPLATE, TEXT, VIDEO, Layout
 from omnitrace_nb.sources import SourceOptions
+from omnitrace_nb.statements import split_and_tag
 from omnitrace_nb.trace.records import PartRecord, RunInfo
 from omnitrace_nb.trace.result import Trace
 
@@ -43,36 +45,41 @@ PLANTED = (
 
 @dataclass
 class Sketch:
-    """A layout under construction."""
+    """A layout under construction, a row a position."""
 
     rows: list[tuple[int, int, tuple[int, int], tuple[float, ...], tuple[float, float]]] = field(default_factory=list)
     grids: dict[int, tuple[int, int, int]] = field(default_factory=dict)
 
-    def add(self, part, modality, chars=(-1, -1), box=(np.nan,) * 4, time=(np.nan,) * 2):
+    def _add(self, part, modality, chars=(-1, -1), box=(np.nan,) * 4, time=(np.nan,) * 2):
         self.rows.append((part, modality, chars, box, time))
 
     def template(self, count):
+        """Add positions of the chat template."""
         for _ in range(count):
-            self.add(NOBODY, TEMPLATE)
+            self._add(NOBODY, TEMPLATE)
 
     def text(self, part, text):
+        """Add a position a word, with the space before it."""
         for match in re.finditer(r"\s?[A-Za-z0-9]+|\s?[^\sA-Za-z0-9]|\s", text):
-            self.add(part, TEXT, chars=match.span())
+            self._add(part, TEXT, chars=match.span())
 
     def pictures(self, part, modality, size, grid, times=((np.nan, np.nan),)):
+        """Add a position a patch, for each picture."""
         (width, height), (rows, columns) = size, grid
         self.grids[part] = (len(times), rows, columns)
         for time in times:
             for y in range(rows):
                 for x in range(columns):
                     edges = (x / columns * width, y / rows * height, (x + 1) / columns * width, (y + 1) / rows * height)
-                    self.add(part, modality, box=edges, time=time)
+                    self._add(part, modality, box=edges, time=time)
 
     def sound(self, part, duration, rate=25):
+        """Add `rate` positions a second."""
         for index in range(round(duration * rate)):
-            self.add(part, AUDIO, time=(index / rate, min((index + 1) / rate, duration)))
+            self._add(part, AUDIO, time=(index / rate, min((index + 1) / rate, duration)))
 
     def layout(self):
+        """Give the layout."""
         part, modality, chars, box, time = zip(*self.rows, strict=True)
         return Layout(
             token_ids=np.arange(100, 100 + len(part), dtype=np.int64),
@@ -114,8 +121,6 @@ def peaks(samples, slices=400):
 
 
 def wav(samples):
-    import wave
-
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
         file.setparams((1, 2, RATE, 0, "NONE", "NONE"))
@@ -183,9 +188,9 @@ def tokens_of(response):
     return [*tokens, b""]
 
 
-def planted_scores(layout, sources, statement_of, support, steps, rng, habit):
+def planted_scores(layout, sources, statement_of, support, *, rng, habit):
     """Give `float32 [T, n + T]` with most of each step's score on the positions that support its statement."""
-    n = len(layout)
+    n, steps = len(layout), len(statement_of)
     scores = rng.random((steps, n + steps)) * 0.2 / n
     scores[:, 0] += habit
     for step, statement in enumerate(statement_of):
@@ -230,12 +235,10 @@ def make_trace(
     token_bytes = tokens_of(response)
     steps = len(token_bytes)
     answer = align(token_bytes, range(1000, 1000 + steps), -rng.random(steps), "eos")
-    from omnitrace_nb.statements import split_and_tag
-
     statements, statement_of, _ = split_and_tag(answer.text, answer.chars, statement_options)
     support = [*supporting(sources, planted), *[set()] * len(statements)]
     scores = {
-        name: planted_scores(layout, sources, statement_of, support, steps, rng, habit=0.3 * (name != "excess"))
+        name: planted_scores(layout, sources, statement_of, support, rng=rng, habit=0.3 * (name != "excess"))
         for name in signals
     }
     run = RunInfo(

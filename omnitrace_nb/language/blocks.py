@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 LONGEST = 4_000
 
 _LINE = re.compile(r"[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
-_MARKER = re.compile(r"(?:[-*+\u2022\u2023\u25aa\u25cf\u25e6\u2043\u2013\u2014]|\(?(?:\d{1,3}|[A-Za-z])[.)])(?=\s|$)\s*")
+_MARKER = re.compile(
+    r"(?:[-*+\u2022\u2023\u25aa\u25cf\u25e6\u2043\u2013\u2014]|\(?(?:\d{1,3}|[A-Za-z])[.)])(?=\s|$)\s*"
+)
 _ENDS = re.compile(r"[.!?\u2026]['\"\u2019\u201d)\]]*\s+")
 
 

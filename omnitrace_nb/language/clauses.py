@@ -1,8 +1,8 @@
-"""Coordinated clauses by dependency parse: "The cat sleeps, | and the dog barks."
+"""Coordinated clauses by dependency parse, as in "The cat sleeps, | and the dog barks".
 
 A clause begins at a verb that is coordinated (`conj`) with the sentence's root, directly or through another such verb,
-and that has a subject of its own; so "it opens and closes" stays whole. The conjunction goes with the clause it opens, the
-comma before it with the clause it closes.
+and that has a subject of its own; so "it opens and closes" stays whole. The conjunction goes with the clause it
+opens, the comma before it with the clause it closes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _is_clause(verb: Token) -> bool:
 
 
 def _opening(verb: Token) -> int:
-    """Find the clause's first token: its conjunction, where nothing but adverbs or signs lies between, else its edge."""
+    """Find the clause's first token: its conjunction, if only adverbs or signs lie between, else its edge."""
     edge: int = verb.left_edge.i
     for token in reversed(list(verb.head.rights)):
         if token.dep_ == "cc" and token.i < edge:

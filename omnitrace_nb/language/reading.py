@@ -53,8 +53,8 @@ def read(text: str, nlp: Language | None = None, *, wrapped: bool = False) -> Re
     """Read a text of any length: spaCy's sentences, never across a line break, list markers kept with their item.
 
     spaCy's boundaries are kept but for those inside a number, a word or a common abbreviation, those that would leave
-    a marker or mere signs (quotes, emoji) alone, and those that neither follow a closing sign nor precede a capital. The
-    closing signs of Chinese, Japanese, Arabic, Urdu and Hindi always end a sentence.
+    a marker or mere signs (quotes, emoji) alone, and those that neither follow a closing sign nor precede a capital.
+    The closing signs of Chinese, Japanese, Arabic, Urdu and Hindi always end a sentence.
 
     Args:
         text: any string; lone surrogates and control characters do no harm.

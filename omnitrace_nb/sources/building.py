@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from omnitrace_nb.layout import AUDIO, IMAGE, MODALITIES, TEXT, VIDEO
+from omnitrace_nb.layout import AUDIO, IMAGE, MODALITIES, VIDEO
 from omnitrace_nb.sources.baseline import question_sources
 from omnitrace_nb.sources.options import SourceOptions
 from omnitrace_nb.sources.sentences import sentence_sources
@@ -27,8 +27,8 @@ def build(layout: Layout, records: Sequence[PartRecord], options: SourceOptions 
     """Cut a prompt into sources with disjoint positions, numbered in prompt order.
 
     A part's sources are in order of its text, its rows and columns, or its time; a film's frames come before its sound.
-    Positions of the chat template belong to none, nor does white space between sentences. A region or bin that holds the
-    centre of no position is no source: nothing could be credited to it.
+    Positions of the chat template belong to none, nor does white space between sentences. A region or bin that holds
+    the centre of no position is no source: nothing could be credited to it.
 
     Args:
         layout: where each of the `n` prompt positions comes from.

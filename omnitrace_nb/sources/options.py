@@ -40,7 +40,12 @@ class SourceOptions:
         if self.image != "whole":
             object.__setattr__(self, "image", _grid(self.image))
         seconds = self.bin_seconds
-        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not math.isfinite(seconds) or seconds <= 0:
+        if (
+            isinstance(seconds, bool)
+            or not isinstance(seconds, (int, float))
+            or not math.isfinite(seconds)
+            or seconds <= 0
+        ):
             raise SettingsError(f"bin_seconds={seconds!r} is not usable; give a number of seconds above 0.")
 
     @property
@@ -51,6 +56,8 @@ class SourceOptions:
 
 def _grid(given: object) -> tuple[int, int]:
     match given:
-        case [int(rows), int(columns)] if rows > 0 and columns > 0 and not isinstance(rows, bool) | isinstance(columns, bool):
+        case [int(rows), int(columns)] if (
+            rows > 0 and columns > 0 and not isinstance(rows, bool) | isinstance(columns, bool)
+        ):
             return rows, columns
     raise SettingsError(f"image={given!r} is not usable; give 'whole' or (rows, columns), two whole numbers above 0.")

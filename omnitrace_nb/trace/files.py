@@ -1,4 +1,172 @@
-"""placeholder"""
+"""A trace to a file and back (docs/trace-file.md). Opening needs neither torch, nor a model, nor spaCy."""
+
 from __future__ import annotations
-def open_trace(path): raise NotImplementedError
-def save(trace, path, *, embed_media=False): raise NotImplementedError
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from omnitrace_nb.curation import CurationSettings
+from omnitrace_nb.layout import Layout
+from omnitrace_nb.trace import arrays, container
+from omnitrace_nb.trace.packed import PackedScores
+from omnitrace_nb.trace.plain import settings_json
+from omnitrace_nb.trace.records import PartRecord, Response, RunInfo, Source
+from omnitrace_nb.trace.result import Trace, check
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_LAYOUT = {
+    "token_ids": ("int64", ()),
+    "part": ("int32", ()),
+    "modality": ("int8", ()),
+    "chars": ("int32", (2,)),
+    "box": ("float32", (4,)),
+    "time": ("float32", (2,)),
+}
+_RESPONSE = {"token_ids": ("int64", ()), "chars": ("int32", (2,)), "logprobs": ("float32", ())}
+
+
+def save(trace: Trace, path: str | os.PathLike[str], *, embed_media: bool = False) -> Path:
+    """Write a trace to one file, whole or not at all, and give its path.
+
+    Raises:
+        TraceFileError: the file cannot be written.
+    """
+    return container.write(path, _entries(trace, embed_media=embed_media))
+
+
+def open_trace(path: str | os.PathLike[str]) -> Trace:
+    """Open a file that `trace.save` wrote; neither a model nor torch is needed.
+
+    Raises:
+        TraceFileError: missing, not a trace, cut short, changed since, or written by a newer version.
+    """
+    entries = container.read(path)
+    try:
+        return _trace(entries)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
+        raise container.damaged(path, f"{type(error).__name__}: {error}") from error
+
+
+def _entries(trace: Trace, *, embed_media: bool) -> dict[str, bytes]:
+    """Give the entries of a trace's file."""
+    response = trace.response_record
+    sources = trace.source_records
+    about = {
+        "positions": len(trace.layout),
+        "steps": len(trace),
+        "run": dataclasses.asdict(trace.run),
+        "settings": settings_json(trace.settings),
+        "signals": list(trace.signals),
+        "parts": [_part_json(part) for part in trace.parts],
+        "grids": {str(part): list(grid) for part, grid in trace.layout.grids.items()},
+        "sources": [_source_json(source) for source in sources],
+        "response": {"text": response.text, "tokens": list(response.tokens), "stopped": response.stopped},
+        "statements": [list(each) for each in trace.statement_chars],
+        "tags": list(trace.tags),
+    }
+    entries = {"trace.json": json.dumps(about).encode()}
+    put = {f"layout_{name}": getattr(trace.layout, name) for name in _LAYOUT}
+    put |= {f"response_{name}": getattr(response, name) for name in _RESPONSE}
+    put["statement_of"] = trace.statement_of
+    put["source_positions"] = np.concatenate([np.zeros(0, np.int32), *(each.positions for each in sources)])
+    for index, packed in enumerate(trace.packed.values()):
+        put |= {f"scores_{index}": packed.halves, f"scales_{index}": packed.scales}
+    put |= {f"peaks_{part.index}": part.peaks for part in trace.parts if part.peaks is not None}
+    kinds = _array_kinds(about)
+    entries |= {f"arrays/{name}.npy": arrays.dump(np.asarray(each, kinds[name][0])) for name, each in put.items()}
+    for part in trace.parts:
+        entries |= {f"thumbnails/{part.index}-{at}.webp": data for at, data in enumerate(part.thumbnails)}
+        if embed_media and part.media is not None:
+            entries[f"media/{part.index}.bin"] = part.media
+    return entries
+
+
+def _trace(entries: Mapping[str, bytes]) -> Trace:
+    """Put a trace together from its entries."""
+    about = json.loads(entries["trace.json"])
+    kinds = _array_kinds(about)
+    got = {name: arrays.load(entries[f"arrays/{name}.npy"], *kind) for name, kind in kinds.items()}
+    layout = Layout(
+        **{name: got[f"layout_{name}"] for name in _LAYOUT},
+        grids={int(part): (grid[0], grid[1], grid[2]) for part, grid in about["grids"].items()},
+    )
+    response = Response(
+        text=about["response"]["text"],
+        tokens=tuple(about["response"]["tokens"]),
+        stopped=about["response"]["stopped"],
+        **{name: got[f"response_{name}"] for name in _RESPONSE},
+    )
+    ends = np.cumsum([each["tokens"] for each in about["sources"]], dtype=np.int64)
+    pieces = np.split(got["source_positions"], ends[:-1])
+    sources = [_source(id_, each, pieces[id_]) for id_, each in enumerate(about["sources"])]
+    packed = {
+        name: PackedScores(got[f"scores_{index}"], got[f"scales_{index}"])
+        for index, name in enumerate(about["signals"])
+    }
+    trace = Trace(
+        parts=[_part(each, entries, got) for each in about["parts"]],
+        layout=layout,
+        sources=sources,
+        response=response,
+        scores=packed,
+        statements=[(start, end) for start, end in about["statements"]],
+        statement_of=got["statement_of"],
+        tags=about["tags"],
+        run=RunInfo(**about["run"]),
+        settings=CurationSettings(**about["settings"]),
+    )
+    check(trace)
+    return trace
+
+
+def _array_kinds(about: Mapping[str, Any]) -> dict[str, tuple[str, tuple[int | None, ...]]]:
+    """Give the type and shape of every array that a trace with these properties has."""
+    n, steps = about["positions"], about["steps"]
+    kinds: dict[str, tuple[str, tuple[int | None, ...]]] = {}
+    kinds |= {f"layout_{name}": (kind, (n, *rest)) for name, (kind, rest) in _LAYOUT.items()}
+    kinds |= {f"response_{name}": (kind, (steps, *rest)) for name, (kind, rest) in _RESPONSE.items()}
+    kinds["statement_of"] = ("int64", (steps,))
+    kinds["source_positions"] = ("int32", (sum(each["tokens"] for each in about["sources"]),))
+    for index in range(len(about["signals"])):
+        kinds[f"scores_{index}"] = ("float16", (steps, n + steps))
+        kinds[f"scales_{index}"] = ("float32", (steps,))
+    kinds |= {f"peaks_{each['index']}": ("float32", (None, 2)) for each in about["parts"] if each["peaks"]}
+    return kinds
+
+
+def _part_json(part: PartRecord) -> dict[str, Any]:
+    plain = {each.name: getattr(part, each.name) for each in dataclasses.fields(part)}
+    del plain["media"]
+    return {**plain, "thumbnails": len(part.thumbnails), "peaks": part.peaks is not None}
+
+
+def _part(plain: Mapping[str, Any], entries: Mapping[str, bytes], got: Mapping[str, np.ndarray]) -> PartRecord:
+    index = int(plain["index"])
+    known = {
+        **plain,
+        "size": None if plain["size"] is None else (plain["size"][0], plain["size"][1]),
+        "thumbnails": tuple(entries[f"thumbnails/{index}-{at}.webp"] for at in range(plain["thumbnails"])),
+        "thumbnail_times": tuple(plain["thumbnail_times"]),
+        "peaks": got[f"peaks_{index}"] if plain["peaks"] else None,
+        "media": entries.get(f"media/{index}.bin"),
+    }
+    return PartRecord(**known)
+
+
+def _source_json(source: Source) -> dict[str, Any]:
+    plain = {each.name: getattr(source, each.name) for each in dataclasses.fields(source)}
+    del plain["id"], plain["positions"]
+    return {**plain, "tokens": len(source.positions)}
+
+
+def _source(id_: int, plain: Mapping[str, Any], positions: np.ndarray) -> Source:
+    places = {name: None if plain[name] is None else tuple(plain[name]) for name in ("chars", "box", "time")}
+    known = {name: value for name, value in plain.items() if name != "tokens"}
+    return Source(**{**known, **places, "id": id_, "positions": positions})

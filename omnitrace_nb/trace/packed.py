@@ -12,16 +12,16 @@ class PackedScores:
     """Scores of one signal.
 
     Attributes:
-        values: `float16 [T, n + T]`, each row divided by its scale, so within -1..1.
+        halves: `float16 [T, n + T]`, each row divided by its scale, so within -1..1.
         scales: `float32 [T]`, the largest finite magnitude of each row; 0 for a row of zeros.
     """
 
-    values: np.ndarray
+    halves: np.ndarray
     scales: np.ndarray
 
     def unpack(self, columns: slice) -> np.ndarray:
         """Give the scores of some columns: `float32 [T, columns]`."""
-        unpacked: np.ndarray = self.values[:, columns].astype(np.float32) * self.scales[:, None]
+        unpacked: np.ndarray = self.halves[:, columns].astype(np.float32) * self.scales[:, None]
         return unpacked
 
 

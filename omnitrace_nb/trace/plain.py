@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
+    from omnitrace_nb.curation import CurationSettings
+    from omnitrace_nb.trace.records import PartRecord
     from omnitrace_nb.trace.result import Trace
 
 JSON_SCHEMA = 1
@@ -19,8 +21,8 @@ def to_json(trace: Trace) -> dict[str, Any]:
     return {
         "format": "omnitrace.json",
         "schema": JSON_SCHEMA,
-        "run": dataclasses.asdict(trace.run),
-        "settings": settings_json(trace),
+        "run": _plain(dataclasses.asdict(trace.run)),
+        "settings": settings_json(trace.settings),
         "prompt": {"positions": len(trace.layout), "parts": [_part(part) for part in trace.parts]},
         "response": {"text": trace.response, "stopped": trace.response_record.stopped},
         "signals": list(trace.signals),
@@ -32,28 +34,33 @@ def to_json(trace: Trace) -> dict[str, Any]:
     }
 
 
-def settings_json(trace: Trace) -> dict[str, Any]:
-    """Give the curation settings as plain values."""
-    settings = trace.settings
+def settings_json(settings: CurationSettings) -> dict[str, Any]:
+    """Give curation settings as plain values."""
     plain = {each.name: getattr(settings, each.name) for each in dataclasses.fields(settings)}
     return {**plain, "weights": dict(settings.weights)}
 
 
 def rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Give a table's rows; what is missing (NaN, <NA>) is None."""
-    columns = {name: [_value(value) for value in table[name].tolist()] for name in table.columns}
+    columns = {name: [_plain(value) for value in table[name].tolist()] for name in table.columns}
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def _value(value: object) -> object:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, tuple):
-        return list(value)
-    return value if isinstance(value, (str, int, bool)) else None
+def _plain(value: object) -> object:
+    """Give what JSON can say of a value: nothing of NaN and <NA>, the name of what it has no word for."""
+    match value:
+        case None | str() | int():
+            return value
+        case float():
+            return value if math.isfinite(value) else None
+        case dict():
+            return {str(key): _plain(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_plain(each) for each in value]
+    return None if repr(value) == "<NA>" else str(value)
 
 
-def _part(part: Any) -> dict[str, Any]:  # noqa: ANN401 (a PartRecord, or what stands for one)
+def _part(part: PartRecord) -> dict[str, Any]:
     return {
         "index": part.index,
         "kind": part.kind,

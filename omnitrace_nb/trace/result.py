@@ -38,6 +38,10 @@ class Trace:
         response_record: the response with its tokens; `response` is its text.
         run: model, settings, versions, seconds.
         settings: the curation that `spans` uses.
+        statement_chars: start and end of each statement in the response; `statements` is their table.
+        statement_of: `int64 [T]`, the statement of each step, -1 for none.
+        tags: `[T]`, the Universal POS tag of each step, "" for none.
+        packed: signal -> its scores as they are kept; `scores`, `earlier` and `mass` read them.
     """
 
     def __init__(
@@ -61,14 +65,14 @@ class Trace:
         self.response_record = response
         self.run = run
         self.settings = settings
-        self._packed = dict(scores)
-        self._statements = tuple(statements)
-        self._statement_of = statement_of
-        self._tags = tuple(tags)
+        self.packed = dict(scores)
+        self.statement_chars = tuple(statements)
+        self.statement_of = statement_of
+        self.tags = tuple(tags)
         self._masses: dict[tuple[str, str], np.ndarray] = {}
 
     @classmethod
-    def build(
+    def build(  # noqa: PLR0917 (the contract of the rooms; most callers name them)
         cls,
         parts: Sequence[PartRecord],
         layout: Layout,
@@ -96,9 +100,9 @@ class Trace:
         """
         from omnitrace_nb.statements import split_and_tag  # noqa: PLC0415 (opening a saved trace never comes here)
 
-        _check(layout, sources, response, scores)
+        _check_scores(scores, len(layout), len(response.token_ids))
         statements, statement_of, tags = split_and_tag(response.text, response.chars, statement_options)
-        return cls(
+        trace = cls(
             parts=parts,
             layout=layout,
             sources=sources,
@@ -110,6 +114,8 @@ class Trace:
             run=run,
             settings=curation or CurationSettings(),
         )
+        check(trace)
+        return trace
 
     @property
     def response(self) -> str:
@@ -119,7 +125,7 @@ class Trace:
     @property
     def signals(self) -> tuple[str, ...]:
         """The names of the signals, in the order in which they were asked for."""
-        return tuple(self._packed)
+        return tuple(self.packed)
 
     @property
     def sources(self) -> pd.DataFrame:
@@ -129,12 +135,12 @@ class Trace:
     @property
     def steps(self) -> pd.DataFrame:
         """A row a generated token (docs/tables.md)."""
-        return tables.steps_table(self.response_record, self._statement_of, self._tags, self._weights(self.settings))
+        return tables.steps_table(self.response_record, self.statement_of, self.tags, self._weights(self.settings))
 
     @property
     def statements(self) -> pd.DataFrame:
         """A row a statement (docs/tables.md)."""
-        return tables.statements_table(self.response, self._statements, self._statement_of)
+        return tables.statements_table(self.response, self.statement_chars, self.statement_of)
 
     @property
     def spans(self) -> pd.DataFrame:
@@ -159,7 +165,7 @@ class Trace:
         return self._of(signal).unpack(slice(0, len(self.layout)))
 
     def earlier(self, signal: str) -> np.ndarray:
-        """Give what a signal says of each earlier generated token at each step: `float32 [T, T]`, 0 from the diagonal on."""
+        """Give what a signal says of each earlier generated token: `float32 [T, T]`, 0 from the diagonal on."""
         return self._of(signal).unpack(slice(len(self.layout), None))
 
     def mass(self, signal: str, assign: Assign = "sum") -> np.ndarray:
@@ -171,7 +177,7 @@ class Trace:
         chosen = self.settings.but(**settings)
         weights = self._weights(chosen)
         source, confidence, vote = curating.votes(self._mass(signal, chosen.assign), weights, chosen.gamma)
-        columns = {"step": range(len(source)), "statement": self._statement_of, "source": source}
+        columns = {"step": range(len(source)), "statement": self.statement_of, "source": source}
         return tables.table("votes", {**columns, "confidence": confidence, "weight": weights, "vote": vote})
 
     def save(self, path: str | Path, *, embed_media: bool = False) -> Path:
@@ -224,14 +230,14 @@ class Trace:
         counted = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
         return (
             f"<Trace by {self.run.model}: {counted or 'no parts'} in {len(self.layout)} positions and "
-            f"{len(self.source_records)} sources; {len(self)} steps in {len(self._statements)} statements; "
+            f"{len(self.source_records)} sources; {len(self)} steps in {len(self.statement_chars)} statements; "
             f"signals {', '.join(self.signals) or 'none'}>\n{_shorten(self.response)!r}"
         )
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Any:  # noqa: ANN401 (IPython's)
-        from omnitrace_nb.view import TraceView  # noqa: PLC0415 (a trace works where no widget does)
+    def _repr_mimebundle_(self, **_wanted: object) -> tuple[dict[str, Any], dict[str, Any]]:
+        from omnitrace_nb.view import mimebundle  # noqa: PLC0415 (a trace works where no widget does)
 
-        return TraceView(self)._repr_mimebundle_(include=include, exclude=exclude)
+        return mimebundle(self)
 
     @cached_property
     def _sources(self) -> pd.DataFrame:
@@ -242,10 +248,12 @@ class Trace:
         return self._curate(self.settings)
 
     def _of(self, signal: str) -> PackedScores:
-        if signal not in self._packed:
+        if signal not in self.packed:
             there = ", ".join(map(repr, self.signals)) or "none"
-            raise SignalError(f"This trace has no signal {signal!r}; it has {there}. Trace again with signals=[{signal!r}].")
-        return self._packed[signal]
+            raise SignalError(
+                f"This trace has no signal {signal!r}; it has {there}. Trace again with signals=[{signal!r}]."
+            )
+        return self.packed[signal]
 
     def _mass(self, signal: str, assign: str) -> np.ndarray:
         packed = self._of(signal)
@@ -258,7 +266,7 @@ class Trace:
         return self._masses[signal, assign]
 
     def _weights(self, settings: CurationSettings) -> np.ndarray:
-        return settings.token_weights(self._tags)
+        return settings.token_weights(self.tags)
 
     def _curate(self, settings: CurationSettings) -> pd.DataFrame:
         return tables.spans_table(self._curated(settings), self.source_records, self.signals)
@@ -267,26 +275,39 @@ class Trace:
         weights = self._weights(settings)
         for signal in self.signals:
             mass = self._mass(signal, settings.assign)
-            for statement in range(len(self._statements)):
-                steps = self._statement_of == statement
+            for statement in range(len(self.statement_chars)):
+                steps = self.statement_of == statement
                 if steps.any():
                     found = curating.curate(mass[steps], weights[steps], settings)
                     yield signal, statement, found, mass[steps].mean(axis=0)
 
 
-def _check(layout: Layout, sources: Sequence[Source], response: Response, scores: Mapping[str, np.ndarray]) -> None:
-    """Refuse what would make every later index silently wrong."""
-    steps = len(response.token_ids)
-    for name, each in scores.items():
-        if each.shape != (steps, len(layout) + steps):
-            raise ValueError(f"scores[{name!r}] has shape {each.shape}, expected {(steps, len(layout) + steps)}")
+def check(trace: Trace) -> None:
+    """Refuse what would make every later index silently wrong: `ValueError`."""
+    n, sources, response = len(trace.layout), trace.source_records, trace.response_record
+    _check_scores({name: each.halves for name, each in trace.packed.items()}, n, len(trace))
+    for name in ("tokens", "chars", "logprobs"):
+        if len(getattr(response, name)) != len(trace):
+            raise ValueError(f"the response has {len(trace)} token ids, but {len(getattr(response, name))} {name}")
+    if [part.index for part in trace.parts] != list(range(len(trace.parts))):
+        raise ValueError("parts must be numbered from 0, in order")
     if [source.id for source in sources] != list(range(len(sources))):
         raise ValueError("sources must be numbered from 0, in order")
-    owned = np.concatenate([source.positions for source in sources]) if sources else np.zeros(0, np.int64)
-    if len(owned) and (owned.min() < 0 or owned.max() >= len(layout) or len(np.unique(owned)) < len(owned)):
-        raise ValueError(f"sources must own different positions, from 0 to {len(layout) - 1}")
-    if any(not len(source.positions) for source in sources):
-        raise ValueError("each source must own at least one position")
+    if any(not 0 <= source.part < len(trace.parts) or not len(source.positions) for source in sources):
+        raise ValueError("each source must belong to a part and own at least one position")
+    owned = np.concatenate([np.zeros(0, np.int64), *(source.positions for source in sources)])
+    if len(owned) and (owned.min() < 0 or owned.max() >= n or len(np.unique(owned)) < len(owned)):
+        raise ValueError(f"sources must own different positions, from 0 to {n - 1}")
+    if len(trace.tags) != len(trace) or len(trace.statement_of) != len(trace):
+        raise ValueError("each step must have a tag and a statement")
+    if any(not 0 <= start < end <= len(trace.response) for start, end in trace.statement_chars):
+        raise ValueError("statements must lie within the response")
+
+
+def _check_scores(scores: Mapping[str, np.ndarray], n: int, steps: int) -> None:
+    for name, each in scores.items():
+        if each.shape != (steps, n + steps):
+            raise ValueError(f"scores[{name!r}] has shape {each.shape}, expected {(steps, n + steps)}")
 
 
 def _shorten(text: str, most: int = 300) -> str:

@@ -128,16 +128,15 @@ def spans_table(
 ) -> pd.DataFrame:
     """Give a row for each (signal, statement, source with votes), best first.
 
-    `curated` yields signal, statement, what curation says, and each source's mean mass over the statement's steps `[S]`.
+    `curated` yields signal, statement, what curation says, and each source's mean mass over the statement's steps.
     """
     rows: dict[str, list[Any]] = {column: [] for column in COLUMNS["spans"]}
     for signal, statement, found, mass in curated:
         order = np.flatnonzero(found.rank)
         for source in order[np.argsort(found.rank[order])].tolist():
-            values = (
-                signal, statement, source, sources[source].modality, sources[source].label, found.p[source], mass[source],
-                found.run[source], found.score[source], found.rank[source], found.selected[source],
-            )  # fmt: skip
+            about = sources[source].modality, sources[source].label
+            numbers = found.p[source], mass[source], found.run[source], found.score[source]
+            values = (signal, statement, source, *about, *numbers, found.rank[source], found.selected[source])
             for column, value in zip(rows.values(), values, strict=True):
                 column.append(value)
     return table("spans", rows, signals)
