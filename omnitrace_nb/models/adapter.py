@@ -33,12 +33,16 @@ class Adapter(Protocol):
     """The only place that knows a model family. `model` is never changed by it.
 
     Attributes:
+        name: what the model was loaded from (a hub id or a folder), or its class.
+        family: the adapter's own name, such as "qwen_omni".
         model: a decoder-only model with `generate`.
         tokenizer: its tokenizer.
         needs: the sampling rate and frame rate that the processor wants.
         modalities: the kinds of parts that it reads, such as `("text", "image", "audio", "video")`.
     """
 
+    name: str
+    family: str
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     needs: MediaNeeds

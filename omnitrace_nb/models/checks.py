@@ -1,0 +1,74 @@
+"""What cannot be traced is refused at once, with the reason and what to do instead."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from transformers import PreTrainedModel
+
+from omnitrace_nb.errors import ModelError
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedConfig, PreTrainedTokenizerBase
+
+DECODER_ONLY = "Only decoder-only models, which read the prompt and the response in one sequence, can be traced."
+
+
+def check_config(config: PreTrainedConfig) -> None:
+    """Refuse what the configuration alone shows to be no decoder-only model, before weights are loaded."""
+    if getattr(config, "is_encoder_decoder", False):
+        raise ModelError(
+            f"{config.model_type!r} is an encoder-decoder: its prompt stands behind cross-attention. {DECODER_ONLY}"
+        )
+
+
+def check_model(model: object) -> None:
+    """Refuse a model that is no decoder-only transformers model able to generate.
+
+    Raises:
+        ModelError: another library's model, an encoder-decoder, an encoder, or a model without `generate`.
+    """
+    if not isinstance(model, PreTrainedModel):
+        raise ModelError(
+            f"Expected a transformers model, a hub id or a folder, but {type(model).__name__} was given: "
+            "load it by transformers' from_pretrained (a PEFT model: merge_and_unload() first)."
+        )
+    check_config(model.config)
+    # A whole omni model's generate also speaks; what it says is its thinker's, which is what is traced.
+    reader = getattr(model, "thinker", model)
+    if not reader.can_generate():
+        raise ModelError(
+            f"{type(model).__name__} cannot generate text: load it with its language model's head, by "
+            f"AutoModelForCausalLM or the family's ...ForConditionalGeneration. {DECODER_ONLY}"
+        )
+    directions = {module.is_causal for module in reader.modules() if hasattr(module, "is_causal")}
+    if directions == {False}:
+        raise ModelError(
+            f"{type(model).__name__} is an encoder: its attention looks in both directions. {DECODER_ONLY}"
+        )
+
+
+def check_tokenizer(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Refuse a tokenizer with more ids than the model has embeddings: it is another model's."""
+    rows = model.get_input_embeddings().weight.shape[0]
+    if len(tokenizer) > rows:
+        raise ModelError(
+            f"The tokenizer is not this model's: it has {len(tokenizer)} tokens, the model {rows} embeddings. "
+            "Load both from the same place, or resize the model's embeddings after adding tokens."
+        )
+
+
+def check_length(model: PreTrainedModel, positions: int) -> None:
+    """Refuse a prompt that reaches beyond the positions that the model was made for."""
+    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    if limit is not None and positions >= limit:
+        raise ModelError(
+            f"The prompt takes {positions} positions, but this model reads at most {limit}, the response included: "
+            "shorten its texts, sounds or films."
+        )
+
+
+def home(model: PreTrainedModel) -> torch.device:
+    """Give the device that a prompt's tensors belong on: that of the input embeddings, also under a `device_map`."""
+    return model.get_input_embeddings().weight.device

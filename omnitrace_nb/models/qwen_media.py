@@ -1,0 +1,231 @@
+"""Pictures, sounds and films for Qwen2.5-Omni (arXiv 2503.20215, section 2.2): tokens, features, and where each lies.
+
+Every part goes through the model's own processor by itself, so that each film keeps its own rate and its own sound
+track or none, and what belongs to a part is known without counting placeholders in a long prompt.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from omnitrace_nb.errors import ModelError
+from omnitrace_nb.layout import AUDIO, IMAGE, TEMPLATE, VIDEO
+from omnitrace_nb.media.loaded import Film, Picture, Sound
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from transformers import Qwen2_5OmniProcessor
+
+    from omnitrace_nb.media.loaded import LoadedPart
+
+MEL_FRAMES_PER_TOKEN = 4
+TEXT_ONLY = {"add_special_tokens": False, "padding": False}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """A part as the model sees it.
+
+    Attributes:
+        ids: `int64 [k]`, what stands in the prompt in place of the part's one placeholder.
+        modality: `int8 [k]`, box: `float32 [k, 4]`, time: `float32 [k, 2]`, as in `Layout`.
+        grid: `(steps, rows, columns)` of the visual tokens; None for a sound.
+        features: the processor's tensors for this part.
+    """
+
+    ids: np.ndarray
+    modality: np.ndarray
+    box: np.ndarray
+    time: np.ndarray
+    grid: tuple[int, int, int] | None
+    features: dict[str, torch.Tensor]
+
+
+def look(processor: Qwen2_5OmniProcessor, loaded: LoadedPart) -> Seen:
+    """Give a picture, sound or film as the model sees it; `ModelError` where the processor refuses it."""
+    medium = loaded.content
+    try:
+        if isinstance(medium, Picture):
+            return _picture(processor, medium)
+        if isinstance(medium, Sound):
+            return _sound(processor, medium)
+        if isinstance(medium, Film):
+            return _film(processor, medium)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ModelError(
+            f"The model's processor refused part {loaded.index + 1} ({loaded.kind}). It says: {error} "
+            "Change the part's size or length."
+        ) from error
+    raise ModelError(f"Part {loaded.index + 1} is a {loaded.kind}, which {type(processor).__name__} does not read.")
+
+
+def join(features: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """Join the features of several parts, in order; sounds are filled up to the longest."""
+    joined: dict[str, torch.Tensor] = {}
+    for name in dict.fromkeys(name for one in features for name in one):
+        tensors = [one[name] for one in features if name in one]
+        if name in {"input_features", "feature_attention_mask"}:
+            longest = max(tensor.shape[-1] for tensor in tensors)
+            tensors = [torch.nn.functional.pad(tensor, (0, longest - tensor.shape[-1])) for tensor in tensors]
+        joined[name] = torch.cat(tensors)
+    return joined
+
+
+def _picture(processor: Qwen2_5OmniProcessor, picture: Picture) -> Seen:
+    # A PIL picture leaves no doubt which axis is colour, whatever its size.
+    image = Image.fromarray(np.ascontiguousarray(picture.pixels))
+    out = processor(text=[processor.image_token], images=[image], text_kwargs=TEXT_ONLY, return_tensors="pt")
+    grid = _merged(out["image_grid_thw"][0], processor.image_processor.merge_size)
+    height, width = picture.pixels.shape[:2]
+    ids = out["input_ids"][0].numpy()
+    modality = _modality(processor, ids, {IMAGE: math.prod(grid)})
+    box = np.full((len(ids), 4), np.nan, np.float32)
+    box[modality == IMAGE] = _boxes(grid, width, height)
+    return Seen(ids, modality, box, _no_times(ids), grid, _features(out))
+
+
+def _sound(processor: Qwen2_5OmniProcessor, sound: Sound) -> Seen:
+    samples, settings = _samples(processor, sound)
+    out = processor(
+        text=[processor.audio_token], audio=[samples], audio_kwargs=settings, text_kwargs=TEXT_ONLY, return_tensors="pt"
+    )
+    ids = out["input_ids"][0].numpy()
+    modality = _modality(processor, ids, {AUDIO: sound_tokens(processor, len(samples))})
+    time = _no_times(ids)
+    time[modality == AUDIO] = _seconds(processor, len(ids), sound.duration)
+    return Seen(ids, modality, np.full((len(ids), 4), np.nan, np.float32), time, None, _features(out))
+
+
+def _film(processor: Qwen2_5OmniProcessor, film: Film) -> Seen:
+    frames = torch.from_numpy(np.ascontiguousarray(film.frames)).permute(0, 3, 1, 2)
+    given = {"fps": film.fps, "do_sample_frames": False, "input_data_format": "channels_first"}
+    settings: dict[str, Any] = {"videos_kwargs": frame_settings(processor) | given}
+    tokens = {}
+    if film.sound is not None:
+        samples, sound_settings = _samples(processor, film.sound)
+        tokens[AUDIO] = sound_tokens(processor, len(samples))
+        settings |= {
+            "audio": [samples],
+            "audio_kwargs": sound_settings,
+            "audio_from_video_indices": [0],
+            "load_audio_from_video": True,
+        }
+    settings |= {"text": [processor.video_token], "videos": [frames], "text_kwargs": TEXT_ONLY}
+    out = processor(**settings, return_tensors="pt")
+    grid = _merged(out["video_grid_thw"][0], processor.video_processor.merge_size)
+    tokens[VIDEO] = math.prod(grid)
+    ids = out["input_ids"][0].numpy()
+    modality = _modality(processor, ids, tokens)
+    box = np.full((len(ids), 4), np.nan, np.float32)
+    box[modality == VIDEO] = _boxes(grid, *film.original_size)
+    time = _no_times(ids)
+    shown = _shown(film, grid[0], processor.video_processor.temporal_patch_size)
+    time[modality == VIDEO] = np.repeat(shown, grid[1] * grid[2], axis=0)
+    if film.sound is not None:
+        time[modality == AUDIO] = _seconds(processor, tokens[AUDIO], film.sound.duration)
+    return Seen(ids, modality, box, time, grid, _features(out))
+
+
+def frame_settings(processor: Qwen2_5OmniProcessor) -> dict[str, Any]:
+    """Give the frame size that a checkpoint asks for where it is smaller than the processor's own default.
+
+    The processor's call puts its default in place of `video_processor.size`, so that a model made for small frames
+    would be given large ones.
+    """
+    default = processor.videos_kwargs.get("size") or {}
+    own = processor.video_processor.size
+    settings: dict[str, Any] = {}
+    if own["longest_edge"] < default.get("longest_edge", math.inf):
+        settings["size"] = {name: own[name] for name in ("shortest_edge", "longest_edge")}
+    if getattr(processor.video_processor, "cap_pixels_per_frame", False) is None:
+        # The paper's own pipeline bounds the pixels of a long film; transformers asks everyone to choose.
+        settings["cap_pixels_per_frame"] = True
+    return settings
+
+
+def sound_tokens(processor: Qwen2_5OmniProcessor, samples: int) -> int:
+    """Give the number of tokens of a sound: four mel frames each, 25 a second at 16 kHz and a hop of 160."""
+    frames = math.ceil(samples / processor.feature_extractor.hop_length)
+    return ((frames - 1) // 2 + 1 - 2) // 2 + 1
+
+
+def _samples(processor: Qwen2_5OmniProcessor, sound: Sound) -> tuple[np.ndarray, dict[str, Any]]:
+    """Give a sound's samples and the settings under which none of them is cut off.
+
+    The extractor would cut at `chunk_length` seconds (300 for the 7B model) and fill every shorter sound up to it.
+    Silence of one window is enough for the same features; the model's encoder itself has no longest sound.
+    """
+    extractor = processor.feature_extractor
+    if sound.sampling_rate != extractor.sampling_rate:
+        raise ValueError(f"the sound has {sound.sampling_rate} samples a second, expected {extractor.sampling_rate}.")
+    hop = extractor.hop_length
+    short = MEL_FRAMES_PER_TOKEN * hop - len(sound.samples)
+    samples = np.pad(sound.samples, (0, max(short, 0))).astype(np.float32)
+    filled = math.ceil((len(samples) + extractor.n_fft) / hop) * hop
+    return samples, {"max_length": filled, "sampling_rate": extractor.sampling_rate}
+
+
+def _modality(processor: Qwen2_5OmniProcessor, ids: np.ndarray, expected: dict[int, int]) -> np.ndarray:
+    """Name each token's modality, and refuse counts that the features do not have."""
+    placeholders = {
+        IMAGE: processor.image_token_id,
+        AUDIO: processor.audio_token_id,
+        VIDEO: processor.video_token_id,
+    }
+    modality = np.full(len(ids), TEMPLATE, np.int8)
+    for kind, placeholder in placeholders.items():
+        modality[ids == placeholder] = kind
+        found = int((ids == placeholder).sum())
+        if found != expected.get(kind, 0):
+            raise ValueError(f"{found} placeholders were made where the features have {expected.get(kind, 0)}.")
+    return modality
+
+
+def _merged(grid: torch.Tensor, merge: int) -> tuple[int, int, int]:
+    steps, rows, columns = (int(size) for size in grid)
+    return steps, rows // merge, columns // merge
+
+
+def _boxes(grid: tuple[int, int, int], width: int, height: int) -> np.ndarray:
+    """Give each visual token's box in original pixels: resizing is even, so the original is cut into the same grid."""
+    steps, rows, columns = grid
+    top, left = np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij")
+    across, down = width / columns, height / rows
+    boxes = np.stack([left * across, top * down, (left + 1) * across, (top + 1) * down], axis=-1)
+    return np.tile(boxes.reshape(-1, 4), (steps, 1)).astype(np.float32)
+
+
+def _shown(film: Film, steps: int, frames_per_step: int) -> np.ndarray:
+    """Give the seconds that each temporal step shows: from its first frame to the end of its last."""
+    first = np.arange(steps) * frames_per_step
+    last = np.minimum(first + frames_per_step, len(film.frames)) - 1
+    return _clipped(film.times[first], film.times[last] + 1 / film.fps, film.duration)
+
+
+def _seconds(processor: Qwen2_5OmniProcessor, tokens: int, duration: float) -> np.ndarray:
+    """Give the seconds that each token of a sound stands for."""
+    extractor = processor.feature_extractor
+    length = MEL_FRAMES_PER_TOKEN * extractor.hop_length / extractor.sampling_rate
+    starts = np.arange(tokens) * length
+    return _clipped(starts, starts + length, duration)
+
+
+def _clipped(starts: np.ndarray, ends: np.ndarray, duration: float) -> np.ndarray:
+    ends = np.where(starts < duration, np.minimum(ends, duration), ends)
+    return np.stack([starts, ends], axis=-1).astype(np.float32)
+
+
+def _no_times(ids: np.ndarray) -> np.ndarray:
+    return np.full((len(ids), 2), np.nan, np.float32)
+
+
+def _features(out: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    text = {"input_ids", "attention_mask", "mm_token_type_ids", "token_type_ids"}
+    return {name: torch.as_tensor(value) for name, value in out.items() if name not in text}
