@@ -1,0 +1,87 @@
+"""Borrowing a model: what is changed for the time of a run, and put back whatever happens."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+
+from omnitrace_nb.capture.attention import EAGER, SDPA
+from omnitrace_nb.errors import SignalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import nn
+    from transformers import PreTrainedModel
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Switch dropout and the like off during the block."""
+    trained = [module for module in model.modules() if module.training]
+    for module in trained:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module in trained:
+            module.training = True
+
+
+@contextmanager
+def tapped(decoder: nn.Module) -> Iterator[None]:
+    """Route the language model's attention through the registered function that can be listened to.
+
+    An eager model keeps its eager function; any other kernel is replaced by SDPA during the block.
+
+    Raises:
+        SignalError: the model supports neither.
+    """
+    config = decoder.config
+    found = config._attn_implementation  # noqa: SLF001 - transformers has no public reader of it
+    if found != "eager" and not getattr(decoder, "_supports_sdpa", False):
+        raise SignalError(
+            f"{type(decoder).__name__} runs attention by {found!r} and does not support SDPA: load it with "
+            'attn_implementation="eager" to trace its attention'
+        )
+    config._attn_implementation = EAGER if found == "eager" else SDPA  # noqa: SLF001
+    try:
+        yield
+    finally:
+        config._attn_implementation = found  # noqa: SLF001
+
+
+@contextmanager
+def frozen(model: nn.Module) -> Iterator[None]:
+    """Keep autograd from saving what only weights' gradients would need."""
+    free = [weight for weight in model.parameters() if weight.requires_grad]
+    for weight in free:
+        weight.requires_grad_(requires_grad=False)
+    try:
+        yield
+    finally:
+        for weight in free:
+            weight.requires_grad_(requires_grad=True)
+
+
+@contextmanager
+def seeded(seed: int | None, model: PreTrainedModel) -> Iterator[None]:
+    """Seed torch's generators during the block, and give them back as they were; None leaves them alone."""
+    if seed is None:
+        yield
+        return
+    on = model.device.type
+    ours = torch.get_rng_state()
+    cuda = torch.cuda.get_rng_state_all() if on == "cuda" else []
+    mps = torch.mps.get_rng_state() if on == "mps" else None
+    torch.manual_seed(seed)
+    try:
+        yield
+    finally:
+        torch.set_rng_state(ours)
+        if cuda:
+            torch.cuda.set_rng_state_all(cuda)
+        if mps is not None:
+            torch.mps.set_rng_state(mps)

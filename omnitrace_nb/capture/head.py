@@ -1,0 +1,71 @@
+"""The model's output head, watched: the chosen token's raw logit and its gradient without the whole vocabulary."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from transformers import PreTrainedModel
+
+
+class HeadWatch:
+    """Takes the gradient of one logit.
+
+    A plain linear head is cut out of the graph: the logit's gradient in the head's input is one row of its weight, so
+    its backward over the vocabulary is spared. A head whose output is changed afterwards (softcapping, scaling), or
+    that is no plain `Linear`, stays in the graph.
+    """
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        """Find the model's head."""
+        self._head = model.get_output_embeddings()
+        self._hidden: Tensor | None = None
+        self._output: Tensor | None = None
+        self._plain = False
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Watch the head during the block; the hooks go with it, whatever happens."""
+        if type(self._head) is not nn.Linear or self._head.weight.is_meta:
+            yield
+            return
+        hooks = (
+            self._head.register_forward_pre_hook(self._before),
+            self._head.register_forward_hook(self._after),
+        )
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+            self._hidden = self._output = None
+
+    def learn(self, logits: Tensor) -> None:
+        """Find out, from a forward's logits, whether the head's own output is what the model gives."""
+        self._plain = self._output is not None and logits is self._output
+
+    def gradient(self, logits: Tensor, token: int | Tensor, leaf: Tensor) -> Tensor:
+        """Give the gradient of the last position's raw logit of `token` in `leaf`, like `leaf`."""
+        if self._plain and self._hidden is not None:
+            weight = self._head.weight[token].to(self._hidden.dtype).detach()
+            outer = torch.zeros_like(self._hidden)
+            outer[0, -1] = weight.reshape(-1)
+            (found,) = torch.autograd.grad(self._hidden, leaf, grad_outputs=outer)
+        else:
+            with torch.enable_grad():
+                logit = logits[0, -1, token].sum()
+            (found,) = torch.autograd.grad(logit, leaf)
+        return found
+
+    def _before(self, _head: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        self._hidden = args[0]
+        return (args[0].detach(), *args[1:]) if self._plain else None
+
+    def _after(self, _head: nn.Module, _args: tuple[Any, ...], output: Tensor) -> None:
+        self._output = output

@@ -1,0 +1,133 @@
+"""Generation settings, checked before any heavy work: what `generate` knows and a trace can follow."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any
+
+from transformers import GenerationConfig, StoppingCriteriaList
+from transformers.generation.stopping_criteria import StopStringCriteria
+
+from omnitrace_nb.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+MAX_NEW_TOKENS = 256
+FIRST_STEPS = ("last", "prompt_mean")
+
+_OBJECTS = frozenset(
+    {"generation_config", "logits_processor", "stopping_criteria", "prefix_allowed_tokens_fn", "streamer"}
+)
+_KNOWN = frozenset(name for name in GenerationConfig().to_dict() if not name.startswith("_")) | _OBJECTS
+
+_ONE_SEQUENCE = "a trace follows one sequence"
+_ONE_MODEL = "a trace needs every token to come from a step of the model itself"
+_OWN_RECORD = "the trace records what it needs itself"
+_REFUSED: Mapping[str, tuple[tuple[Any, ...], str]] = {
+    "num_beams": ((None, 1), f"{_ONE_SEQUENCE}, not beams; use greedy decoding or do_sample=True"),
+    "num_return_sequences": ((None, 1), f"{_ONE_SEQUENCE}; call trace once for each"),
+    "num_beam_groups": ((None, 1), f"{_ONE_SEQUENCE}, not beams"),
+    "constraints": ((None,), f"{_ONE_SEQUENCE}, not beams"),
+    "force_words_ids": ((None,), f"{_ONE_SEQUENCE}, not beams"),
+    "assistant_model": ((None,), f"{_ONE_MODEL}; leave the assistant out"),
+    "assistant_early_exit": ((None,), _ONE_MODEL),
+    "prompt_lookup_num_tokens": ((None,), _ONE_MODEL),
+    "use_mtp": ((None, False), _ONE_MODEL),
+    "penalty_alpha": ((None, 0), "contrastive search is not followed; use do_sample=True"),
+    "dola_layers": ((None,), "DoLa decoding is not followed"),
+    "token_healing": ((None, False), "it would change the prompt after its layout is known"),
+    "prefill_chunk_size": ((None,), "the prompt is read in one forward"),
+    "use_cache": ((None, True), "decoding without a cache would read the prompt again at every step"),
+    "output_attentions": ((None, False), f"{_OWN_RECORD}; ask for signals instead"),
+    "output_hidden_states": ((None, False), _OWN_RECORD),
+    "output_scores": ((None, False), _OWN_RECORD),
+    "output_logits": ((None, False), _OWN_RECORD),
+    "return_dict_in_generate": ((None, False), _OWN_RECORD),
+}
+_FROM_CONFIG = (
+    "num_beams",
+    "num_return_sequences",
+    "penalty_alpha",
+    "prompt_lookup_num_tokens",
+    "use_mtp",
+    "dola_layers",
+)
+
+
+def check(
+    options: Mapping[str, Any], *, first_step: str = "last", seed: int | None = None, own: frozenset[str] = frozenset()
+) -> None:
+    """Refuse a keyword that `generate` does not know, a way of decoding that cannot be traced, a value out of range.
+
+    Args:
+        options: keyword arguments for `generate`, as a user wrote them.
+        first_step: "last" or "prompt_mean".
+        seed: a whole number of 0 or more, or None.
+        own: the caller's further keywords, to suggest for a misspelt one.
+
+    Raises:
+        SettingsError: naming the keyword, what was given and what to do.
+    """
+    if first_step not in FIRST_STEPS:
+        raise SettingsError(f"first_step={first_step!r}: expected one of {', '.join(map(repr, FIRST_STEPS))}")
+    if seed is not None and not _is_count(seed, 0):
+        raise SettingsError(f"seed={seed!r}: expected a whole number of 0 or more, or None")
+    for name, value in options.items():
+        if name in _REFUSED:
+            allowed, why = _REFUSED[name]
+            if value not in allowed:
+                raise SettingsError(f"{name}={value!r} cannot be traced: {why}")
+        elif name not in _KNOWN:
+            near = difflib.get_close_matches(name, _KNOWN | own, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise SettingsError(f"unknown keyword {name!r}{hint} (settings of transformers' generate are accepted)")
+    count = options.get("max_new_tokens")
+    if count is not None and not _is_count(count, 1):
+        raise SettingsError(f"max_new_tokens={count!r}: expected a whole number of at least 1")
+
+
+def _is_count(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def prepare(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    options: Mapping[str, Any],
+    *,
+    first_step: str = "last",
+    seed: int | None = None,
+) -> tuple[dict[str, Any], Any]:
+    """Give what `generate` is called with, and the streamer, which a custom decoding loop has to serve itself.
+
+    Stop strings become a stopping criterion here, because `generate` hands no tokenizer to a custom loop.
+
+    Raises:
+        SettingsError: see `check`; also for the model's own generation configuration.
+    """
+    check(options, first_step=first_step, seed=seed)
+    settings = dict(options)
+    config = settings.get("generation_config") or model.generation_config
+    check({name: getattr(config, name, None) for name in _FROM_CONFIG if name not in settings})
+    if settings.get("max_new_tokens") is None and settings.get("max_length") is None and config.max_new_tokens is None:
+        settings["max_new_tokens"] = MAX_NEW_TOKENS
+    stops = settings.pop("stop_strings", None)
+    if stops is not None:
+        criteria = StoppingCriteriaList(settings.get("stopping_criteria") or [])
+        criteria.append(StopStringCriteria(tokenizer, stops))
+        settings["stopping_criteria"] = criteria
+    return settings, settings.pop("streamer", None)
+
+
+def plain(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Give settings as JSON values: objects by their class's name."""
+    simple = (str, int, float, bool, type(None))
+    return {
+        name: value
+        if isinstance(value, simple) or (isinstance(value, list | tuple) and all(isinstance(v, simple) for v in value))
+        else type(value).__name__
+        for name, value in options.items()
+    }

@@ -1,0 +1,24 @@
+"""Signals: ways to score every earlier position for a generated token, the paper's `a_t(i)`.
+
+Every module of this folder registers its own, so a new one is one file (or one decorated function in a notebook):
+
+    >>> from omnitrace_nb import signals
+    >>> @signals.register("sharpest", reads={"last"})
+    ... def sharpest(step):
+    ...     "The last layer's most concentrated head."
+    ...     return step.last[step.last.amax(1).argmax()]
+    >>> signals.get("sharpest").summary
+    "The last layer's most concentrated head."
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from omnitrace_nb.capture.signal import Signal, Step
+from omnitrace_nb.capture.teacher import TeacherForced
+from omnitrace_nb.signals.registry import get, names, register
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
+
+__all__ = ["Signal", "Step", "TeacherForced", "get", "names", "register"]

@@ -1,0 +1,203 @@
+"""The tracer: a prompt goes in, a trace comes out. Here the rooms are tied together, and nowhere else."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from omnitrace_nb import alignment, capture, media, models
+from omnitrace_nb import signals as registry
+from omnitrace_nb._version import __version__
+from omnitrace_nb.capture import settings
+from omnitrace_nb.content import as_parts
+from omnitrace_nb.curation import CurationSettings
+from omnitrace_nb.errors import SettingsError, SignalError
+from omnitrace_nb.sources import SourceOptions, baseline_rows, build
+from omnitrace_nb.statements import StatementOptions
+from omnitrace_nb.trace import Trace
+from omnitrace_nb.trace.records import RunInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import torch
+
+    from omnitrace_nb.models import Adapter
+    from omnitrace_nb.signals import Signal
+
+DEFAULT_SIGNALS = ("excess", "attmean")
+_Options = TypeVar("_Options", SourceOptions, StatementOptions, CurationSettings)
+_OWN = frozenset({"signals", "max_new_tokens", "sources", "statements", "curation", "first_step", "progress", "seed"})
+
+
+def load(
+    model: Any = None,  # noqa: ANN401 - see below
+    processor: Any = None,  # noqa: ANN401 - any of transformers' processors or tokenizers
+    *,
+    device: str | torch.device | None = None,
+    dtype: str | torch.dtype | None = None,
+    device_map: Any = None,  # noqa: ANN401 - as in transformers
+    trust_remote_code: bool = False,
+    **from_pretrained: Any,  # noqa: ANN401 - as in transformers
+) -> Tracer:
+    """Give a tracer: of the embedded model, or of yours.
+
+    Args:
+        model: None for the embedded model; a hub id; a local folder; or a model in memory, with its processor.
+        processor: the model's processor or tokenizer, if `model` is a model in memory.
+        device: "cpu", "cuda", "mps"; None for the best there is.
+        dtype: such as "bfloat16"; None for the device's usual.
+        device_map: "auto" spreads a large model over several devices.
+        trust_remote_code: run code from a model's own repository.
+        from_pretrained: further arguments of transformers' `from_pretrained`.
+
+    Raises:
+        ModelError: no such model, or one that cannot be traced.
+        SettingsError: arguments that do not go together.
+    """
+    return Tracer(
+        models.load(
+            model,
+            processor,
+            device=device,
+            dtype=dtype,
+            device_map=device_map,
+            trust_remote_code=trust_remote_code,
+            **from_pretrained,
+        )
+    )
+
+
+class Tracer:
+    """Traces prompts with one model. It keeps nothing between calls, so that an error in one leaves the next unharmed.
+
+    Args:
+        adapter: the model, as `omnitrace_nb.models.load` or `adapt` gives it.
+    """
+
+    def __init__(self, adapter: Adapter) -> None:
+        """Take the model to trace with."""
+        self.adapter = adapter
+
+    def __repr__(self) -> str:
+        """Name the model and what it reads."""
+        return f"Tracer({_name(self.adapter)!r}, reads {', '.join(self.adapter.modalities)})"
+
+    def trace(
+        self,
+        content: object,
+        signals: Sequence[str] | str = DEFAULT_SIGNALS,
+        *,
+        max_new_tokens: int | None = None,
+        sources: SourceOptions | Mapping[str, Any] | None = None,
+        statements: StatementOptions | Mapping[str, Any] | None = None,
+        curation: CurationSettings | Mapping[str, Any] | None = None,
+        first_step: Literal["last", "prompt_mean"] = "last",
+        progress: bool = True,
+        seed: int | None = None,
+        **generation: Any,  # noqa: ANN401 - settings are of many kinds
+    ) -> Trace:
+        """Generate a response and trace it, with every signal in one decode (OmniTrace, arXiv 2604.13073).
+
+        Interrupting the kernel (KeyboardInterrupt) once a token is there gives the trace of what was decoded.
+
+        Args:
+            content: the prompt: a part, string, path, picture or array, a list of them, chat messages, or a sample of
+                the paper's files.
+            signals: names from `omnitrace_nb.signals.names()`.
+            max_new_tokens: the longest response, in tokens; left out: what the model's generation configuration says,
+                else 256.
+            sources: how finely the prompt is cut, such as `{"image": (4, 4), "bin_seconds": 0.5}`.
+            statements: how the response is cut, such as `{"clauses": True}`.
+            curation: how a statement's sources are chosen, such as `{"gamma": 1.0}`; the trace can choose again later.
+            first_step: the attention row of the first token: the prompt's last ("last"), or the mean of all the
+                prompt's rows, as the paper's code has it ("prompt_mean").
+            progress: show a bar that counts tokens.
+            seed: seed of sampling.
+            generation: settings of transformers' `generate`: `do_sample`, `temperature`, `top_p`,
+                `no_repeat_ngram_size`, `stop_strings`, ...
+
+        Raises:
+            SettingsError: an unknown keyword, or a setting that cannot be traced.
+            SignalError: an unknown signal, or one that this model cannot give.
+            ContentError: a prompt that cannot be read; `MediaError` for a file that cannot.
+            ModelError: a model that cannot take the prompt, or whose numbers break down.
+        """
+        chosen = _signals(signals)
+        cut = _options(SourceOptions, sources, "sources")
+        statement_options = _options(StatementOptions, statements, "statements")
+        selection = _options(CurationSettings, curation, "curation")
+        if max_new_tokens is not None:
+            generation["max_new_tokens"] = max_new_tokens
+        settings.check(generation, first_step=first_step, seed=seed, own=_OWN)
+        parts = as_parts(content)
+        loaded = media.load(parts, self.adapter.needs, self.adapter.modalities)
+        encoded = self.adapter.encode(loaded)
+        records = [media.record(part, label) for part, label in zip(loaded, media.labels(parts), strict=True)]
+        units = build(encoded.layout, records, cut)
+        decoded = capture.decode(
+            self.adapter,
+            encoded,
+            chosen,
+            baseline_rows(encoded.layout, units),
+            first_step=first_step,
+            progress=progress,
+            seed=seed,
+            **generation,
+        )
+        _warn(decoded)
+        response = alignment.align(
+            self.adapter.token_bytes(decoded.token_ids.tolist()), decoded.token_ids, decoded.logprobs, decoded.stopped
+        )
+        run = RunInfo(
+            model=_name(self.adapter),
+            family=str(getattr(self.adapter, "family", type(self.adapter).__name__)),
+            signals=decoded.notes,
+            generation=settings.plain({**generation, "first_step": first_step, "seed": seed}),
+            versions={
+                "omnitrace_nb": __version__,
+                **{name: version(name) for name in ("torch", "transformers", "captum", "numpy")},
+            },
+            seconds={stage: round(seconds, 3) for stage, seconds in decoded.seconds.items()},
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        return Trace.build(records, encoded.layout, units, response, decoded.scores, run, selection, statement_options)
+
+
+def _name(adapter: Adapter) -> str:
+    return str(getattr(adapter, "name", type(adapter.model).__name__))
+
+
+def _signals(names: Sequence[str] | str) -> tuple[Signal, ...]:
+    wanted = [names] if isinstance(names, str) else list(names)
+    if not wanted:
+        raise SignalError(f"no signal was given: name at least one of {', '.join(registry.names())}")
+    return tuple(registry.get(name) for name in dict.fromkeys(wanted))
+
+
+def _options(kind: type[_Options], given: _Options | Mapping[str, Any] | None, keyword: str) -> _Options:
+    if isinstance(given, kind):
+        return given
+    known = [field.name for field in fields(kind)]
+    if given is not None and not isinstance(given, Mapping):
+        raise SettingsError(
+            f"{keyword}={given!r}: expected a mapping or {kind.__name__}, with some of {', '.join(known)}"
+        )
+    options = dict(given or {})
+    if unknown := [name for name in options if name not in known]:
+        raise SettingsError(f"{keyword} has no setting {unknown[0]!r}; there are {', '.join(known)}")
+    return kind(**options)
+
+
+def _warn(decoded: capture.Decode) -> None:
+    for name, note in decoded.notes.items():
+        if steps := note.get("not_finite"):
+            warnings.warn(
+                f"{name}: the scores of {len(steps)} steps are not finite and count as 0 (first: step {steps[0]})",
+                RuntimeWarning,
+                stacklevel=3,
+            )
