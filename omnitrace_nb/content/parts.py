@@ -7,15 +7,16 @@ found at once and a large file is opened once.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     import numpy as np
     from PIL import Image as PILImage
 
 Role = Literal["system", "user", "assistant"]
-MediaSource = "str | Path | bytes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,10 @@ class Text:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Image:
-    """A picture: a path, encoded bytes, a `PIL.Image`, or an array `[height, width]` or `[height, width, 3 or 4]`."""
+    """A picture: a path, encoded bytes, a `PIL.Image`, or an array `[height, width]` or `[height, width, 3 or 4]`.
+
+    Of an animated picture (GIF, WebP, PNG) the first frame is read.
+    """
 
     source: str | Path | bytes | PILImage.Image | np.ndarray
     label: str | None = field(default=None, kw_only=True)
@@ -48,13 +52,13 @@ class Audio:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Video:
-    """A film: a path, encoded bytes, or frames `[n, height, width, 3]` with their `fps`.
+    """A film: a path, encoded bytes, or frames `[n, height, width, 3]` (or a list of pictures) with their `fps`.
 
     `audio` (samples with `sampling_rate` in Hz) is the sound track of a film given as frames; a file brings its
     own. `sound=False` ignores it.
     """
 
-    source: str | Path | bytes | np.ndarray
+    source: str | Path | bytes | np.ndarray | Sequence[PILImage.Image | np.ndarray]
     fps: float | None = field(default=None, kw_only=True)
     audio: np.ndarray | None = field(default=None, kw_only=True)
     sampling_rate: int | None = field(default=None, kw_only=True)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
 
     from omnitrace_nb.content.parts import Part
@@ -38,9 +40,11 @@ class Sound:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Film:
-    """A film: `frames` is `uint8 [n, height, width, 3]`, shown at `times` (seconds, `float64 [n]`, evenly `1 / fps`).
+    """A film, upright: `frames` is `uint8 [n, height, width, 3]`, at `times` (seconds, `float64 [n]`, each `1 / fps`).
 
-    `duration` is the original's, in seconds; `sound` its sound track, if it has one and it is wanted.
+    `fps` is the model's, or less where the film would have more frames than the model wants. `duration` is the
+    original's, in seconds. `sound` is its sound track, if it has one and it is wanted, from the film's second 0 on.
+    `size` is the original `(width, height)`: frames of a long film in a high resolution are kept smaller.
     """
 
     frames: np.ndarray
@@ -48,9 +52,25 @@ class Film:
     fps: float
     duration: float
     sound: Sound | None
+    size: tuple[int, int] | None = None
+
+    @property
+    def original_size(self) -> tuple[int, int]:
+        """Give the original `(width, height)`: pixels in results are of this size."""
+        return self.size or (self.frames.shape[2], self.frames.shape[1])
 
 
 Media = Picture | Sound | Film
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opened:
+    """Media whose header was checked; `decode` does the rest. The other fields are those of `LoadedPart`."""
+
+    decode: Callable[[], Media]
+    sha256: str
+    original: bytes | None = None
+    mime: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

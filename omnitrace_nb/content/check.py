@@ -1,0 +1,87 @@
+"""What holds for every part before anything is read: kinds, roles, labels, and text that a tokenizer can take."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, get_args
+
+from omnitrace_nb.content.labels import labels
+from omnitrace_nb.content.limits import LIMITS
+from omnitrace_nb.content.parts import Part, Role, Text
+from omnitrace_nb.errors import ContentError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROLES: tuple[str, ...] = get_args(Role)
+PARTS: tuple[type, ...] = get_args(Part)
+
+
+def check(parts: Sequence[Part]) -> None:
+    """Refuse a prompt that no model could read.
+
+    Control characters, markup, right-to-left text and emoji are fine.
+
+    Raises:
+        ContentError: no parts, or nothing but white space; something that is no part; an unknown role; an unusable
+            label; text that is empty, too long, or holds half a character (a lone surrogate).
+    """
+    if not parts:
+        raise ContentError('The prompt is empty: give at least one part, such as ot.Text("What is this?")')
+    for place, part in enumerate(parts, 1):
+        if not isinstance(part, PARTS):
+            raise ContentError(
+                f"Part {place} is a {type(part).__name__}, expected ot.Text, ot.Image, ot.Audio or ot.Video"
+            )
+        _check_label(part.label, place)
+    for name, part in zip(labels(parts), parts, strict=True):
+        check_role(part.role, name)
+        if isinstance(part, Text):
+            check_text(part.text, name)
+    if all(isinstance(part, Text) and not part.text.strip() for part in parts):
+        raise ContentError("The prompt holds nothing but white space: write what the model should read")
+
+
+def check_role(role: object, name: str) -> None:
+    """Refuse any role but "system", "user" and "assistant"; `name` says whose it is."""
+    if role not in ROLES:
+        known = ", ".join(f'"{one}"' for one in ROLES)
+        raise ContentError(f"{name} has the role {role!r}; known roles are {known}")
+
+
+def check_text(text: object, name: str) -> None:
+    """Refuse text that is no `str`, is empty or too long, or that UTF-8 cannot write; `name` says whose it is."""
+    if not isinstance(text, str):
+        raise ContentError(f"{name} holds a {type(text).__name__}, expected a str")
+    if not text:
+        raise ContentError(f"{name} is empty: write its text, or leave the part out")
+    size = len(_utf8(text, name))
+    if size > LIMITS.text_bytes:
+        raise ContentError(
+            f"{name} has {size:,} bytes of text, the limit is {LIMITS.text_bytes:,}: "
+            "give the passages that matter, as parts of their own"
+        )
+
+
+def _check_label(label: object, place: int) -> None:
+    if label is None:
+        return
+    name = f"The label of part {place}"
+    if not isinstance(label, str):
+        raise ContentError(f"{name} is a {type(label).__name__}, expected a str")
+    if not label.strip() or len(label) > LIMITS.label_chars:
+        raise ContentError(
+            f"{name} has {len(label)} characters, expected 1 to {LIMITS.label_chars}, not all white space"
+        )
+    _utf8(label, name)
+
+
+def _utf8(text: str, name: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        code = ord(text[error.start])
+        raise ContentError(
+            f"{name} holds half a character (the lone surrogate U+{code:04X}) at position {error.start} of its "
+            f"{len(text):,} characters, which no tokenizer can read: delete it, or repair the text, for example with "
+            'text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")'
+        ) from None

@@ -1,0 +1,157 @@
+"""Films: MP4, WebM and MKV by PyAV; sampled in time, with their sound track."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import av
+import numpy as np
+
+from omnitrace_nb.content.files import read_file
+from omnitrace_nb.content.limits import LIMITS
+from omnitrace_nb.content.sniff import real_streams
+from omnitrace_nb.errors import MediaError
+from omnitrace_nb.media.complete import refuse_incomplete
+from omnitrace_nb.media.frames import array_film, hash_frames
+from omnitrace_nb.media.loaded import Film, Opened
+from omnitrace_nb.media.pictures import check_pixels
+from omnitrace_nb.media.samples import check_seconds
+from omnitrace_nb.media.sounds import decode_track, opened
+from omnitrace_nb.media.timing import ROUNDING, common_end, sample_times
+
+if TYPE_CHECKING:
+    from omnitrace_nb.content.files import File
+    from omnitrace_nb.content.parts import Video
+    from omnitrace_nb.media.loaded import MediaNeeds, Sound
+
+
+def open_film(part: Video, name: str, needs: MediaNeeds, *, sound: bool = True) -> Opened:
+    """Open a film and check its header; see `load`. `sound` says whether the model reads sound at all."""
+    sound = sound and part.sound
+    if isinstance(part.source, (np.ndarray, list, tuple)):
+        film = array_film(part, name, needs, sound=sound)
+        return Opened(lambda: film, hash_frames(part.source))
+    if part.fps is not None or part.audio is not None or part.sampling_rate is not None:
+        raise MediaError(
+            f"{name}: fps, audio and sampling_rate belong to frames given as an array; "
+            "a file brings its own frame rate and sound: leave them out"
+        )
+    file = read_file(part.source, "video", name)
+    refuse_incomplete(file)
+    span = _span(file)
+    return Opened(
+        lambda: _decode(file, span, needs, sound=sound),
+        hashlib.sha256(file.data).hexdigest(),
+        file.data,
+        file.found.mime,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """A film's own time: seconds of the container's clock at its second 0, and of its pictures' end after that."""
+
+    origin: float
+    duration: float
+
+
+def _span(file: File) -> _Span:
+    """Read all time stamps, without decoding."""
+    with opened(file) as container:
+        stream = real_streams(container, "video")[0]
+        check_pixels((stream.codec_context.width, stream.codec_context.height), LIMITS.frame_pixels, file.name)
+        if not _decodable(stream):
+            raise MediaError(f"{file.name} is a film in a coding that cannot be read here: convert it to H.264 or VP9")
+        check_seconds((container.duration or 0) / av.time_base, file.name)
+        origin = max(0.0, (container.start_time or 0) / av.time_base)
+        shown = [
+            (packet.pts, packet.duration or 0)
+            for packet in container.demux(stream)
+            if packet.pts is not None and packet.size and not packet.is_discard
+        ]
+        base = float(stream.time_base)
+        rate = float(stream.average_rate or 0)
+    if not shown:
+        raise MediaError(f"{file.name} is a film with no frames: record or export it again")
+    starts = np.sort([pts for pts, _ in shown])
+    last = max(pts + duration for pts, duration in shown)
+    if last <= starts[-1]:
+        # Matroska need not say how long the last frame is shown: as long as the others, then.
+        last = starts[-1] + (np.median(np.diff(starts)) if starts.size > 1 else 1 / (rate * base) if rate else 0)
+    duration = float(last * base) - origin
+    check_seconds(duration, file.name)
+    return _Span(origin, max(duration, base))
+
+
+def _decodable(stream: av.stream.Stream) -> bool:
+    return stream.codec_context is not None and stream.codec_context.codec is not None
+
+
+def _decode(file: File, span: _Span, needs: MediaNeeds, *, sound: bool) -> Film:
+    times, fps = sample_times(span.duration, needs)
+    with opened(file) as container:
+        frames, size = _sampled(container, times, span.origin, file.name)
+    track = _sound_track(file, span, needs.sampling_rate) if sound else None
+    duration, track = common_end(span.duration, track)
+    return Film(frames, times, fps, duration, track, size)
+
+
+def _sampled(
+    container: av.container.InputContainer, times: np.ndarray, origin: float, name: str
+) -> tuple[np.ndarray, tuple[int, int]]:
+    """Keep, for each time, the frame shown then: the last one whose time stamp is not later.
+
+    Frames pass by one at a time, so that variable frame rates are right and only kept ones are held.
+    """
+    stream = real_streams(container, "video")[0]
+    stream.codec_context.options = {"err_detect": "explode"}
+    slack = float(stream.time_base) / 2 + ROUNDING
+    kept: _Kept | None = None
+    shown: av.VideoFrame | None = None
+    for frame in container.decode(stream):
+        if frame.time is None:
+            raise MediaError(f"{name} has frames without time stamps: convert it to MP4 or WebM")
+        kept = kept or _Kept(frame, len(times), name)
+        if shown is not None:
+            kept.fill(shown, int(np.searchsorted(times, frame.time - origin - slack)))
+        shown = frame
+        if kept.filled == len(times):
+            break
+    if kept is None or shown is None:
+        raise MediaError(f"{name} is a film of which no frame can be decoded: it is damaged; export it again")
+    kept.fill(shown, len(times))
+    return kept.frames, kept.size
+
+
+class _Kept:
+    """The sampled frames, filled from the front; `size` is the film's own, `(width, height)`, upright."""
+
+    def __init__(self, first: av.VideoFrame, count: int, name: str) -> None:
+        check_pixels((first.width, first.height), LIMITS.frame_pixels, name)
+        self._turns = round(first.rotation / 90) % 4
+        scale = min(1.0, math.sqrt(LIMITS.film_pixels / (count * first.width * first.height)))
+        self._width, self._height = max(1, int(first.width * scale)), max(1, int(first.height * scale))
+        turned = self._turns % 2 == 1
+        self.size = (first.height, first.width) if turned else (first.width, first.height)
+        height, width = (self._width, self._height) if turned else (self._height, self._width)
+        self.frames = np.empty((count, height, width, 3), np.uint8)
+        self.filled = 0
+
+    def fill(self, frame: av.VideoFrame, end: int) -> None:
+        """Keep `frame` for all places before `end` that have none yet."""
+        if end > self.filled:
+            pixels = frame.to_ndarray(format="rgb24", width=self._width, height=self._height, interpolation="AREA")
+            self.frames[self.filled : end] = np.rot90(pixels, self._turns)
+            self.filled = end
+
+
+def _sound_track(file: File, span: _Span, rate: int) -> Sound | None:
+    with opened(file) as container:
+        if not container.streams.audio:
+            return None
+        name = f"The sound of {file.name}"
+        sound, taken = decode_track(container, container.streams.audio[0], rate, name, span.origin)
+    return sound if taken else None

@@ -1,0 +1,174 @@
+"""Pictures: PNG, JPEG, WebP and GIF by Pillow, `PIL.Image` objects and arrays, upright and on white."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+import zlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import GifImagePlugin, ImageOps, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+from PIL import Image as PILImage
+
+from omnitrace_nb.content.files import read_file
+from omnitrace_nb.content.limits import LIMITS
+from omnitrace_nb.errors import MediaError
+from omnitrace_nb.media.complete import refuse_incomplete
+from omnitrace_nb.media.loaded import Opened, Picture
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from omnitrace_nb.content.files import File
+    from omnitrace_nb.content.parts import Image
+
+# Opened by class and not by `PIL.Image.open`, so that a file is read by the reader of what it is and by no other, and
+# so that its size is checked here, in our words, instead of by Pillow's own warning.
+_READERS: dict[str, Callable[[io.BytesIO], PILImage.Image]] = {
+    "png": PngImagePlugin.PngImageFile,
+    "jpeg": JpegImagePlugin.JpegImageFile,
+    "webp": WebPImagePlugin.WebPImageFile,
+    "gif": GifImagePlugin.GifImageFile,
+}
+# All that Pillow's readers raise on damaged data.
+_DAMAGE = (
+    *(OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError),
+    *(struct.error, zlib.error, PILImage.DecompressionBombError),
+)
+_CHANNELS = (3, 4)
+_WIDE = 257  # 65535 / 255
+
+
+def open_picture(part: Image, name: str) -> Opened:
+    """Open a picture and check its size; see `load`.
+
+    The first frame of an animated picture (GIF, WebP, PNG) is the picture. EXIF rotation is applied; transparent
+    places become white; 16-bit samples are scaled to 8 bits.
+    """
+    source = part.source
+    if isinstance(source, np.ndarray):
+        picture = Picture(array_pixels(source, name))
+        return Opened(lambda: picture, hash_array(source))
+    if isinstance(source, PILImage.Image):
+        picture = Picture(image_pixels(source, name))
+        return Opened(lambda: picture, hash_array(picture.pixels))
+    file = read_file(source, "image", name)
+    refuse_incomplete(file)
+    image = _reader(file)
+    check_pixels(image.size, LIMITS.picture_pixels, file.name)
+    return Opened(
+        lambda: Picture(image_pixels(image, file.name)),
+        hashlib.sha256(file.data).hexdigest(),
+        file.data,
+        file.found.mime,
+    )
+
+
+def array_pixels(array: np.ndarray, name: str) -> np.ndarray:
+    """Give `uint8 [height, width, 3]` of an array `[height, width]` or `[height, width, 1, 3 or 4]`.
+
+    `uint8` as it stands, `uint16` scaled from 0..65535, bool from 0..1, other integers within 0..255, floats within
+    0..1.
+
+    Raises:
+        MediaError: another shape, type or range, NaN, or too many pixels.
+    """
+    if array.ndim == 3 and array.shape[2] == 1:  # noqa: PLR2004 - grey with an axis of its own
+        array = array[:, :, 0]
+    if array.ndim not in {2, 3} or (array.ndim == 3 and array.shape[2] not in _CHANNELS):  # noqa: PLR2004 - see message
+        turned = array.ndim == 3 and array.shape[0] in {1, *_CHANNELS}  # noqa: PLR2004 - channels in front
+        raise MediaError(
+            f"{name} is an array of shape {array.shape}; a picture is [height, width] or [height, width, 3 or 4]"
+            + (": put the channels last with array.transpose(1, 2, 0)" if turned else "")
+        )
+    check_pixels((array.shape[1], array.shape[0]), LIMITS.picture_pixels, name)
+    return _on_white(PILImage.fromarray(np.ascontiguousarray(_eight_bit(array, name))))
+
+
+def image_pixels(image: PILImage.Image, name: str) -> np.ndarray:
+    """Give `uint8 [height, width, 3]` of a `PIL.Image`, upright and on white; see `open_picture`."""
+    check_pixels(image.size, LIMITS.picture_pixels, name)
+    try:
+        image.load()
+        turned = ImageOps.exif_transpose(image)
+    except _DAMAGE as error:
+        raise _damaged(name, error) from error
+    return _on_white(_narrow(turned, name))
+
+
+def check_pixels(size: tuple[int, int], limit: int, name: str) -> None:
+    """Refuse a picture or frame without pixels, or with more than `limit`."""
+    width, height = size
+    if width < 1 or height < 1:
+        raise MediaError(f"{name} is {width} x {height} pixels: there is nothing to see; export it again")
+    if width * height > limit:
+        raise MediaError(
+            f"{name} is {width:,} x {height:,} = {width * height:,} pixels, the limit is {limit:,}: scale it down first"
+        )
+
+
+def hash_array(array: np.ndarray) -> str:
+    """Give the sha256 of an array: of its type, its shape and its bytes."""
+    digest = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
+    digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def _reader(file: File) -> PILImage.Image:
+    try:
+        return _READERS[file.found.reader](io.BytesIO(file.data))
+    except _DAMAGE as error:
+        raise _damaged(file.name, error) from error
+
+
+def _narrow(image: PILImage.Image, name: str) -> PILImage.Image:
+    """Give 8 bits of a picture with more: Pillow itself would cut off what is above 255."""
+    if image.mode.startswith("I"):
+        array = np.asarray(image).astype(np.int64)
+        if array.min() < 0 or array.max() > np.iinfo(np.uint16).max:
+            raise MediaError(
+                f"{name} has values from {array.min()} to {array.max()}; 16-bit grey is 0..65535: scale it first"
+            )
+        return PILImage.fromarray(_eight_bit(array.astype(np.uint16), name))
+    if image.mode == "F":
+        return PILImage.fromarray(_eight_bit(np.asarray(image) / 255, name))
+    return image
+
+
+def _eight_bit(array: np.ndarray, name: str) -> np.ndarray:
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype == np.bool_:
+        return array.astype(np.uint8) * np.uint8(255)
+    if array.dtype == np.uint16:
+        return ((array.astype(np.uint32) + _WIDE // 2) // _WIDE).astype(np.uint8)
+    if array.dtype.kind not in "iuf":
+        raise MediaError(f"{name} is an array of {array.dtype}; expected uint8, uint16, bool, or floats within 0..1")
+    low, high = float(array.min()), float(array.max())
+    if not np.isfinite(low + high):
+        raise MediaError(f"{name} holds NaN or infinite values: fill or remove them")
+    top = 1 if array.dtype.kind == "f" else 255
+    if low < 0 or high > top:
+        raise MediaError(
+            f"{name} is an array of {array.dtype} with values from {low:g} to {high:g}, expected 0 to {top}: "
+            "scale it, or give uint8 within 0..255"
+        )
+    return np.rint(array * (255 / top)).astype(np.uint8)
+
+
+def _on_white(image: PILImage.Image) -> np.ndarray:
+    if image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = PILImage.new("RGB", image.size, "white")
+        white.paste(image, mask=image.getchannel("A"))
+        return np.array(white)
+    return np.array(image.convert("RGB"))
+
+
+def _damaged(name: str, error: Exception) -> MediaError:
+    return MediaError(
+        f"{name} is truncated or damaged and cannot be decoded ({str(error) or type(error).__name__}): "
+        "copy or export it again"
+    )

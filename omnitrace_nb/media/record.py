@@ -1,0 +1,77 @@
+"""What a trace keeps of a part: small pictures, the outline of a sound, and its bytes for playing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from omnitrace_nb.media import encode
+from omnitrace_nb.media.loaded import Film, Picture, Sound
+from omnitrace_nb.trace.records import PartRecord
+
+if TYPE_CHECKING:
+    from omnitrace_nb.media.loaded import LoadedPart, Media
+
+LONGEST_SIDE = 320
+MOST_FRAMES = 16
+MOST_SLICES = 1000
+
+
+def record(loaded: LoadedPart, label: str) -> PartRecord:
+    """Give what a trace keeps of a loaded part.
+
+    Pictures: one WebP thumbnail, longest side at most 320 pixels. Films: up to 16 frames, evenly spread. Sounds and
+    sound tracks: lowest and highest sample of up to 1,000 even slices. What was given as an array is encoded for
+    playing: PNG, 16-bit WAV, WebM (left out for large films).
+    """
+    bare = PartRecord(loaded.index, loaded.kind, loaded.part.role, label, loaded.sha256)
+    content = loaded.content
+    if isinstance(content, str):
+        return replace(bare, text=content)
+    media, mime = _playable(loaded, content)
+    return replace(_outlined(bare, content), media=media, mime=mime)
+
+
+def peaks(samples: np.ndarray, slices: int = MOST_SLICES) -> np.ndarray:
+    """Give the lowest and highest sample of even slices: `float32 [k, 2]`, `k = min(slices, n)`."""
+    count = min(slices, samples.size)
+    starts = np.arange(count) * samples.size // max(count, 1)
+    if not count:
+        return np.zeros((0, 2), np.float32)
+    low, high = np.minimum.reduceat(samples, starts), np.maximum.reduceat(samples, starts)
+    return np.stack([low, high], axis=1).astype(np.float32)
+
+
+def _outlined(bare: PartRecord, content: Media) -> PartRecord:
+    match content:
+        case Picture():
+            height, width = content.pixels.shape[:2]
+            return replace(bare, size=(width, height), thumbnails=(encode.webp(content.pixels, LONGEST_SIDE),))
+        case Sound():
+            return replace(bare, duration=content.duration, peaks=peaks(content.samples))
+        case Film():
+            count = len(content.frames)
+            shown = np.unique(np.linspace(0, count - 1, min(count, MOST_FRAMES)).round().astype(int))
+            return replace(
+                bare,
+                size=content.original_size,
+                duration=content.duration,
+                thumbnails=tuple(encode.webp(content.frames[place], LONGEST_SIDE) for place in shown),
+                thumbnail_times=tuple(float(content.times[place]) for place in shown),
+                peaks=peaks(content.sound.samples) if content.sound else None,
+            )
+
+
+def _playable(loaded: LoadedPart, content: Media) -> tuple[bytes | None, str | None]:
+    if loaded.original is not None:
+        return loaded.original, loaded.mime
+    match content:
+        case Picture():
+            return encode.png(content.pixels), "image/png"
+        case Sound():
+            return encode.wav(content), "audio/wav"
+        case Film():
+            film = encode.webm(content)
+            return film, "video/webm" if film else None

@@ -1,0 +1,54 @@
+"""Resampling by PyAV, block by block, so that a long recording is never held at its own rate."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import numpy as np
+
+_BLOCK = 1 << 16
+
+
+class Resampler:
+    """Takes mono `float32` blocks at `rate_in` Hz and gives them at `rate_out` Hz, neither shifted nor stretched.
+
+    Attributes:
+        taken: samples taken so far, at `rate_in`.
+    """
+
+    def __init__(self, rate_in: int, rate_out: int) -> None:
+        """Prepare; equal rates pass through unchanged."""
+        self.rate_in, self.rate_out, self.taken = rate_in, rate_out, 0
+        self._blocks: list[np.ndarray] = []
+        self._filter = None if rate_in == rate_out else av.AudioResampler(format="fltp", layout="mono", rate=rate_out)
+
+    def push(self, samples: np.ndarray) -> None:
+        """Take `samples`: `float32 [n]`."""
+        for start in range(0, len(samples), _BLOCK):
+            block = np.ascontiguousarray(samples[start : start + _BLOCK], np.float32)
+            if self._filter is None:
+                self._blocks.append(block)
+            else:
+                frame = av.AudioFrame.from_ndarray(block[None], format="fltp", layout="mono")
+                frame.sample_rate, frame.pts, frame.time_base = self.rate_in, self.taken, Fraction(1, self.rate_in)
+                self._keep(self._filter.resample(frame))
+            self.taken += block.size
+
+    def finish(self) -> np.ndarray:
+        """Give everything: `float32 [round(taken * rate_out / rate_in)]`."""
+        if self._filter is not None and self.taken:
+            self._keep(self._filter.resample(None))
+        samples = np.concatenate([np.zeros(0, np.float32), *self._blocks])
+        wanted = round(self.taken * self.rate_out / self.rate_in)
+        return np.pad(samples[:wanted], (0, max(0, wanted - samples.size)))
+
+    def _keep(self, frames: list[av.AudioFrame]) -> None:
+        self._blocks += [frame.to_ndarray()[0] for frame in frames]
+
+
+def resample(samples: np.ndarray, rate_in: int, rate_out: int) -> np.ndarray:
+    """Give mono samples `float32 [n]` at another rate: `float32 [round(n * rate_out / rate_in)]`."""
+    resampler = Resampler(rate_in, rate_out)
+    resampler.push(samples)
+    return resampler.finish()

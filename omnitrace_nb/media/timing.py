@@ -1,0 +1,42 @@
+"""A film's time: when its frames are taken, and how its pictures and its sound end together."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from omnitrace_nb.media.loaded import Sound
+
+if TYPE_CHECKING:
+    from omnitrace_nb.media.loaded import MediaNeeds
+
+ROUNDING = 1e-6  # seconds
+PADDING = 0.1  # seconds; encoders fill their last block of sound with silence
+
+
+def sample_times(duration: float, needs: MediaNeeds) -> tuple[np.ndarray, float]:
+    """Give the times in seconds to take frames at, `k / fps` within `duration`, and the fps.
+
+    At least one frame, at most `needs.max_frames`: a film too long for its rate is sampled at a lower, even one.
+    """
+    fps = needs.fps
+    count = max(1, math.ceil(duration * fps - ROUNDING * fps))
+    if count > needs.max_frames:
+        count = needs.max_frames
+        fps = count / duration
+    return np.arange(count) / fps, fps
+
+
+def common_end(duration: float, track: Sound | None) -> tuple[float, Sound | None]:
+    """Give a film's duration and its sound, from the duration of its pictures alone.
+
+    Sound that outlasts the pictures makes the film longer; what an encoder padded it with does not, and is cut.
+    """
+    if track is None or track.duration <= duration:
+        return duration, track
+    if track.duration > duration + PADDING:
+        return track.duration, track
+    kept = track.samples[: round(duration * track.sampling_rate)]
+    return duration, Sound(kept, track.sampling_rate, duration)
