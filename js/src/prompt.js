@@ -1,0 +1,74 @@
+/** The prompt as the model saw it: its parts in order, pictures that follow each other side by side. */
+
+import { h, percent, two } from "./dom.js";
+import { DRAW } from "./parts.js";
+import { Sources } from "./sources.js";
+
+/** @import { Data } from "./data.js" */
+/** @import { Drawn, Part, Shown } from "./types.js" */
+
+/** @param {Data} data */
+export function createPrompt(data) {
+  const sources = new Sources(data.document.sources);
+  const el = h("div", { class: "otr-parts", role: "group", "aria-label": "Prompt" });
+  /** @type {HTMLElement | null} */
+  let row = null;
+
+  const drawn = data.document.parts.map((part) => {
+    const body = DRAW[part.kind](data, part, sources);
+    const section = frame(part, body);
+    if (part.kind !== "image") row = null;
+    else if (!row) {
+      row = h("div", { class: "otr-row" });
+      el.append(row);
+    }
+    (row ?? el).append(section.el);
+    return { body, section, own: sources.of(part.index).map(({ id }) => id) };
+  });
+
+  return {
+    el,
+    sources,
+    items: () => sources.elements(),
+    /** @param {Shown} shown */
+    paint(shown) {
+      sources.paint(shown);
+      for (const { body, section, own } of drawn) {
+        section.paint(own.reduce((sum, id) => sum + (shown.share[id] ?? 0), 0));
+        body.paint?.(shown);
+      }
+    },
+    dispose() {
+      for (const { body } of drawn) body.dispose?.();
+    },
+  };
+}
+
+/** @param {Part} part @param {Drawn} body */
+function frame(part, body) {
+  const value = h("span", { class: "otr-share" });
+  const bar = h("span", { class: "otr-bar", "aria-hidden": "true" }, h("i"));
+  const role = part.role === "user" ? [] : [h("span", { class: "otr-role" }, part.role)];
+  const el = h(
+    "section",
+    { class: `otr-part otr-part-${part.kind}`, "aria-label": part.label },
+    h(
+      "div",
+      { class: "otr-caption" },
+      ...role,
+      h("span", { class: "otr-name" }, part.label),
+      h("span", { class: "otr-detail" }, [part.detail, part.media_note].filter(Boolean).join(" · ")),
+      bar,
+      value,
+    ),
+    body.el,
+  );
+  return {
+    el,
+    /** @param {number} share */
+    paint(share) {
+      value.textContent = two(share);
+      /** @type {HTMLElement} */ (bar.firstChild).style.width = percent(share);
+    },
+  };
+}

@@ -1,0 +1,143 @@
+/** The view of a trace: an anywidget front-end module. All linking is done here; the kernel is never asked. */
+
+import { createLegend, createToolbar } from "./bar.js";
+import { Data } from "./data.js";
+import { h } from "./dom.js";
+import { rove } from "./keys.js";
+import { createPrompt } from "./prompt.js";
+import { createResponse } from "./response.js";
+import { createStore, same } from "./store.js";
+import { followTheme } from "./theme.js";
+
+/** @import { AnyModel } from "@anywidget/types" */
+/** @import { Focus } from "./types.js" */
+
+/**
+ * @param {{model: AnyModel, el: HTMLElement, signal?: AbortSignal}} props
+ * @returns {Promise<() => void>}
+ */
+async function render({ model, el, signal }) {
+  const stop = new AbortController();
+  signal?.addEventListener("abort", () => stop.abort());
+  const root = h("div", { class: "omnitrace-view", "data-lm-suppress-shortcuts": "true" });
+  el.append(root);
+  try {
+    const data = await Data.read(model);
+    if (!stop.signal.aborted) show(root, model, data, stop.signal);
+  } catch (error) {
+    fail(root, error);
+  }
+  return () => stop.abort();
+}
+
+/** @param {HTMLElement} root @param {unknown} error */
+function fail(root, error) {
+  root.querySelector(".otr-error")?.remove();
+  const message = error instanceof Error ? error.message : String(error);
+  root.append(h("p", { class: "otr-error", role: "alert" }, `The view could not be drawn: ${message}`));
+}
+
+/**
+ * @param {HTMLElement} root
+ * @param {AnyModel} model
+ * @param {Data} data
+ * @param {AbortSignal} signal
+ */
+function show(root, model, data, signal) {
+  let frame = 0;
+  const store = createStore(model, draw, signal);
+  const toolbar = createToolbar(data, (name) => store.set({ signal: name }));
+  const response = createResponse(data);
+  const prompt = createPrompt(data);
+  const legend = createLegend(data);
+  const scroll = h("div", { class: "otr-scroll" }, prompt.el);
+  root.append(
+    toolbar.el,
+    h(
+      "div",
+      { class: "otr-panes" },
+      h("div", { class: "otr-pane otr-response" }, h("h3", {}, "Response"), response.el),
+      h("div", { class: "otr-pane otr-prompt" }, h("h3", {}, "Prompt"), scroll),
+    ),
+    legend.el,
+  );
+  signal.addEventListener("abort", () => {
+    cancelAnimationFrame(frame);
+    prompt.dispose();
+  });
+
+  function draw() {
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(() => {
+      try {
+        const state = store.get();
+        const shown = data.shown(state);
+        const pinned = state.pinned?.kind === "statement" ? state.pinned.id : null;
+        toolbar.paint(state);
+        response.paint(shown, state.signal, pinned);
+        prompt.paint(shown);
+        legend.paint(shown, state);
+        root.classList.toggle("otr-active", shown.statement !== null);
+      } catch (error) {
+        fail(root, error);
+      }
+    });
+  }
+
+  /** @param {EventTarget | null} target @returns {Focus | null} */
+  function focusOf(target) {
+    const el = target instanceof Element ? target.closest("[data-source], [data-statement]") : null;
+    if (!(el instanceof HTMLElement)) return null;
+    const { source, statement } = el.dataset;
+    return source === undefined
+      ? { kind: "statement", id: Number(statement) }
+      : { kind: "source", id: Number(source) };
+  }
+  /** @param {Focus | null} focus */
+  function pin(focus) {
+    const unpin = focus === null || same(focus, store.get().pinned);
+    store.set({ pinned: unpin ? null : focus });
+    if (unpin || focus.kind !== "statement") return;
+    const best = data.evidence(store.get().signal, focus.id)[0]?.sources[0];
+    if (best !== undefined) reveal(scroll, prompt.sources.element(best));
+  }
+  function clear() {
+    store.hover(null);
+    store.set({ pinned: null });
+  }
+
+  root.addEventListener("pointerover", ({ target }) => store.hover(focusOf(target)));
+  root.addEventListener("pointerleave", () => store.hover(null));
+  root.addEventListener("focusin", ({ target }) => store.hover(focusOf(target)));
+  root.addEventListener("focusout", ({ relatedTarget }) => {
+    if (!(relatedTarget instanceof Node && root.contains(relatedTarget))) store.hover(null);
+  });
+  root.addEventListener("click", ({ target }) => {
+    const focus = focusOf(target);
+    if (focus) pin(focus);
+  });
+  const actions = { enter: (/** @type {HTMLElement} */ item) => pin(focusOf(item)), clear };
+  rove(response.list, response.items, actions);
+  rove(prompt.el, prompt.items, actions);
+  root.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") clear();
+  });
+  followTheme(root, draw, signal);
+  draw();
+}
+
+/**
+ * Bring a source into sight within the prompt's own scroll area; the page itself does not move.
+ * @param {HTMLElement} area
+ * @param {HTMLElement | undefined} el
+ */
+function reveal(area, el) {
+  if (!el) return;
+  const inner = el.getBoundingClientRect();
+  const outer = area.getBoundingClientRect();
+  if (inner.top >= outer.top && inner.bottom <= outer.bottom) return;
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  area.scrollBy({ top: inner.top - outer.top - outer.height / 3, behavior: calm ? "auto" : "smooth" });
+}
+
+export default { render };

@@ -1,0 +1,80 @@
+"""Seeing a trace: one view model, and its forms: widget, static HTML, interactive page, plain text.
+
+A trace is read through its public face only; nothing here knows a model, and only this room knows a widget.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from omnitrace_nb.view import build as _build
+from omnitrace_nb.view.display import Display, display
+from omnitrace_nb.view.model import SCHEMA, ViewModel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from omnitrace_nb.trace import Trace
+    from omnitrace_nb.view.widget import TraceView
+
+__all__ = [
+    "SCHEMA",
+    "Display",
+    "TraceView",
+    "ViewModel",
+    "display",
+    "mimebundle",
+    "model",
+    "page",
+    "static_html",
+    "text",
+]
+
+
+def model(trace: Trace, signals: Sequence[str] | None = None) -> ViewModel:
+    """Give what a view shows of a trace: plain values and arrays (see `ViewModel`).
+
+    Args:
+        trace: what to show.
+        signals: those to choose from, the first one shown first; all of the trace's if left out.
+
+    Raises:
+        SignalError: a signal that the trace does not have.
+    """
+    return _build.build(trace, signals)
+
+
+def text(trace: Trace, signal: str | None = None) -> str:
+    """Give the statements with what they rest on, as plain text."""
+    from omnitrace_nb.view.plain import plain_text  # noqa: PLC0415 (each form is loaded when it is wanted)
+
+    return plain_text(_build.build(trace, None if signal is None else [signal]))
+
+
+def static_html(trace: Trace, signal: str | None = None) -> str:
+    """Give HTML that needs no script and survives the sanitisers of notebooks; for reopened notebooks and exports."""
+    from omnitrace_nb.view.fallback import static_form  # noqa: PLC0415 (as above)
+
+    return static_form(_build.build(trace, None if signal is None else [signal]))
+
+
+def page(trace: Trace, signals: Sequence[str] | None = None) -> str:
+    """Give the interactive view as one HTML page that needs neither network nor kernel."""
+    from omnitrace_nb.view.standalone import interactive_page  # noqa: PLC0415 (as above)
+
+    return interactive_page(_build.build(trace, signals))
+
+
+def mimebundle(trace: Trace) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Give what a notebook may show of a trace, as data and metadata: the widget (unless `display("static")`), HTML, text."""
+    from omnitrace_nb.view.display import bundle  # noqa: PLC0415 (as above)
+
+    return bundle(trace)
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute can be anything
+    if name == "TraceView":
+        from omnitrace_nb.view.widget import TraceView  # noqa: PLC0415 (ipywidgets is loaded when a widget is wanted)
+
+        return TraceView
+    raise AttributeError(f"module 'omnitrace_nb.view' has no attribute {name!r}")

@@ -1,0 +1,79 @@
+"""Heat drawn into pictures, for the forms of the view that run no script: pixels from arrays, by Pillow."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+from PIL import Image
+
+ACCENT = (0, 114, 178)  # Okabe-Ito blue, told apart by all kinds of colour vision by its lightness
+WAVE = (150, 157, 166)
+GAMMA, STRONGEST = 0.6, 0.8  # as in js/src/heat.js
+WAVE_SIZE = (480, 56)
+
+
+def opacity(heat: np.ndarray) -> np.ndarray:
+    """Give the opacity of quantised scores."""
+    result: np.ndarray = STRONGEST * (np.asarray(heat, np.float32) / 255) ** GAMMA
+    return result
+
+
+def heated(picture: Image.Image, heat: np.ndarray, extent: tuple[float, float, float, float]) -> Image.Image:
+    """Lay heat `uint8 [rows, columns]` over a picture on its true grid; colours fade so that the heat is seen."""
+    width, height = picture.size
+    calm = Image.blend(picture.convert("L").convert("RGB"), picture.convert("RGB"), 0.45)
+    left, top, right, bottom = (round(at * side) for at, side in zip(extent, (width, height) * 2, strict=True))
+    size = (max(1, right - left), max(1, bottom - top))
+    mask = Image.new("L", picture.size)
+    mask.paste(Image.fromarray(np.uint8(255 * opacity(heat))).resize(size, Image.Resampling.NEAREST), (left, top))
+    calm.paste(Image.new("RGB", picture.size, ACCENT), (0, 0), mask)
+    return calm
+
+
+def waveform(peaks: np.ndarray, heat: np.ndarray) -> Image.Image:
+    """Draw a sound as bars: `peaks int8 [k, 2]`, and its heat `uint8 [columns]` stretched over the same time."""
+    width, height = WAVE_SIZE
+    bars = np.arange(0, width - 2, 3)
+    loud = np.zeros(len(bars))
+    if len(peaks):
+        edges = np.linspace(0, len(peaks), len(bars) + 1)
+        size = np.abs(peaks.astype(np.int16)).max(axis=1)
+        loud = np.array(
+            [size[int(a) : max(int(a) + 1, int(b))].max() for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        )
+    tall = np.maximum(1, loud / max(1, loud.max()) * (height - 6) / 2)
+    strong = np.zeros(len(bars)) if not len(heat) else opacity(heat[(bars * len(heat)) // width])
+    pixels = np.full((height, width, 3), 255, np.float32)
+    accent = np.array(ACCENT, np.float32)
+    for x, half, strength in zip(bars.tolist(), tall, strong, strict=True):
+        pixels[:, x : x + 3] += 0.32 * strength * (accent - 255)
+        rows = slice(round(height / 2 - half), max(round(height / 2 + half), round(height / 2 - half) + 1))
+        pixels[rows, x : x + 2] = np.array(WAVE) + strength * (accent - WAVE)
+    return Image.fromarray(np.uint8(pixels.clip(0, 255)))
+
+
+def strip(frames: list[Image.Image], height: int = 64) -> Image.Image:
+    """Put frames side by side."""
+    scaled = [frame.resize((max(1, round(frame.width * height / frame.height)), height)) for frame in frames]
+    wide = Image.new("RGB", (sum(frame.width + 2 for frame in scaled), height), "white")
+    at = 0
+    for frame in scaled:
+        wide.paste(frame, (at, 0))
+        at += frame.width + 2
+    return wide
+
+
+def opened(encoded: bytes, longest: int) -> Image.Image:
+    """Open a thumbnail, no larger than `longest`."""
+    picture = Image.open(io.BytesIO(encoded)).convert("RGB")
+    picture.thumbnail((longest, longest))
+    return picture
+
+
+def data_uri(picture: Image.Image, kind: str = "WEBP") -> str:
+    """Encode a picture to stand inside HTML."""
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, quality=72, method=4, optimize=True)
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"

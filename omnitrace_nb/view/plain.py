@@ -1,0 +1,34 @@
+"""The view as plain text: what a terminal, a log or a notebook without HTML shows."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from omnitrace_nb.view.model import ViewModel
+
+WIDTH = 100  # characters
+
+
+def plain_text(model: ViewModel) -> str:
+    """Give each statement and, beneath it, what it rests on with its share of the votes, by the first signal."""
+    by = f" by {model.signals[0]}" if model.signals else ""
+    lines = [f"Trace of {model.model}: {_count(len(model.statements), 'statement')}{by}"]
+    for statement in model.statements:
+        number = f"{statement.id + 1:>3}  "
+        said = " ".join(statement.text.split())
+        lines += ["", *textwrap.wrap(said, WIDTH, initial_indent=number, subsequent_indent=" " * len(number))]
+        evidence = model.evidence[0][statement.id] if model.signals else ()
+        for each in evidence:
+            excerpt = model.sources[each.sources[0]].excerpt
+            lines.append(f"       {each.votes:.2f}  {each.label}" + (f": {excerpt}" if excerpt else ""))
+        if not evidence:
+            lines.append("       no source stands out")
+    if not model.statements:
+        lines.append("The response is empty.")
+    return "\n".join([*lines, *(["", *model.notes] if model.notes else [])])
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

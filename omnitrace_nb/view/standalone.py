@@ -1,0 +1,60 @@
+"""The view as one page: the widget's own bundle, its state, and a host of a few lines; nothing is fetched."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omnitrace_nb.view.fallback import static_form
+
+if TYPE_CHECKING:
+    from omnitrace_nb.view.model import ViewModel
+
+STATIC = Path(__file__).parent.parent / "static"
+
+# The browser itself refuses any request that leaves the page.
+POLICY = "default-src 'none'; script-src 'unsafe-inline' blob:; style-src 'unsafe-inline'; img-src blob: data:; media-src blob: data:"
+
+PAGE = """<!doctype html>
+<html lang="en" class="otr-page">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<title>{title}</title>
+<style>{css}</style>
+</head>
+<body>
+<main id="omnitrace-root"></main>
+<noscript>{static}</noscript>
+<script type="application/json" id="omnitrace-state">{state}</script>
+<script type="text/plain" id="omnitrace-widget">{widget}</script>
+<script type="module">{host}</script>
+</body>
+</html>
+"""
+
+
+def interactive_page(model: ViewModel) -> str:
+    """Give the page."""
+    document, buffers = model.state()
+    state = {"document": document, "pinned": None, "signal": model.signals[0] if model.signals else ""}
+    encoded = {name: base64.b64encode(data).decode() for name, data in buffers.items()}
+    return PAGE.format(
+        policy=html.escape(POLICY),
+        title=html.escape(f"Trace of {model.model}"),
+        css=_asset("widget.css"),
+        static=static_form(model),
+        state=json.dumps({"state": state, "buffers": encoded}, allow_nan=False).replace("<", "\\u003c"),
+        widget=_asset("widget.js"),
+        host=_asset("host.js"),
+    )
+
+
+def _asset(name: str) -> str:
+    """Read a built file; what would end its element early is escaped, which in the bundle's strings means the same."""
+    return re.sub(r"</(script|style)", r"<\\/\1", (STATIC / name).read_text(encoding="utf-8"), flags=re.IGNORECASE)
