@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from omnitrace_nb.language import Reading, read
+from omnitrace_nb.language import Interval, clauses, sentences, words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from spacy.language import Language
 
-NO_STATEMENT = -1
+NOWHERE = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class StatementOptions:
     nlp: Language | None = None
 
 
-def split(text: str, options: StatementOptions | None = None) -> tuple[tuple[int, int], ...]:
+def split(text: str, options: StatementOptions | None = None) -> tuple[Interval, ...]:
     r"""Give start and end of each statement of `text`, in characters, without white space around it.
 
     Statements are spaCy's sentences, cut at every line break; a list marker ("-", "*", "1.") stays with its item.
@@ -37,40 +39,35 @@ def split(text: str, options: StatementOptions | None = None) -> tuple[tuple[int
         >>> split("1. It cost 3.5 francs, e.g. for Dr. Who.\n2. She left.")
         ((0, 40), (41, 53))
     """
-    return _statements(read(text, options.nlp if options else None), options)
+    options = options or StatementOptions()
+    whole = sentences(text, options.nlp)
+    return clauses(text, whole, options.nlp) if options.clauses else whole
 
 
 def tag(text: str, options: StatementOptions | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
     """Give the words of `text`, `int32 [w, 2]` (start, end), and the Universal POS tag of each."""
-    reading = read(text, options.nlp if options else None)
-    return reading.words, reading.tags
+    return words(text, options.nlp if options else None)
 
 
-def split_and_tag(
-    text: str, chars: np.ndarray, options: StatementOptions | None = None
-) -> tuple[tuple[tuple[int, int], ...], np.ndarray, tuple[str, ...]]:
-    """Read a response once: its statements, and the statement and part of speech of each of its `T` tokens.
+def statement_of_tokens(chars: np.ndarray, statements: Sequence[Interval]) -> np.ndarray:
+    """Give the statement of each of `T` tokens from their characters `int32 [T, 2]`: `int64 [T]`.
 
-    A token takes the statement, and the tag of the word, with which it shares most characters (the earlier of equals).
-    A token without characters, or of white space between statements, has statement -1.
-
-    Args:
-        text: the response.
-        chars: `int32 [T, 2]`, each token's characters.
-        options: how the response is cut.
-
-    Returns:
-        statements, `int64 [T]` statement of each token, `[T]` tags ("SPACE" for white space, "" for no characters).
+    A token takes the statement with which it shares most characters, the earlier of equals; -1 without any.
     """
-    reading = read(text, options.nlp if options else None)
-    statements = _statements(reading, options)
-    of_token = most_overlapping(chars, np.array(statements, np.int32).reshape(-1, 2))
-    word_of = most_overlapping(chars, reading.words)
-    tags = tuple(
-        reading.tags[word] if word >= 0 else ("SPACE" if end > start else "")
-        for word, (start, end) in zip(word_of.tolist(), chars.tolist(), strict=True)
+    return most_overlapping(chars, np.array(statements, np.int32).reshape(-1, 2))
+
+
+def tags_of_tokens(chars: np.ndarray, words: np.ndarray, tags: Sequence[str]) -> tuple[str, ...]:
+    """Give the part of speech of each of `T` tokens from their characters `int32 [T, 2]`.
+
+    A token takes the tag of the word with which it shares most characters, the earlier of equals; "SPACE" if it is
+    white space between words, "" if it has no characters.
+    """
+    of_token = most_overlapping(chars, words)
+    return tuple(
+        tags[word] if word >= 0 else ("SPACE" if end > start else "")
+        for word, (start, end) in zip(of_token.tolist(), chars.tolist(), strict=True)
     )
-    return statements, of_token, tags
 
 
 def most_overlapping(intervals: np.ndarray, ordered: np.ndarray) -> np.ndarray:
@@ -78,21 +75,15 @@ def most_overlapping(intervals: np.ndarray, ordered: np.ndarray) -> np.ndarray:
 
     The earlier of equals; -1 for none.
     """
-    best = np.full(len(intervals), NO_STATEMENT, np.int64)
-    if not len(ordered):
+    best = np.full(len(intervals), NOWHERE, np.int64)
+    if not len(ordered) or not len(intervals):
         return best
     first = np.searchsorted(ordered[:, 1], intervals[:, 0], side="right")
-    for index, (start, end) in enumerate(intervals.tolist()):
-        longest = 0
-        for candidate in range(int(first[index]), len(ordered)):
-            low, high = ordered[candidate].tolist()
-            if low >= end:
-                break
-            shared = min(end, high) - max(start, low)
-            if shared > longest:
-                longest, best[index] = shared, candidate
+    last = np.searchsorted(ordered[:, 0], intervals[:, 1], side="left")
+    longest = np.zeros(len(intervals), np.int64)
+    for offset in range(int((last - first).max(initial=0))):
+        candidate = np.minimum(first + offset, len(ordered) - 1)
+        shared = np.minimum(intervals[:, 1], ordered[candidate, 1]) - np.maximum(intervals[:, 0], ordered[candidate, 0])
+        better = (first + offset < last) & (shared > longest)
+        best[better], longest[better] = candidate[better], shared[better]
     return best
-
-
-def _statements(reading: Reading, options: StatementOptions | None) -> tuple[tuple[int, int], ...]:
-    return reading.clauses if options and options.clauses else reading.sentences

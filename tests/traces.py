@@ -19,7 +19,7 @@ from omnitrace_nb import sources as sourcing
 from omnitrace_nb.alignment import align
 from omnitrace_nb.layout import AUDIO, IMAGE, NOBODY, TEMPLATE, TEXT, VIDEO, Layout
 from omnitrace_nb.sources import SourceOptions
-from omnitrace_nb.statements import split_and_tag
+from omnitrace_nb.statements import split, statement_of_tokens
 from omnitrace_nb.trace.records import PartRecord, RunInfo
 from omnitrace_nb.trace.result import Trace
 
@@ -235,7 +235,8 @@ def make_trace(
     token_bytes = tokens_of(response)
     steps = len(token_bytes)
     answer = align(token_bytes, range(1000, 1000 + steps), -rng.random(steps), "eos")
-    statements, statement_of, _ = split_and_tag(answer.text, answer.chars, statement_options)
+    statements = split(answer.text, statement_options)
+    statement_of = statement_of_tokens(answer.chars, statements)
     support = [*supporting(sources, planted), *[set()] * len(statements)]
     scores = {
         name: planted_scores(layout, sources, statement_of, support, rng=rng, habit=0.3 * (name != "excess"))

@@ -1,8 +1,10 @@
 """Reading text with spaCy: sentences, coordinated clauses, parts of speech; shared by sources and statements.
 
-Nothing here is imported before a text has to be read, so that a saved trace opens without spaCy.
+spaCy itself is imported only when a text has to be read, so that a saved trace opens without it.
 """
 
-from omnitrace_nb.language.reading import Reading, read
+from omnitrace_nb.language.clauses import clauses
+from omnitrace_nb.language.sentences import Interval, sentences
+from omnitrace_nb.language.words import words
 
-__all__ = ["Reading", "read"]
+__all__ = ["Interval", "clauses", "sentences", "words"]

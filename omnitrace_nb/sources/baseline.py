@@ -23,7 +23,8 @@ def question_sources(sources: Sequence[Source], records: Sequence[PartRecord]) -
     """Give the ids of the sources that are the trailing question.
 
     The question is the last part, if that is text and other parts come before it; if it stands alone, its last
-    sentence. A system message does not count as a part before it. A prompt that ends with a picture, sound or film has none.
+    sentence. A system message does not count as a part before it. A prompt that ends with a picture, sound or film
+    has none.
     """
     if not sources or sources[-1].modality != "text":
         return frozenset()

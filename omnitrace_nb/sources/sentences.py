@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from omnitrace_nb.language import read
+from omnitrace_nb import language
 from omnitrace_nb.layout import TEXT
 from omnitrace_nb.statements import most_overlapping
 from omnitrace_nb.trace.records import Source
@@ -31,15 +31,18 @@ def sentence_sources(layout: Layout, record: PartRecord, options: SourceOptions)
     if options.text == "part":
         whole = record.text.strip()
         start = record.text.index(whole)
-        sentences: tuple[tuple[int, int], ...] = ((start, start + len(whole)),)
+        intervals: tuple[language.Interval, ...] = ((start, start + len(whole)),)
     else:
-        sentences = read(record.text, options.nlp, wrapped=True).sentences
+        intervals = language.sentences(record.text, options.nlp, wrapped=True)
     chars = layout.chars[positions]
     # A token of a few bytes may have an empty interval inside its character; it counts as that character.
     chars = np.stack([chars[:, 0], np.maximum(chars[:, 1], chars[:, 0] + 1)], axis=1)
-    owner = most_overlapping(chars, np.array(sentences, np.int32))
-    for index, interval in enumerate(sentences):
-        own = positions[owner == index]
+    owner = most_overlapping(chars, np.array(intervals, np.int32))
+    # Grouped by one sort: a long text has thousands of sentences.
+    order = np.argsort(owner, kind="stable")
+    bounds = np.searchsorted(owner[order], np.arange(len(intervals) + 1))
+    for index, interval in enumerate(intervals):
+        own = positions[order[bounds[index] : bounds[index + 1]]]
         if len(own):
             label = record.label if options.text == "part" else f"{record.label}, sentence {index + 1}"
             yield Source(

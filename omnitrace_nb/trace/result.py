@@ -98,10 +98,11 @@ class Trace:
         Raises:
             ValueError: scores of another shape, or sources that are not numbered from 0 within the prompt.
         """
-        from omnitrace_nb.statements import split_and_tag  # noqa: PLC0415 (opening a saved trace never comes here)
+        from omnitrace_nb import statements as cutting  # noqa: PLC0415 (opening a saved trace never comes here)
 
         _check_scores(scores, len(layout), len(response.token_ids))
-        statements, statement_of, tags = split_and_tag(response.text, response.chars, statement_options)
+        statements = cutting.split(response.text, statement_options)
+        words, tags = cutting.tag(response.text, statement_options)
         trace = cls(
             parts=parts,
             layout=layout,
@@ -109,8 +110,8 @@ class Trace:
             response=response,
             scores={name: pack(each) for name, each in scores.items()},
             statements=statements,
-            statement_of=statement_of,
-            tags=tags,
+            statement_of=cutting.statement_of_tokens(response.chars, statements),
+            tags=cutting.tags_of_tokens(response.chars, words, tags),
             run=run,
             settings=curation or CurationSettings(),
         )
