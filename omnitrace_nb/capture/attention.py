@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -70,7 +71,7 @@ class Call(Protocol):
 
 def blocks(which: Tensor, heads: int, keys: int) -> Iterator[Tensor]:
     """Split rows so that no block of the attention matrix holds more than a few million numbers."""
-    return iter(which.split(max(1, _BLOCK // (heads * keys))))
+    return iter(torch.split(which, max(1, _BLOCK // (heads * keys))))
 
 
 class SdpaCall:
@@ -92,7 +93,7 @@ class SdpaCall:
                 'attn_implementation="eager" to trace its attention'
             )
         self.heads, self.queries, self.device = query.shape[1], query.shape[2], query.device
-        self._run = lambda: sdpa_attention_forward(module, query, key, value, mask, **options)[0]
+        self._kernel = partial(sdpa_attention_forward, module, query, key, value, mask, **options)
         causal = options.get("is_causal")
         causal = getattr(module, "is_causal", True) if causal is None else causal
         self._causal = self.queries > 1 and mask is None and bool(causal)
@@ -104,7 +105,8 @@ class SdpaCall:
 
     def output(self) -> Tensor:
         """Run SDPA."""
-        return self._run()
+        output: Tensor = self._kernel()[0]
+        return output
 
     def rows(self, which: Tensor) -> Tensor:
         """Compute rows of `softmax(queries keys^T / sqrt(dim) + mask)`, in float32."""
@@ -165,12 +167,13 @@ class EagerCall:
         """Take what a model hands its attention function."""
         self.heads, self.queries, self.device = query.shape[1], query.shape[2], query.device
         self._query = query
-        self._run = lambda queries: _eager(module)(module, queries, key, value, mask, **options)
+        self._rest = (key, value, mask)
+        self._kernel = partial(_eager(module), module, **options)
         self._done: tuple[Tensor, Tensor] | None = None
 
     def output(self) -> Tensor:
         """Run the eager function, once."""
-        self._done = self._done or self._run(self._query)
+        self._done = self._done or self._kernel(self._query, *self._rest)
         return self._done[0]
 
     def rows(self, which: Tensor) -> Tensor:
@@ -187,8 +190,7 @@ class EagerCall:
         """Give the weights as they stand in the graph of the eager function."""
         torch.set_grad_enabled(True)
         # The weights must stand in the graph between something that requires a gradient and the output.
-        output, weights = self._run(self._query.detach().requires_grad_())
-        return output, weights
+        return self._kernel(self._query.detach().requires_grad_(), *self._rest)
 
 
 def _eager(module: nn.Module) -> Callable[..., tuple[Tensor, Tensor]]:

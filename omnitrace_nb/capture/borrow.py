@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -39,7 +39,7 @@ def tapped(decoder: nn.Module) -> Iterator[None]:
     Raises:
         SignalError: the model supports neither.
     """
-    config = decoder.config
+    config: Any = decoder.config
     found = config._attn_implementation  # noqa: SLF001 - transformers has no public reader of it
     if found != "eager" and not getattr(decoder, "_supports_sdpa", False):
         raise SignalError(
@@ -58,12 +58,12 @@ def frozen(model: nn.Module) -> Iterator[None]:
     """Keep autograd from saving what only weights' gradients would need."""
     free = [weight for weight in model.parameters() if weight.requires_grad]
     for weight in free:
-        weight.requires_grad_(requires_grad=False)
+        weight.requires_grad = False
     try:
         yield
     finally:
         for weight in free:
-            weight.requires_grad_(requires_grad=True)
+            weight.requires_grad = True
 
 
 @contextmanager

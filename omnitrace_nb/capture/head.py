@@ -50,16 +50,16 @@ class HeadWatch:
         """Find out, from a forward's logits, whether the head's own output is what the model gives."""
         self._plain = self._output is not None and logits is self._output
 
-    def gradient(self, logits: Tensor, token: int | Tensor, leaf: Tensor) -> Tensor:
-        """Give the gradient of the last position's raw logit of `token` in `leaf`, like `leaf`."""
+    def gradient(self, logits: Tensor, token: Tensor, leaf: Tensor) -> Tensor:
+        """Give the gradient of the last position's raw logit of `token` (`int64 [1]`) in `leaf`, like `leaf`."""
         if self._plain and self._hidden is not None:
-            weight = self._head.weight[token].to(self._hidden.dtype).detach()
+            weight = self._head.weight
             outer = torch.zeros_like(self._hidden)
-            outer[0, -1] = weight.reshape(-1)
+            outer[0, -1] = weight.detach()[token.to(weight.device)].to(self._hidden)
             (found,) = torch.autograd.grad(self._hidden, leaf, grad_outputs=outer)
         else:
             with torch.enable_grad():
-                logit = logits[0, -1, token].sum()
+                logit = logits[0, -1][token.to(logits.device)].sum()
             (found,) = torch.autograd.grad(logit, leaf)
         return found
 

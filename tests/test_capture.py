@@ -1,0 +1,533 @@
+"""Capture against slower, exact computations: eager attention of the same model, and full re-forwards."""
+
+from __future__ import annotations
+
+import contextlib
+
+import numpy as np
+import pytest
+import torch
+from transformers import (
+    Gemma2Config,
+    Gemma2ForCausalLM,
+    GptOssConfig,
+    GptOssForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    LogitsProcessor,
+    MistralConfig,
+    MistralForCausalLM,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+)
+
+from omnitrace_nb import models, signals
+from omnitrace_nb.capture import decode, run_passes
+from omnitrace_nb.capture.attention import LISTENER
+from omnitrace_nb.capture.borrow import tapped
+from omnitrace_nb.content import Audio, Image, Text, Video
+from omnitrace_nb.errors import ModelError, SettingsError, SignalError
+from omnitrace_nb.layout import Layout
+from omnitrace_nb.media import load
+from omnitrace_nb.models.adapter import Encoded
+
+ONLINE = ("attmean", "rawatt", "attgrads", "excess")
+SMALL = {
+    "vocab_size": 101,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "initializer_range": 0.3,
+    "bos_token_id": 1,
+    "eos_token_id": None,
+    "pad_token_id": 0,
+}
+
+
+class Bare:
+    """The smallest adapter: ids in, ids out."""
+
+    def __init__(self, model):
+        """Take the model."""
+        self.model, self.tokenizer = model.eval(), None
+
+    def decoder(self):
+        """Give the language model."""
+        return self.model.get_decoder()
+
+    def embed(self, encoded, response_ids):
+        """Embed prompt and response."""
+        ids = torch.cat([encoded.inputs["input_ids"], response_ids[None]], 1)
+        return self.model.get_input_embeddings()(ids), {"attention_mask": torch.ones_like(ids)}
+
+
+def bare(kind, config, **changes):
+    torch.manual_seed(3)
+    return Bare(kind(config(**{**SMALL, **changes})))
+
+
+def prompt(length=21, seed=0):
+    ids = torch.randint(2, 101, (1, length), generator=torch.Generator().manual_seed(seed))
+    return Encoded({"input_ids": ids, "attention_mask": torch.ones_like(ids)}, {}, Layout.blank(ids[0].numpy()))
+
+
+def chosen(*names):
+    return [signals.get(name) for name in names]
+
+
+@pytest.fixture(scope="module")
+def llama():
+    return bare(LlamaForCausalLM, LlamaConfig)
+
+
+@pytest.fixture(scope="module")
+def omni(toy_omni):
+    return models.adapt(*toy_omni)
+
+
+@pytest.fixture(scope="module")
+def mixed(omni, media_dir):
+    """Text, picture, sound, film with its sound, and a question."""
+    parts = (
+        Text("Mia sells honey. Hugo sells clocks."),
+        Image(media_dir / "red.png"),
+        Audio(media_dir / "tone.wav"),
+        Video(media_dir / "film.mp4"),
+        Text("What does the second picture show?"),
+    )
+    return omni.encode(load(parts, omni.needs, omni.modalities))
+
+
+@contextlib.contextmanager
+def eager(adapter):
+    """The model with transformers' own eager attention, which gives whole attention matrices."""
+    config = adapter.decoder().config
+    before = config._attn_implementation
+    config._attn_implementation = "eager"
+    try:
+        yield adapter.model
+    finally:
+        config._attn_implementation = before
+
+
+def eager_forward(adapter, encoded, response):
+    """A full forward over prompt and response, by the model's own inputs: logits and `[layers, heads, q, k]`."""
+    ids = torch.cat([encoded.inputs["input_ids"], response[None]], 1)
+    inputs = {**encoded.inputs, "input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    if "position_ids" in inputs:
+        positions = inputs["position_ids"]
+        more = positions[..., -1:] + torch.arange(1, len(response) + 1)
+        inputs["position_ids"] = torch.cat([positions, more], -1)
+    with eager(adapter) as model:
+        outputs = model(**inputs, **encoded.options, output_attentions=True, use_cache=False)
+    return outputs.logits[0], outputs.attentions
+
+
+def exact(adapter, encoded, tokens, baseline):
+    """Every online signal by its definition, from one full eager re-forward for each token."""
+    n, width = len(encoded.layout), len(encoded.layout) + len(tokens)
+    tables = {name: np.zeros((len(tokens), width), np.float32) for name in ONLINE}
+    response = torch.as_tensor(tokens)
+    for step in range(len(tokens)):
+        logits, attentions = eager_forward(adapter, encoded, response[:step])
+        (gradient,) = torch.autograd.grad(logits[-1, response[step]], attentions[-1], retain_graph=True)
+        stacked = torch.stack([layer.detach()[0].float() for layer in attentions])
+        row, p = stacked[:, :, -1], n + step
+        mean = row.mean((0, 1))
+        usual = torch.zeros(p)
+        usual[:n] = stacked[:, :, baseline, :n].mean((0, 1, 2))
+        tables["attmean"][step, :p] = mean
+        tables["rawatt"][step, :p] = row[-1].mean(0)
+        tables["excess"][step, :p] = (mean - usual).clamp(min=0)
+        tables["attgrads"][step, :p] = (gradient[0, :, -1].float() * row[-1]).mean(0).clamp(min=0)
+    return tables
+
+
+def plain(adapter, encoded, **generation):
+    with torch.no_grad():
+        ids = adapter.model.generate(**encoded.inputs, **encoded.options, **generation)
+    return ids[0, len(encoded.layout) :].tolist()
+
+
+def assert_exact(adapter, encoded, *, steps=6, tolerance=1e-5, **generation):
+    n = len(encoded.layout)
+    baseline = np.arange(n - 5, n)
+    got = decode(adapter, encoded, chosen(*ONLINE), baseline, progress=False, max_new_tokens=steps, **generation)
+    assert got.token_ids.tolist() == plain(adapter, encoded, max_new_tokens=steps, **generation)
+    for name, wanted in exact(adapter, encoded, got.token_ids, baseline).items():
+        scale = max(1e-12, np.abs(wanted).max())
+        np.testing.assert_allclose(got.scores[name] / scale, wanted / scale, atol=tolerance, err_msg=name)
+        assert wanted.any(), name
+    return got
+
+
+class LayerByLayer:
+    """A listener that keeps every row of every layer."""
+
+    def __init__(self, decoder):
+        """Take the language model."""
+        self.modules = {id(module): module for module in decoder.modules()}
+        self.forwards = [{}]
+
+    def hears(self, module):
+        """Tell whether it is one of the language model's."""
+        return id(module) in self.modules
+
+    def attend(self, module, call):
+        """Keep the rows."""
+        output, row = call.single() if call.queries == 1 else (call.output(), call.rows(torch.arange(call.queries)))
+        self.forwards[-1][module.layer_idx] = row
+        return output
+
+
+def test_rows_equal_eagers_layer_by_layer_for_prompt_and_step(omni, mixed):
+    listener = LayerByLayer(omni.decoder())
+    token = torch.tensor([[57]])
+    with torch.no_grad(), tapped(omni.decoder()):
+        reset = LISTENER.set(listener)
+        first = omni.model(**mixed.inputs, use_cache=True)
+        listener.forwards.append({})
+        at = mixed.inputs["position_ids"][..., -1:] + 1
+        omni.model(input_ids=token, position_ids=at, past_key_values=first.past_key_values, use_cache=True)
+        LISTENER.reset(reset)
+        _, attentions = eager_forward(omni, mixed, token[0])
+    n = len(mixed.layout)
+    prompt_rows, step_rows = listener.forwards
+    assert set(prompt_rows) == set(step_rows) == {0, 1, 2}
+    for layer, wanted in enumerate(attentions):
+        torch.testing.assert_close(prompt_rows[layer], wanted[0, :, :n, :n], atol=5e-6, rtol=0)
+        torch.testing.assert_close(step_rows[layer], wanted[0, :, n:, : n + 1], atol=5e-6, rtol=0)
+
+
+def test_every_signal_equals_its_definition_on_text_picture_sound_and_film(omni, mixed):
+    # A placeholder among the generated tokens would make the model's own full forward look for another picture.
+    assert_exact(omni, mixed, suppress_tokens=list(range(10)))
+
+
+def test_every_signal_equals_its_definition_on_text(llama):
+    assert_exact(llama, prompt())
+
+
+FAMILIES = {
+    "grouped queries": (Qwen2ForCausalLM, Qwen2Config, {}),
+    "one key head": (LlamaForCausalLM, LlamaConfig, {"num_key_value_heads": 1}),
+    "a key head each": (LlamaForCausalLM, LlamaConfig, {"num_key_value_heads": 4}),
+    "sliding window, prompt longer": (MistralForCausalLM, MistralConfig, {"sliding_window": 8}),
+    "sliding window, response passes it": (MistralForCausalLM, MistralConfig, {"sliding_window": 24}),
+    "softcaps, own eager kernel": (
+        Gemma2ForCausalLM,
+        Gemma2Config,
+        {"head_dim": 8, "sliding_window": 8, "query_pre_attn_scalar": 8, "attn_logit_softcapping": 2.0},
+    ),
+    "sinks, own eager kernel": (
+        GptOssForCausalLM,
+        GptOssConfig,
+        {"head_dim": 8, "sliding_window": 8, "num_local_experts": 4, "num_experts_per_tok": 2},
+    ),
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_signals_are_exact_with(family):
+    kind, config, changes = FAMILIES[family]
+    assert_exact(bare(kind, config, **changes), prompt())
+
+
+def test_a_model_set_to_eager_is_traced_with_its_own_kernel(llama):
+    with eager(llama):
+        assert_exact(llama, prompt())
+
+
+def test_prompt_of_one_token(llama):
+    got = decode(llama, prompt(1), chosen(*ONLINE), progress=False, max_new_tokens=3)
+    assert got.scores["attmean"][0, 0] == pytest.approx(1)
+    assert got.token_ids.tolist() == plain(llama, prompt(1), max_new_tokens=3)
+
+
+def test_masked_positions_get_nothing(llama):
+    encoded = prompt()
+    encoded.inputs["attention_mask"][0, :4] = 0
+    got = decode(llama, encoded, chosen("attmean", "attgrads"), progress=False, max_new_tokens=4)
+    assert got.token_ids.tolist() == plain(llama, encoded, max_new_tokens=4)
+    assert not got.scores["attmean"][:, :4].any()
+    assert not got.scores["attgrads"][:, :4].any()
+    np.testing.assert_allclose(got.scores["attmean"].sum(1), 1, atol=1e-5)
+
+
+def test_a_static_cache_gives_the_same_rows(llama):
+    grown = decode(llama, prompt(), chosen("attmean", "excess"), progress=False, max_new_tokens=5)
+    fixed = decode(
+        llama, prompt(), chosen("attmean", "excess"), progress=False, max_new_tokens=5, cache_implementation="static"
+    )
+    assert fixed.token_ids.tolist() == grown.token_ids.tolist()
+    for name, rows in grown.scores.items():
+        np.testing.assert_allclose(fixed.scores[name], rows, atol=1e-6)
+
+
+def test_attgrads_says_that_a_static_cache_will_not_do(llama):
+    with pytest.raises(SignalError, match="StaticCache"):
+        decode(llama, prompt(), chosen("attgrads"), progress=False, cache_implementation="static")
+    assert_exact(llama, prompt())
+
+
+def test_baseline_is_the_mean_over_the_rows_asked_for_and_nothing_on_generated_positions(llama):
+    rows = np.array([2, 3, 11])
+    got = decode(llama, prompt(), chosen("attmean", "excess"), rows, progress=False, max_new_tokens=5)
+    _, attentions = eager_forward(llama, prompt(), torch.as_tensor(got.token_ids))
+    usual = torch.stack(attentions)[:, 0, :, rows].mean((0, 1, 2)).detach().numpy()
+    np.testing.assert_allclose(
+        got.scores["excess"][:, :21], np.maximum(got.scores["attmean"] - usual, 0)[:, :21], atol=1e-6
+    )
+    np.testing.assert_array_equal(got.scores["excess"][:, 21:], got.scores["attmean"][:, 21:])
+
+
+def test_first_step_can_average_the_prompts_rows_as_the_released_code_does(llama, monkeypatch):
+    monkeypatch.setattr("omnitrace_nb.capture.attention._BLOCK", 400)  # several blocks of rows
+    last = decode(llama, prompt(), chosen(*ONLINE), progress=False, max_new_tokens=3)
+    mean = decode(llama, prompt(), chosen(*ONLINE), first_step="prompt_mean", progress=False, max_new_tokens=3)
+    _, attentions = eager_forward(llama, prompt(), torch.tensor([], dtype=torch.long))
+    matrix = torch.stack(attentions)[:, 0].detach()
+    np.testing.assert_allclose(mean.scores["attmean"][0, :21], matrix.mean((0, 1, 2)), atol=1e-6)
+    np.testing.assert_allclose(mean.scores["rawatt"][0, :21], matrix[-1].mean((0, 1)), atol=1e-6)
+    assert mean.token_ids.tolist() == last.token_ids.tolist()
+    for name in ("attmean", "rawatt"):
+        np.testing.assert_array_equal(mean.scores[name][1:], last.scores[name][1:])
+    np.testing.assert_array_equal(mean.scores["attgrads"], last.scores["attgrads"])
+
+
+GENERATIONS = {
+    "greedy": {},
+    "no repeats": {"no_repeat_ngram_size": 2},
+    "penalty": {"repetition_penalty": 1.5, "min_new_tokens": 4},
+    "sampled": {"do_sample": True},
+    "cool nucleus": {"do_sample": True, "temperature": 0.7, "top_p": 0.9, "top_k": 20},
+}
+
+
+@pytest.mark.parametrize("names", [("attmean",), ("rawatt",), ONLINE])
+@pytest.mark.parametrize("how", GENERATIONS)
+def test_tokens_are_those_of_plain_generate(omni, mixed, how, names):
+    settings = {"max_new_tokens": 12, **GENERATIONS[how]}
+    torch.manual_seed(5)
+    wanted = plain(omni, mixed, **settings)
+    got = decode(omni, mixed, chosen(*names), progress=False, seed=5, **settings)
+    assert got.token_ids.tolist() == wanted
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_decodes_the_same_tokens_and_computes_rows_in_float32(dtype):
+    adapter = bare(LlamaForCausalLM, LlamaConfig, initializer_range=0.1)
+    adapter.model.to(dtype)
+    got = decode(adapter, prompt(), chosen(*ONLINE), progress=False, max_new_tokens=24)
+    assert got.token_ids.tolist() == plain(adapter, prompt(), max_new_tokens=24)
+    np.testing.assert_allclose(got.scores["attmean"].sum(1), 1, atol=1e-5)
+    wanted = exact(adapter, prompt(), got.token_ids[:3], np.arange(20, 21))
+    for name in ("attmean", "rawatt", "attgrads"):
+        peak = wanted[name].max()
+        np.testing.assert_allclose(got.scores[name][:3, :24] / peak, wanted[name] / peak, atol=0.05)
+
+
+def test_a_stop_string_ends_the_response(omni, mixed):
+    whole = decode(omni, mixed, chosen("attmean"), progress=False, max_new_tokens=30)
+    pieces = [omni.tokenizer.decode([token]) for token in whole.token_ids]
+    text = next(piece for piece in pieces[3:] if piece.isalpha())
+    got = decode(omni, mixed, chosen("attmean"), progress=False, max_new_tokens=30, stop_strings=[text])
+    assert got.stopped == "stop"
+    first = next(step for step in range(30) if text in "".join(pieces[: step + 1]))
+    assert got.token_ids.tolist() == whole.token_ids[: first + 1].tolist()
+
+
+def test_an_end_token_ends_the_response_and_is_kept(llama):
+    whole = decode(llama, prompt(), chosen("attmean"), progress=False, max_new_tokens=8)
+    end = int(whole.token_ids[4])
+    got = decode(llama, prompt(), chosen("attmean"), progress=False, max_new_tokens=8, eos_token_id=end)
+    first = whole.token_ids.tolist().index(end)
+    assert (got.stopped, got.token_ids.tolist()) == ("eos", whole.token_ids[: first + 1].tolist())
+    assert whole.stopped == "length"
+
+
+def test_log_probabilities_are_the_models_own_not_the_processors(llama):
+    got = decode(llama, prompt(), chosen("attmean"), progress=False, max_new_tokens=6, no_repeat_ngram_size=1)
+    logits, _ = eager_forward(llama, prompt(), torch.as_tensor(got.token_ids))
+    wanted = logits[20:26].log_softmax(-1).gather(1, torch.as_tensor(got.token_ids)[:, None])[:, 0]
+    np.testing.assert_allclose(got.logprobs, wanted.detach(), atol=1e-4)
+
+
+class Raises(LogitsProcessor):
+    """Raises once a number of tokens is there."""
+
+    def __init__(self, error, after):
+        """Take what to raise and when."""
+        self.error, self.left = error, after
+
+    def __call__(self, _ids, scores):
+        """Count a step."""
+        self.left -= 1
+        if self.left < 0:
+            raise self.error
+        return scores
+
+
+def state(model):
+    return (
+        {
+            id(module): getattr(module.config, "_attn_implementation", None)
+            for module in model.modules()
+            if hasattr(module, "config")
+        },
+        [weight.requires_grad for weight in model.parameters()],
+        [weight.grad for weight in model.parameters()],
+        [module.training for module in model.modules()],
+        [len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules()],
+        torch.is_grad_enabled(),
+        LISTENER.get(),
+    )
+
+
+@pytest.mark.parametrize("error", [None, ValueError("a processor of the user's"), KeyboardInterrupt()])
+@pytest.mark.parametrize("names", [(*ONLINE, "input_x_gradient"), ("attmean",)])
+def test_the_model_is_left_as_it_was_found(names, error):
+    adapter = bare(LlamaForCausalLM, LlamaConfig)
+    next(adapter.model.parameters()).requires_grad = False
+    adapter.model.model.layers[1].train()
+    before, generator = state(adapter.model), torch.get_rng_state()
+    processors = [Raises(error, 3)] if error else []
+    expected = pytest.raises(ValueError, match="user's") if isinstance(error, ValueError) else contextlib.nullcontext()
+    with expected:
+        decode(adapter, prompt(), chosen(*names), progress=False, seed=1, max_new_tokens=5, logits_processor=processors)
+    assert state(adapter.model) == before
+    assert torch.equal(torch.get_rng_state(), generator)
+    assert plain(adapter, prompt(), max_new_tokens=3)
+
+
+def test_an_interrupt_gives_what_was_decoded(llama):
+    whole = decode(llama, prompt(), chosen(*ONLINE), progress=False, max_new_tokens=8)
+    stop = Raises(KeyboardInterrupt(), 3)
+    got = decode(
+        llama, prompt(), chosen(*ONLINE, "input_x_gradient"), progress=False, max_new_tokens=8, logits_processor=[stop]
+    )
+    assert (got.stopped, got.token_ids.tolist()) == ("interrupted", whole.token_ids[:3].tolist())
+    for name in ONLINE:
+        np.testing.assert_allclose(got.scores[name], whole.scores[name][:3, : 21 + 3], atol=1e-6)
+    assert got.notes["input_x_gradient"] == {"steps": 0, "interrupted": True}
+
+
+def test_an_interrupt_before_the_first_token_goes_through(llama):
+    with pytest.raises(KeyboardInterrupt):
+        decode(llama, prompt(), chosen("attmean"), progress=False, logits_processor=[Raises(KeyboardInterrupt(), 0)])
+    assert_exact(llama, prompt())
+
+
+def test_broken_weights_are_reported_with_the_step():
+    adapter = bare(LlamaForCausalLM, LlamaConfig)
+    with torch.no_grad():
+        adapter.model.lm_head.weight[5] = torch.nan
+    for settings in ({}, {"do_sample": True}):
+        with pytest.raises(ModelError, match="NaN or inf at step 0"):
+            decode(adapter, prompt(), chosen("attmean"), progress=False, **settings)
+
+
+def test_scores_that_are_not_finite_count_as_nothing_and_are_noted(llama):
+    @signals.register("breaks", reads={"mean"})
+    def breaks(step):
+        return step.mean.log() if len(step.mean) == 23 else step.mean * (torch.inf if len(step.mean) == 24 else 1)
+
+    got = decode(llama, prompt(), chosen("breaks", "attmean"), progress=False, max_new_tokens=5)
+    assert got.notes["breaks"] == {"steps": 5, "not_finite": [3]}
+    assert not got.scores["breaks"][3].any()
+    assert "not_finite" not in got.notes["attmean"]
+
+
+class OwnAttention(LlamaForCausalLM):
+    """A model that does not run its attention through transformers' interface."""
+
+    def forward(self, *args, **kwargs):
+        """Run SDPA whatever the configuration says."""
+        chosen_by_config = self.config._attn_implementation
+        self.config._attn_implementation = "sdpa"
+        try:
+            return super().forward(*args, **kwargs)
+        finally:
+            self.config._attn_implementation = chosen_by_config
+
+
+def test_a_model_whose_attention_cannot_be_read_is_named_and_other_signals_work():
+    adapter = bare(OwnAttention, LlamaConfig)
+    with pytest.raises(SignalError, match="OwnAttention does not run its attention"):
+        decode(adapter, prompt(), chosen("attmean"), progress=False)
+    got = decode(adapter, prompt(), chosen("input_x_gradient"), progress=False, max_new_tokens=3)
+    assert got.scores["input_x_gradient"].any()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"num_beams": 4}, "num_beams=4 cannot be traced.*greedy"),
+        ({"num_return_sequences": 2}, "num_return_sequences=2"),
+        ({"assistant_model": object()}, "assistant"),
+        ({"prompt_lookup_num_tokens": 3}, "prompt_lookup_num_tokens=3"),
+        ({"output_attentions": True}, "ask for signals"),
+        ({"use_cache": False}, "without a cache"),
+        ({"temprature": 0.5}, "unknown keyword 'temprature'; did you mean 'temperature'"),
+        ({"max_new_tokens": 0}, "max_new_tokens=0: expected a whole number of at least 1"),
+        ({"first_step": "first"}, "first_step='first'"),
+        ({"seed": -1}, "seed=-1"),
+    ],
+)
+def test_settings_that_cannot_be_traced_are_refused_before_the_model_runs(llama, monkeypatch, settings, message):
+    monkeypatch.setattr(llama.model, "generate", None)
+    with pytest.raises(SettingsError, match=message):
+        decode(llama, prompt(), chosen("attmean"), progress=False, **settings)
+
+
+def test_beams_in_the_models_own_configuration_are_refused_too():
+    adapter = bare(LlamaForCausalLM, LlamaConfig)
+    adapter.model.generation_config.num_beams = 3
+    with pytest.raises(SettingsError, match="num_beams=3"):
+        decode(adapter, prompt(), chosen("attmean"), progress=False)
+    assert (
+        decode(adapter, prompt(), chosen("attmean"), progress=False, num_beams=1, max_new_tokens=2).stopped == "length"
+    )
+
+
+def test_a_streamer_is_served_as_by_generate(llama):
+    class Heard:
+        def __init__(self):
+            self.pieces = []
+
+        def put(self, ids):
+            self.pieces.append(ids.tolist())
+
+        def end(self):
+            self.pieces.append("end")
+
+    ours, theirs = Heard(), Heard()
+    decode(llama, prompt(), chosen("attmean"), progress=False, max_new_tokens=4, streamer=ours)
+    plain(llama, prompt(), max_new_tokens=4, streamer=theirs)
+    assert ours.pieces == theirs.pieces
+
+
+def test_the_bar_counts_tokens_and_can_be_left_out(llama, capsys):
+    decode(llama, prompt(), chosen("attmean"), max_new_tokens=4)
+    assert "/4" in capsys.readouterr().err
+    decode(llama, prompt(), chosen("attmean"), max_new_tokens=4, progress=False)
+    assert capsys.readouterr().err == ""
+
+
+def test_passes_that_do_not_fit_are_halved_and_an_interrupt_keeps_what_is_done():
+    sizes = []
+
+    def work(items):
+        sizes.append(len(items))
+        if len(items) > 2:
+            raise torch.OutOfMemoryError
+        if items[0] == 6:
+            raise KeyboardInterrupt
+        return items[:, None].float() * 10
+
+    done, whole = run_passes(work, 9, batch=8, label="test", progress=False)
+    assert sizes == [8, 4, 2, 2, 2, 2]
+    assert not whole
+    assert torch.cat(done).tolist() == [0, 10, 20, 30, 40, 50]
