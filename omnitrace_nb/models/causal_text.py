@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from transformers import (
-    MODEL_FOR_CAUSAL_LM_MAPPING,
     AutoModelForCausalLM,
     AutoTokenizer,
     PreTrainedModel,
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
 NAME = "causal_text"
 SEPARATOR = "\n"
-OTHER_MODALITIES = ("vision_config", "audio_config", "thinker_config")
 
 
 class CausalText:
@@ -95,9 +93,8 @@ class CausalText:
 
 
 def _reads(config: PreTrainedConfig) -> bool:
-    other = any(getattr(config, name, None) is not None for name in OTHER_MODALITIES)
-    remote = "AutoModelForCausalLM" in (getattr(config, "auto_map", None) or {})
-    return not other and (remote or type(config) in MODEL_FOR_CAUSAL_LM_MAPPING)
+    """Tell whether a model has one configuration, for text: those of several modalities hold one for each."""
+    return not config.sub_configs and not any(hasattr(config, name) for name in ("vision_config", "audio_config"))
 
 
 def _load_model(source: str, **settings: object) -> PreTrainedModel:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoConfig
 
 from omnitrace_nb.errors import ModelError, SettingsError
@@ -146,15 +147,14 @@ def _read(source: str, loader: Callable[..., Loaded], **settings: object) -> Loa
         return loader(source, **settings)
     except TypeError as error:
         raise SettingsError(f"Loading {source!r} refused its keywords: {error}") from error
-    except (ImportError, RuntimeError) as error:
-        raise ModelError(f"The model {source!r} could not be loaded: {error}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
+        reason = " ".join(str(error).split())
         if Path(source).is_dir():
             raise ModelError(
-                f"The folder {source!r} holds no model that can be loaded: {error} It should be what "
+                f"The folder {source!r} holds no model that can be loaded here: {reason} It should be what "
                 "save_pretrained of the model and of its processor wrote."
             ) from error
         raise ModelError(
-            f"The model {source!r} could not be loaded from the Hugging Face hub or its cache: {error} Check the id "
+            f"The model {source!r} could not be loaded from the Hugging Face hub or its cache: {reason} Check the id "
             "and the connection; without one, give the folder of a downloaded model, or none for the embedded model."
         ) from error

@@ -168,8 +168,9 @@ def _plain_slow(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[np.ndarr
     ends = np.cumsum([len(piece) for piece in pieces])
     offsets = np.zeros((len(ids), 2), np.int64)
     for number, (end, piece) in enumerate(zip(ends, pieces, strict=True)):
-        if piece:
-            offsets[number] = character[end - len(piece)], character[end - 1] + 1
+        # A token that writes nothing yet is the beginning of the character that the next one completes.
+        first = min(end - len(piece), len(character) - 1)
+        offsets[number] = character[first], character[max(end - 1, first)] + 1
     return np.asarray(ids, np.int64), offsets
 
 
