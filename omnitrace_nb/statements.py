@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from omnitrace_nb.errors import SettingsError
 from omnitrace_nb.language import Interval, clauses, sentences, words
+from omnitrace_nb.language.pipeline import check
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,10 +26,19 @@ class StatementOptions:
     Attributes:
         clauses: cut sentences at coordinated clauses too ("The cat sleeps, | and the dog barks.").
         nlp: a spaCy pipeline; by default the installed English one.
+
+    Raises:
+        SettingsError: a value of another kind, or a pipeline that finds no sentences.
     """
 
     clauses: bool = False
     nlp: Language | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what has no meaning, before anything is generated."""
+        if not isinstance(self.clauses, bool):
+            raise SettingsError(f"clauses={self.clauses!r} is not usable; give True or False.")
+        check(self.nlp)
 
 
 def split(text: str, options: StatementOptions | None = None) -> tuple[Interval, ...]:

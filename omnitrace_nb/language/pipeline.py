@@ -39,14 +39,17 @@ def readable(text: str) -> str:
 
 
 def parse(texts: Iterable[str], nlp: Language | None, needs: frozenset[str]) -> Iterator[Doc]:
-    """Read texts with the user's pipeline as it is, or with the needed components of the installed one.
+    """Read texts with the user's pipeline as it is, or with the needed components of the installed one."""
+    if nlp is not None:
+        return nlp.pipe(texts, batch_size=_BATCH)
+    own = installed()
+    return own.pipe(texts, batch_size=_BATCH, disable=[name for name in own.pipe_names if name not in needs])
 
-    Raises:
-        SettingsError: `nlp` is no pipeline or finds no sentences; or none is installed.
-    """
+
+def check(nlp: Language | None) -> None:
+    """Refuse what is no pipeline, or one that finds no sentences: `SettingsError`."""
     if nlp is None:
-        own = installed()
-        return own.pipe(texts, batch_size=_BATCH, disable=[name for name in own.pipe_names if name not in needs])
+        return
     names = getattr(nlp, "pipe_names", None)
     if names is None or not callable(nlp):
         raise SettingsError(f"nlp={nlp!r} is no spaCy pipeline; give what `spacy.load(...)` returns, or leave it out.")
@@ -55,7 +58,6 @@ def parse(texts: Iterable[str], nlp: Language | None, needs: frozenset[str]) -> 
             f"The given spaCy pipeline has {names or 'no components'}, so it finds no sentences; "
             "add one with `nlp.add_pipe('sentencizer')`."
         )
-    return nlp.pipe(texts, batch_size=_BATCH)
 
 
 @lru_cache(maxsize=1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from omnitrace_nb.errors import SettingsError
+from omnitrace_nb.language.pipeline import check
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -47,6 +48,7 @@ class SourceOptions:
             or seconds <= 0
         ):
             raise SettingsError(f"bin_seconds={seconds!r} is not usable; give a number of seconds above 0.")
+        check(self.nlp)
 
     @property
     def grid(self) -> tuple[int, int]:
