@@ -17,7 +17,7 @@ export function createToolbar(data, choose) {
   const el = h(
     "div",
     { class: "otr-toolbar" },
-    h("span", { class: "otr-model" }, model),
+    h("span", { class: "otr-model" }, `Trace of ${model}`),
     h("label", { class: "otr-signal" }, h("span", {}, "Signal"), select),
   );
   return {
@@ -34,7 +34,7 @@ export function createToolbar(data, choose) {
  * @param {Data} data
  */
 export function createLegend(data) {
-  const scales = ["token", "source"].map((name) => ({ name, half: h("td"), most: h("td") }));
+  const scales = ["per token", "per source"].map((name) => ({ name, half: h("td"), most: h("td") }));
   const live = h("p", { class: "otr-live", "aria-live": "polite" });
   const ramp = h("span", { class: "otr-ramp" }, h("i"));
   const legend = h(
@@ -62,8 +62,8 @@ export function createLegend(data) {
     }
     if (statement === null)
       return `The whole response, by ${signal}. Point at a statement, or at a source in the prompt.`;
-    const names = data.evidence(signal, statement).map(({ label, votes }) => `${label} ${two(votes)}`);
-    const rests = names.length ? `rests on ${names.join("; ")}` : "has no source that stands out";
+    const names = data.evidence(signal, statement).map(({ label, votes }) => `${label} (${two(votes)})`);
+    const rests = names.length ? `rests on ${names.join(", ")}` : "has no source that stands out";
     return `Statement ${statement + 1} of ${statements.length}${pinned ? ", pinned," : ""} ${rests}.`;
   }
 

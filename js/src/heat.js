@@ -16,22 +16,38 @@ export const HALFWAY = 0.5 ** (1 / GAMMA);
  * @param {Element} el
  * @param {string} name
  */
-export const colour = (el, name) => getComputedStyle(el).getPropertyValue(name).trim();
+const colour = (el, name) => getComputedStyle(el).getPropertyValue(name).trim();
+
+const DEEP = [0, 114, 178];
+const PALE = [126, 205, 250];
+const DARK = 90; // mean brightness, of 255
+
+/**
+ * The hue of heat over a picture: deep on a bright one, pale on a dark one, whatever the notebook's theme.
+ * @param {HTMLImageElement} image  loaded
+ */
+export function hueOver(image) {
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = 1;
+  const context = canvas.getContext("2d");
+  if (!context || !image.naturalWidth) return DEEP;
+  context.drawImage(image, 0, 0, 1, 1);
+  const [red, green, blue] = context.getImageData(0, 0, 1, 1).data;
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue < DARK ? PALE : DEEP;
+}
 
 /**
  * One pixel a cell; the style sheet scales it without smoothing, so that the true grid is seen.
  * @param {HTMLCanvasElement} canvas
  * @param {Uint8Array} heat  [rows, columns]
+ * @param {number[]} hue
  */
-export function drawGrid(canvas, heat) {
+export function drawGrid(canvas, heat, hue = DEEP) {
   const context = canvas.getContext("2d");
   if (!context || !heat.length) return;
-  const [red, green, blue] = colour(canvas, "--otr-heat-rgb")
-    .split(/[\s,]+/)
-    .map(Number);
   const image = context.createImageData(canvas.width, canvas.height);
   heat.forEach((value, i) => {
-    image.data.set([red, green, blue, 255 * OPACITY[value]], 4 * i);
+    image.data.set([...hue, 255 * OPACITY[value]], 4 * i);
   });
   context.putImageData(image, 0, 0);
 }

@@ -1,7 +1,7 @@
 /** One drawing for each kind of part: text, picture, sound, film. */
 
 import { h, percent } from "./dom.js";
-import { drawGrid } from "./heat.js";
+import { drawGrid, hueOver } from "./heat.js";
 import { createAxis, createPlayer, createWave, drawBins, duration } from "./timeline.js";
 
 /** @import { Data } from "./data.js" */
@@ -33,15 +33,31 @@ function picture(data, part, thumbnail, grid, name) {
   const [width, height] = part.size ?? [4, 3];
   const el = h("div", {
     class: "otr-picture",
-    style: `aspect-ratio:${width}/${height};--otr-aspect:${width / height}`,
+    style: `aspect-ratio:${width}/${height}`,
   });
-  if (url) el.append(h("img", { src: url, alt: name, draggable: "false" }));
   const canvas = h("canvas", { "aria-hidden": "true", width: grid?.columns ?? 1, height: grid?.rows ?? 1 });
+  /** @type {number[] | undefined} */
+  let hue;
+  /** @type {Uint8Array} */
+  let last = new Uint8Array();
+  /** @param {Uint8Array} heat */
+  function paint(heat) {
+    last = heat;
+    drawGrid(canvas, heat, hue);
+  }
+  if (url) {
+    const image = h("img", { src: url, alt: name, draggable: "false" });
+    image.addEventListener("load", () => {
+      hue = hueOver(image);
+      paint(last);
+    });
+    el.append(image);
+  }
   if (grid) {
     place(canvas, grid.extent);
     el.append(canvas);
   }
-  return { el, canvas, dispose: () => URL.revokeObjectURL(url) };
+  return { el, paint, dispose: () => URL.revokeObjectURL(url) };
 }
 
 /** @param {Data} _data @param {Part} part @param {Sources} sources @returns {Drawn} */
@@ -61,7 +77,7 @@ function drawText(_data, part, sources) {
 /** @param {Data} data @param {Part} part @param {Sources} sources @returns {Drawn} */
 function drawImage(data, part, sources) {
   const { patches } = part;
-  const { el, canvas, dispose } = picture(data, part, part.thumbnails[0], patches, part.label);
+  const { el, paint, dispose } = picture(data, part, part.thumbnails[0], patches, part.label);
   for (const source of sources.of(part.index)) {
     const box = sources.draw(source, "otr-box");
     place(box, source.box ?? [0, 0, 1, 1]);
@@ -70,7 +86,7 @@ function drawImage(data, part, sources) {
   return {
     el,
     paint: ({ heat }) => {
-      if (patches) drawGrid(canvas, heat.subarray(patches.cells[0], patches.cells[0] + patches.cells[1]));
+      if (patches) paint(heat.subarray(patches.cells[0], patches.cells[0] + patches.cells[1]));
     },
     dispose,
   };
@@ -156,9 +172,9 @@ function drawFilm(data, part, sources) {
       wave?.paint(shown);
       if (!frames) return;
       const size = frames.rows * frames.columns;
-      pictures.forEach(({ canvas }, i) => {
+      pictures.forEach((picture, i) => {
         const start = frames.cells[0] + i * size;
-        drawGrid(canvas, shown.heat.subarray(start, start + size));
+        picture.paint(shown.heat.subarray(start, start + size));
       });
     },
     dispose() {

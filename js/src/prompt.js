@@ -49,9 +49,10 @@ function frame(part, body) {
   const value = h("span", { class: "otr-share" });
   const bar = h("span", { class: "otr-bar", "aria-hidden": "true" }, h("i"));
   const role = part.role === "user" ? [] : [h("span", { class: "otr-role" }, part.role)];
+  const aspect = part.size ? part.size[0] / part.size[1] : 4 / 3;
   const el = h(
     "section",
-    { class: `otr-part otr-part-${part.kind}`, "aria-label": part.label },
+    { class: `otr-part otr-part-${part.kind}`, style: `--otr-aspect:${aspect}`, "aria-label": part.label },
     h(
       "div",
       { class: "otr-caption" },

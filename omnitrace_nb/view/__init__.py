@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from omnitrace_nb.view import build as _build
-from omnitrace_nb.view.display import Display, display
 from omnitrace_nb.view.model import SCHEMA, ViewModel
+from omnitrace_nb.view.showing import Display, display
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,8 +66,8 @@ def page(trace: Trace, signals: Sequence[str] | None = None) -> str:
 
 
 def mimebundle(trace: Trace) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Give what a notebook may show of a trace, as data and metadata: the widget (unless `display("static")`), HTML, text."""
-    from omnitrace_nb.view.display import bundle  # noqa: PLC0415 (as above)
+    """Give what a notebook may show of a trace, as data and metadata: HTML, text, and the widget unless "static"."""
+    from omnitrace_nb.view.showing import bundle  # noqa: PLC0415 (as above)
 
     return bundle(trace)
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from omnitrace_nb.layout import AUDIO, VIDEO
 from omnitrace_nb.view.cells import Cells
+from omnitrace_nb.view.evidence import evidence
 from omnitrace_nb.view.model import (
     Box,
-    Evidence,
     MediaBytes,
     Span,
     ViewModel,
@@ -19,6 +19,7 @@ from omnitrace_nb.view.model import (
     ViewStatement,
     concatenate,
 )
+from omnitrace_nb.view.words import clean, excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,10 +28,6 @@ if TYPE_CHECKING:
     from omnitrace_nb.trace.records import PartRecord, Source
 
 MOST_MEDIA = 2_000_000  # bytes of playable media in one view, all parts together
-LONGEST_EXCERPT = 120  # characters
-
-_REPLACED = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"} | {0x7F: 0x2421}
-_REPLACED |= dict.fromkeys(range(0xD800, 0xE000), 0xFFFD)
 
 
 def build(trace: Trace, signals: Sequence[str] | None = None) -> ViewModel:
@@ -59,7 +56,7 @@ def build(trace: Trace, signals: Sequence[str] | None = None) -> ViewModel:
         sources=tuple(_source(source, trace.parts) for source in trace.source_records),
         statements=statements,
         stopped=trace.response_record.stopped,
-        evidence=_evidence(trace, names, len(statements)),
+        evidence=evidence(trace, names, len(statements)),
         heat=heat,
         scale=scale,
         share=share,
@@ -69,16 +66,6 @@ def build(trace: Trace, signals: Sequence[str] | None = None) -> ViewModel:
         media=media,
         notes=notes,
     )
-
-
-def clean(text: str) -> str:
-    """Make every character one that can be sent and seen: lone surrogates become U+FFFD, controls their pictures.
-
-    Example:
-        >>> clean("a\\x00\\ud800")
-        'a␀�'
-    """
-    return text.translate(_REPLACED)
 
 
 def _part(part: PartRecord, cells: Cells, thumbnails: tuple[Span, ...], peaks: Span, media: Span) -> ViewPart:
@@ -108,7 +95,7 @@ def _part(part: PartRecord, cells: Cells, thumbnails: tuple[Span, ...], peaks: S
 def _detail(part: PartRecord) -> str:
     said = []
     if part.size:
-        said.append(f"{part.size[0]} \N{MULTIPLICATION SIGN} {part.size[1]} px")
+        said.append(f"{part.size[0]} \N{MULTIPLICATION SIGN} {part.size[1]}")
     if part.duration is not None:
         said.append(f"{part.duration:.1f}".removesuffix(".0") + " s")
     return " \N{MIDDLE DOT} ".join(said)
@@ -139,16 +126,14 @@ def _peaks(part: PartRecord) -> np.ndarray:
 
 def _source(source: Source, parts: Sequence[PartRecord]) -> ViewSource:
     part = parts[source.part]
-    excerpt = " ".join((part.text or "")[slice(*source.chars)].split()) if source.chars else ""
-    if len(excerpt) > LONGEST_EXCERPT:
-        excerpt = excerpt[: LONGEST_EXCERPT - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    words = excerpt((part.text or "")[slice(*source.chars)]) if source.chars else ""
     box: Box | None = None
     if source.box is not None:
         width, height = part.size or (source.box[2], source.box[3])
         left, top, right, bottom = source.box
         box = (left / width, top / height, right / width, bottom / height)
     return ViewSource(
-        source.id, source.part, source.modality, clean(source.label), clean(excerpt), source.chars, box, source.time
+        source.id, source.part, source.modality, clean(source.label), words, source.chars, box, source.time
     )
 
 
@@ -187,28 +172,3 @@ def _scores(
     if not trace.signals:
         notes.append("This trace has no signal, so nothing can be shaded.")
     return heat, scale, share, tuple(notes)
-
-
-def _evidence(trace: Trace, names: Sequence[str], statements: int) -> tuple[tuple[tuple[Evidence, ...], ...], ...]:
-    """Give what each statement rests on: selected sources by rank, seconds of one part that touch as one."""
-    spans, intervals = trace.spans, trace.intervals
-    chosen = spans[spans["selected"]]
-    keys = zip(chosen["signal"], chosen["statement"], chosen["source"], strict=True)
-    rank = dict(zip(keys, chosen["rank"], strict=True))
-    found: dict[tuple[str, int], list[tuple[int, Evidence]]] = {}
-    for row in intervals.itertuples():
-        time = "\N{EN DASH}".join(f"{second:.2f}".rstrip("0").rstrip(".") for second in (row.t0, row.t1))
-        best = min(rank[row.signal, row.statement, source] for source in row.sources)
-        each = Evidence(tuple(map(int, row.sources)), f"{clean(row.label)}, {time} s", round(float(row.p), 4))
-        found.setdefault((row.signal, row.statement), []).append((best, each))
-    for row in chosen.itertuples():
-        if trace.source_records[row.source].time is None:
-            each = Evidence((int(row.source),), clean(row.label), round(float(row.p), 4))
-            found.setdefault((row.signal, row.statement), []).append((row.rank, each))
-    return tuple(
-        tuple(
-            tuple(each for _, each in sorted(found.get((name, statement), []), key=lambda pair: pair[0]))
-            for statement in range(statements)
-        )
-        for name in names
-    )

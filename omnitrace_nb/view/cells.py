@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from omnitrace_nb.layout import AUDIO, IMAGE, TEXT, VIDEO
+from omnitrace_nb.layout import IMAGE, TEXT, VIDEO
 from omnitrace_nb.view.model import Box, Grid, Span, Strip, Tokens
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 
 @dataclass(eq=False)
 class Cells:
-    """The cells in order: `groups` holds the positions behind each run of cells, `int64 [cells, positions]` or ragged."""
+    """The cells in order; a group is a run of them: their positions `int64 [k]`, or several positions for each."""
 
     layout: Layout
     groups: list[Sequence[np.ndarray] | np.ndarray] = field(default_factory=list)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from itertools import pairwise
 
 import numpy as np
 from PIL import Image
@@ -23,7 +24,7 @@ def opacity(heat: np.ndarray) -> np.ndarray:
 def heated(picture: Image.Image, heat: np.ndarray, extent: tuple[float, float, float, float]) -> Image.Image:
     """Lay heat `uint8 [rows, columns]` over a picture on its true grid; colours fade so that the heat is seen."""
     width, height = picture.size
-    calm = Image.blend(picture.convert("L").convert("RGB"), picture.convert("RGB"), 0.45)
+    calm = Image.blend(picture.convert("L").convert("RGB"), picture.convert("RGB"), 0.7)
     left, top, right, bottom = (round(at * side) for at, side in zip(extent, (width, height) * 2, strict=True))
     size = (max(1, right - left), max(1, bottom - top))
     mask = Image.new("L", picture.size)
@@ -40,9 +41,7 @@ def waveform(peaks: np.ndarray, heat: np.ndarray) -> Image.Image:
     if len(peaks):
         edges = np.linspace(0, len(peaks), len(bars) + 1)
         size = np.abs(peaks.astype(np.int16)).max(axis=1)
-        loud = np.array(
-            [size[int(a) : max(int(a) + 1, int(b))].max() for a, b in zip(edges[:-1], edges[1:], strict=True)]
-        )
+        loud = np.array([size[int(a) : max(int(a) + 1, int(b))].max() for a, b in pairwise(edges)])
     tall = np.maximum(1, loud / max(1, loud.max()) * (height - 6) / 2)
     strong = np.zeros(len(bars)) if not len(heat) else opacity(heat[(bars * len(heat)) // width])
     pixels = np.full((height, width, 3), 255, np.float32)

@@ -15,10 +15,13 @@ import numpy as np
 from omnitrace_nb.view import drawing
 
 if TYPE_CHECKING:
+    from PIL.Image import Image as PILImage
+
     from omnitrace_nb.view.model import Evidence, Grid, Strip, ViewModel, ViewPart
 
 MOST_PICTURES = 110_000  # bytes of pictures in one form; later ones are named instead of shown
 LONGEST_SIDE = 200
+WIDEST = 760  # of what lies on a time axis
 MOST_FRAMES = 8
 LONGEST_TEXT = 6_000  # characters of one part
 
@@ -63,13 +66,13 @@ class _Form:
     def _statement(self, row: int) -> str:
         statement = self.model.statements[row]
         evidence = self.model.evidence[0][row] if self.model.signals else ()
-        chips = " ".join(
+        chips = [
             f'<span style="{CHIP}"><b>{rank}</b>&ensp;{escape(each.label)}&ensp;{each.votes:.2f}</span>'
             for rank, each in enumerate(evidence, 1)
-        )
+        ] or [f'<span style="{SMALL}">no source stands out</span>']
         line = (
             f'<span style="{SMALL}">{row + 1}</span>&ensp;<span dir="auto">{escape(statement.text)}</span>'
-            f'<div style="margin:2px 0 8px 18px">{chips or f"""<span style="{SMALL}">no source stands out</span>"""}</div>'
+            f'<div style="margin:2px 0 8px 18px">{" ".join(chips)}</div>'
         )
         if not evidence:
             return f'<div style="padding:4px 0">{line}</div>'
@@ -79,27 +82,23 @@ class _Form:
         )
 
     def _evidence(self, row: int, evidence: tuple[Evidence, ...]) -> str:
-        """Give a table of what a statement rests on, and the parts concerned with its heat."""
-        lines = "".join(
-            f"<tr><td>{rank}</td><td>{escape(each.label)}</td>"
-            f"<td>{each.votes:.2f}</td><td>{escape(self.model.sources[each.sources[0]].excerpt)}</td></tr>"
-            for rank, each in enumerate(evidence, 1)
-        )
-        head = "<tr><th>rank</th><th>source</th><th>votes</th><th>text</th></tr>"
+        """Give the words that a statement rests on, and the parts concerned with its heat."""
+        excerpts = [(rank, self.model.sources[each.sources[0]].excerpt) for rank, each in enumerate(evidence, 1)]
+        lines = "".join(f'<div dir="auto"><b>{rank}</b>&ensp;{escape(text)}</div>' for rank, text in excerpts if text)
         parts = dict.fromkeys(self.model.sources[source].part for each in evidence for source in each.sources)
-        drawn = "".join(self._part(self.model.parts[index], row) for index in parts)
-        return f'<table style="color:{INK};background:{PAPER};font-size:13px">{head}{lines}</table>{drawn}'
+        return lines + "".join(self._part(self.model.parts[index], row) for index in parts)
 
     def _part(self, part: ViewPart, row: int) -> str:
         own = [source.id for source in self.model.sources if source.part == part.index]
         share = float(self.model.share[0, row, own].sum()) if self.model.signals else 0.0
         role = "" if part.role == "user" else f"{escape(part.role)} &middot; "
         caption = (
-            f'<div style="{SMALL};margin-top:10px">{role}<b style="color:{INK};background:{PAPER}">{escape(part.label)}</b>'
+            f'<div style="{SMALL}">{role}<b style="color:{INK};background:{PAPER}">{escape(part.label)}</b>'
             f"&ensp;{escape(part.detail)}&ensp;{share:.2f}</div>"
         )
         body = self._text(part, row) if part.kind == "text" else self._pictures(part, row)
-        return caption + body
+        beside = "display:inline-block;vertical-align:top;margin-right:16px;" if part.kind == "image" else ""
+        return f'<div style="{beside}margin-top:10px">{caption}{body}</div>'
 
     def _text(self, part: ViewPart, row: int) -> str:
         text, at, pieces = part.text or "", 0, []
@@ -129,13 +128,15 @@ class _Form:
             every = -(-len(part.thumbnails) // MOST_FRAMES)
             shown = range(0, len(part.thumbnails), every)
             drawn.append(drawing.strip([self._frame(part, at, part.frames, row, 110) for at in shown]))
-        tags = [self._picture(drawing.data_uri(picture), part.label) for picture in drawn]
+        along = f"width:100%;max-width:{WIDEST}px" if part.kind == "video" else "max-width:100%"
+        tags = [self._picture(drawing.data_uri(picture), part.label, along) for picture in drawn]
         if part.sound is not None or part.kind == "audio":
             wave = drawing.waveform(self._peaks(part), self._over_time(part, part.sound, row))
-            tags.append(self._picture(drawing.data_uri(wave, "PNG"), f"sound of {part.label}"))
+            style = f"width:100%;max-width:{WIDEST}px;height:{wave.height}px"
+            tags.append(self._picture(drawing.data_uri(wave, "PNG"), f"sound of {part.label}", style))
         return "".join(tags)
 
-    def _frame(self, part: ViewPart, index: int, grid: Grid | None, row: int, longest: int):  # noqa: ANN202
+    def _frame(self, part: ViewPart, index: int, grid: Grid | None, row: int, longest: int) -> PILImage:
         picture = drawing.opened(self.model.thumbnail(part, index), longest)
         if grid is None or not self.model.signals:
             return picture
@@ -157,11 +158,11 @@ class _Form:
         inside = (at >= 0) & (at < len(heat))
         return np.where(inside, heat[at.clip(0, len(heat) - 1)], 0)
 
-    def _picture(self, uri: str, label: str) -> str:
+    def _picture(self, uri: str, label: str, style: str) -> str:
         if len(uri) > self.room:
             return f'<div style="{SMALL}">({escape(label)}: left out, for size)</div>'
         self.room -= len(uri)
-        return f'<img src="{uri}" alt="{escape(label)}" style="border-radius:4px;display:block;margin:3px 0">'
+        return f'<img src="{uri}" alt="{escape(label)}" style="border-radius:4px;display:block;margin:3px 0;{style}">'
 
     def _levels(self, row: int) -> np.ndarray:
         if not self.model.signals:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 COMPRESS_FROM = 64_000  # bytes; smaller arrays are sent as they are
+ONE_UNIT = 0xFFFF  # characters beyond this one take two of UTF-16's units
 
 Span = tuple[int, int]
 Box = tuple[float, float, float, float]
@@ -112,7 +113,7 @@ class ViewStatement:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a statement rests on: one selected source, or selected seconds that touch; `votes` is its share of the votes."""
+    """What a statement rests on: one selected source, or selected seconds that touch; with its share of the votes."""
 
     sources: tuple[int, ...]
     label: str
@@ -221,7 +222,7 @@ def utf16_offsets(text: str) -> np.ndarray:
         [0, 1, 3, 4]
     """
     code_points = np.frombuffer(text.encode("utf-32-le", "replace"), "<u4")
-    return np.concatenate(([0], np.cumsum(1 + (code_points > 0xFFFF), dtype=np.int64)))
+    return np.concatenate(([0], np.cumsum(1 + (code_points > ONE_UNIT), dtype=np.int64)))
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 (any JSON value)

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 STATIC = Path(__file__).parent.parent / "static"
 
 # The browser itself refuses any request that leaves the page.
-POLICY = "default-src 'none'; script-src 'unsafe-inline' blob:; style-src 'unsafe-inline'; img-src blob: data:; media-src blob: data:"
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline' blob:; style-src 'unsafe-inline'; "
+    "img-src blob: data:; media-src blob: data:"
+)
 
 PAGE = """<!doctype html>
 <html lang="en" class="otr-page">

@@ -94,10 +94,9 @@ class TraceView(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
         """Give the widget, and what is shown where it cannot be: static HTML and text."""
-        widget = super()._repr_mimebundle_() or ({}, {})
-        data, metadata = widget if isinstance(widget, tuple) else (widget, {})
+        data, metadata = super()._repr_mimebundle_() or ({}, {})
         fallback = {"text/plain": plain_text(self._model), "text/html": static_form(self._model)}
-        return {**data, **fallback}, dict(metadata)
+        return {**data, **fallback}, metadata
 
     @traitlets.validate("pinned")
     def _valid_pinned(self, proposal: dict[str, Any]) -> int | None:

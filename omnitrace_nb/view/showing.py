@@ -30,7 +30,7 @@ _setting = _Setting()
 
 
 class Display:
-    """What `display` returns: nothing to keep, but usable as `with ot.display("static"):` to restore the former mode."""
+    """What `display` returns: nothing to keep; as `with ot.display("static"):` it restores the former mode."""
 
     def __init__(self, former: str | None) -> None:
         """Remember what to restore."""
@@ -85,7 +85,7 @@ def bundle(trace: Trace) -> tuple[dict[str, Any], dict[str, Any]]:
         return {"text/plain": plain_text(model), "text/html": static_form(model)}, {}
     from omnitrace_nb.view.widget import TraceView  # noqa: PLC0415 (ipywidgets is loaded when a widget is wanted)
 
-    return TraceView(trace)._repr_mimebundle_()  # noqa: SLF001 (IPython's protocol)
+    return TraceView(trace)._repr_mimebundle_()
 
 
 def _check(chosen: object) -> None:
