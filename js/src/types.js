@@ -1,5 +1,5 @@
 /**
- * The view model as it arrives from Python (`omnitrace_nb/view/model.py` is its definition).
+ * The view model as it arrives from Python (`omnitrace_nb/view/viewmodel.py` is its definition).
  *
  * @typedef {[start: number, count: number]} Range  cells or bytes
  * @typedef {{cells: Range, chars: number}} Tokens  `chars`: first row of the `chars` buffer

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from omnitrace_nb.view import build as _build
-from omnitrace_nb.view.model import SCHEMA, ViewModel
 from omnitrace_nb.view.showing import Display, display
+from omnitrace_nb.view.viewmodel import SCHEMA, ViewModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ import numpy as np
 from omnitrace_nb.layout import AUDIO, VIDEO
 from omnitrace_nb.view.cells import Cells
 from omnitrace_nb.view.evidence import evidence
-from omnitrace_nb.view.model import (
+from omnitrace_nb.view.viewmodel import (
     Box,
     MediaBytes,
     Span,
@@ -31,7 +31,7 @@ MOST_MEDIA = 2_000_000  # bytes of playable media in one view, all parts togethe
 
 
 def build(trace: Trace, signals: Sequence[str] | None = None) -> ViewModel:
-    """Give the view model of a trace; see `omnitrace_nb.view.model`."""
+    """Give the view model of a trace; see `omnitrace_nb.view.viewmodel`."""
     names = tuple(signals) if signals else trace.signals
     cells = Cells(trace.layout)
     thumbnails, thumbnail_spans = concatenate([each for part in trace.parts for each in part.thumbnails])

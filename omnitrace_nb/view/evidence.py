@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from omnitrace_nb.view.model import Evidence
+from omnitrace_nb.view.viewmodel import Evidence
 from omnitrace_nb.view.words import clean
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from omnitrace_nb.view import drawing
 if TYPE_CHECKING:
     from PIL.Image import Image as PILImage
 
-    from omnitrace_nb.view.model import Evidence, Grid, Strip, ViewModel, ViewPart
+    from omnitrace_nb.view.viewmodel import Evidence, Grid, Strip, ViewModel, ViewPart
 
 MOST_PICTURES = 110_000  # bytes of pictures in one form; later ones are named instead of shown
 LONGEST_SIDE = 200

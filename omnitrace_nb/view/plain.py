@@ -6,7 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from omnitrace_nb.view.model import ViewModel
+    from omnitrace_nb.view.viewmodel import ViewModel
 
 WIDTH = 100  # characters
 

@@ -23,7 +23,7 @@ VARIABLE = "OMNITRACE_NB_DISPLAY"
 
 @dataclass
 class _Setting:
-    mode: str | None = None
+    mode: str = "auto"
 
 
 _setting = _Setting()
@@ -32,7 +32,7 @@ _setting = _Setting()
 class Display:
     """What `display` returns: nothing to keep; as `with ot.display("static"):` it restores the former mode."""
 
-    def __init__(self, former: str | None) -> None:
+    def __init__(self, former: str) -> None:
         """Remember what to restore."""
         self._former = former
 
@@ -73,7 +73,7 @@ def display(mode: Mode) -> Display:
 
 def current() -> str:
     """Give the mode that holds: "widget" or "static"."""
-    chosen = _setting.mode or os.environ.get(VARIABLE, "auto")
+    chosen = _setting.mode if _setting.mode != "auto" else os.environ.get(VARIABLE, "auto")
     _check(chosen)
     return "widget" if chosen == "auto" else chosen
 

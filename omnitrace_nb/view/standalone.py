@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from omnitrace_nb.view.fallback import static_form
 
 if TYPE_CHECKING:
-    from omnitrace_nb.view.model import ViewModel
+    from omnitrace_nb.view.viewmodel import ViewModel
 
 STATIC = Path(__file__).parent.parent / "static"
 

@@ -1,0 +1,94 @@
+"""The committed bundle is what its sources give, is small, and asks for nothing."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+STATIC = ROOT / "omnitrace_nb" / "static"
+JS = ROOT / "js"
+LARGEST = 60_000  # bytes; a notebook keeps one copy for each widget
+
+tools = pytest.mark.skipif(
+    not (JS / "node_modules" / ".bin" / "esbuild").exists() or shutil.which("npm") is None,
+    reason="the front end's tools are not installed: npm ci in js/",
+)
+
+
+def npm(*arguments):
+    done = subprocess.run(["npm", "run", "--silent", *arguments], cwd=JS, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@tools
+def test_a_rebuild_gives_the_committed_bundle():
+    npm("build", "--", "--check")
+
+
+@tools
+def test_a_stale_bundle_would_be_found(tmp_path):
+    copy = tmp_path / "js"
+    shutil.copytree(JS, copy, ignore=shutil.ignore_patterns("node_modules"))
+    (copy / "node_modules").symlink_to(JS / "node_modules")
+    shutil.copytree(STATIC, tmp_path / "omnitrace_nb" / "static")
+    source = copy / "src" / "heat.js"
+    source.write_text(source.read_text().replace("GAMMA = 0.6", "GAMMA = 0.7"))
+    command = ["node", "build.js", "--check"]
+    done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "widget.js differs" in done.stderr
+
+
+@tools
+def test_types_hold():
+    npm("check")
+
+
+@tools
+def test_style_holds():
+    npm("lint")
+
+
+def test_bundle_and_style_sheet_stay_below_sixty_kilobytes():
+    assert sum((STATIC / name).stat().st_size for name in ("widget.js", "widget.css", "host.js")) < LARGEST
+
+
+def test_the_bundle_names_no_address_and_never_parses_text_as_markup():
+    for name in ("widget.js", "widget.css", "host.js"):
+        text = (STATIC / name).read_text()
+        assert not re.search(r"https?://|@import|url\(\s*['\"]?(?!data:)", text)
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b", text)
+
+
+def test_every_rule_of_the_style_sheet_is_the_views_own():
+    text = re.sub(r"/\*.*?\*/", "", (JS / "src" / "widget.css").read_text(), flags=re.DOTALL)
+    outermost, depth = [], 0
+    for line in text.splitlines():
+        if depth == 0 and line.strip().endswith("{"):
+            outermost.append(line.strip(" {"))
+        depth += line.count("{") - line.count("}")
+    assert outermost == [".omnitrace-view", ".otr-page"]
+
+
+def test_the_lock_file_names_no_registry():
+    lock = json.loads((JS / "package-lock.json").read_text())
+    assert not [name for name, package in lock["packages"].items() if "resolved" in package]
+
+
+def test_the_schema_is_the_same_on_both_sides():
+    from omnitrace_nb.view import SCHEMA
+
+    assert f"SCHEMA = {SCHEMA};" in (JS / "src" / "data.js").read_text()
+
+
+def test_the_curve_of_the_shades_is_the_same_on_both_sides():
+    from omnitrace_nb.view.drawing import ACCENT, GAMMA, STRONGEST
+
+    heat = (JS / "src" / "heat.js").read_text()
+    assert f"GAMMA = {GAMMA};" in heat
+    assert f"STRONGEST = {STRONGEST};" in heat
+    assert f"DEEP = {list(ACCENT)};" in heat

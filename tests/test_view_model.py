@@ -1,0 +1,262 @@
+"""The view model says what the trace says: checked against the trace's own tables and scores, computed another way."""
+
+import json
+import subprocess
+import sys
+import zlib
+
+import numpy as np
+import pytest
+from traces import PLANTED, make_empty_trace, make_trace, supporting
+
+import omnitrace_nb as ot
+from omnitrace_nb import view
+from omnitrace_nb.errors import SettingsError, SignalError
+from omnitrace_nb.layout import AUDIO, IMAGE, TEXT, VIDEO
+from omnitrace_nb.view.build import MOST_MEDIA
+from omnitrace_nb.view.viewmodel import utf16_offsets
+
+
+@pytest.fixture(scope="module")
+def trace():
+    return make_trace()
+
+
+@pytest.fixture(scope="module")
+def model(trace):
+    return view.model(trace)
+
+
+def mean_scores(trace, signal, statement):
+    """The definition, step by step: the mean over a statement's own steps of what the signal gives each position."""
+    steps = [step for step, of in enumerate(trace.steps["statement"]) if of == statement]
+    return np.mean([trace.scores(signal)[step] for step in steps], axis=0)
+
+
+def test_heat_of_a_statement_is_the_mean_score_over_its_steps_on_every_patch(trace, model):
+    for signal, name in enumerate(trace.signals):
+        for statement in range(len(trace.statements)):
+            mean = mean_scores(trace, name, statement)
+            patches = mean[trace.layout.positions(1, IMAGE)]
+            start, count = model.parts[1].patches.cells
+            shown = model.heat[signal, statement, start : start + count] * model.scale[signal, statement] / 255
+            assert shown == pytest.approx(patches, abs=float(model.scale[signal, statement]) / 255)
+
+
+def test_one_scale_a_signal_and_statement_is_the_largest_score_shown(trace, model):
+    own = np.concatenate([trace.layout.positions(part.index) for part in trace.parts])
+    for statement in range(len(trace.statements)):
+        # A film's patches are kept for its thumbnails and its sound by slices: here all of them are.
+        largest = mean_scores(trace, "excess", statement)[own].max()
+        assert model.scale[0, statement] == pytest.approx(largest, rel=1e-4)
+        assert model.heat[0, statement].max() == 255
+
+
+def test_the_last_row_is_the_whole_response(trace, model):
+    steps = trace.steps["statement"].to_numpy() >= 0
+    mean = trace.scores("attmean")[steps].mean(axis=0)[trace.layout.positions(0, TEXT)]
+    start, count = model.parts[0].tokens.cells
+    shown = model.heat[1, -1, start : start + count] * model.scale[1, -1] / 255
+    assert shown == pytest.approx(mean, abs=float(model.scale[1, -1]) / 255)
+
+
+def test_shares_are_masses_over_all_sources(trace, model):
+    steps = trace.steps["statement"].to_numpy() == 3
+    mass = trace.mass("attmean")[steps].mean(axis=0)
+    assert model.share[1, 3] == pytest.approx(mass / mass.sum(), rel=1e-4)
+
+
+def test_evidence_is_what_curation_selected_with_touching_seconds_merged(trace, model):
+    spans = trace.spans
+    for signal, name in enumerate(trace.signals):
+        for statement in range(len(trace.statements)):
+            chosen = spans[(spans["signal"] == name) & (spans["statement"] == statement) & spans["selected"]]
+            shown = model.evidence[signal][statement]
+            assert sorted(j for each in shown for j in each.sources) == sorted(chosen["source"])
+            assert sum(each.votes for each in shown) == pytest.approx(chosen["p"].sum(), abs=1e-3)
+    planted = supporting(trace.source_records)
+    [film] = model.evidence[0][4]
+    assert set(film.sources) == planted[4]
+    assert film.label == "film 1, 2–4 s"
+
+
+def test_evidence_is_ordered_by_rank():
+    both = (((0, "text", 0), (1, "image", None), (3, "audio", (0.0, 2.0))), *PLANTED[1:])
+    trace = make_trace(signals=("attmean",), planted=both, curation=ot.CurationSettings(coverage=1.0, p_min=0.0))
+    model = view.model(trace)
+    spans = trace.spans[trace.spans["selected"]].set_index(["statement", "source"])["rank"]
+    many = 0
+    for statement, evidence in enumerate(model.evidence[0]):
+        ranks = [min(spans[statement, source] for source in each.sources) for each in evidence]
+        assert ranks == sorted(ranks)
+        many += len(ranks) > 1
+    assert many
+
+
+def test_sound_and_film_lie_on_their_seconds(trace, model):
+    sound = model.parts[3].sound
+    assert sound.edges[0] == 0
+    assert sound.edges[-1] == pytest.approx(3.4)
+    assert np.diff(sound.edges) == pytest.approx(0.04, abs=1e-3)
+    mean = mean_scores(trace, "excess", 3)[trace.layout.positions(3, AUDIO)]
+    shown = model.heat[0, 3, sound.cells[0] : sum(sound.cells)]
+    assert sound.edges[int(shown.argmax())] == pytest.approx(mean.argmax() * 0.04, abs=1e-3)
+
+
+def test_each_film_thumbnail_wears_the_patches_of_its_own_seconds(trace, model):
+    frames, times = model.parts[4].frames, model.parts[4].thumbnail_times
+    assert (frames.rows, frames.columns) == trace.layout.grids[4][1:]
+    mean = mean_scores(trace, "excess", 4)
+    positions = trace.layout.positions(4, VIDEO)
+    for index, time in enumerate(times):
+        own = positions[(trace.layout.time[positions, 0] <= time) & (time < trace.layout.time[positions, 1])]
+        start = frames.cells[0] + index * len(own)
+        shown = model.heat[0, 4, start : start + len(own)] * model.scale[0, 4] / 255
+        assert shown == pytest.approx(mean[own], abs=float(model.scale[0, 4]) / 255)
+
+
+def test_characters_are_counted_as_browsers_count_them(trace, model):
+    document, _ = model.state()
+    text = document["parts"][0]["text"]
+    units = text.encode("utf-16-le")
+    sentences = [source for source in document["sources"] if source["part"] == 0]
+    assert len(sentences) > 3
+    for source, record in zip(sentences, trace.source_records, strict=False):
+        start, end = source["chars"]
+        assert units[2 * start : 2 * end].decode("utf-16-le") == trace.parts[0].text[slice(*record.chars)]
+    assert utf16_offsets("é😀x").tolist() == [0, 1, 3, 4]
+
+
+def test_the_document_is_plain_json_and_arrays_come_back_from_their_bytes(model):
+    document, buffers = model.state()
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
+    assert document["schema"] == view.SCHEMA
+    shape = (len(model.signals), len(model.statements) + 1, document["cells"])
+    assert np.frombuffer(buffers["heat"], np.uint8).reshape(shape) == pytest.approx(model.heat)
+    assert np.frombuffer(buffers["share"], "<u2") / 65_535 == pytest.approx(model.share.ravel(), abs=1e-5)
+    assert all(isinstance(data, bytes) for data in buffers.values())
+
+
+def test_a_film_or_sound_of_an_hour_costs_no_more_cells_than_a_minute():
+    from traces import Sketch, make_parts
+
+    from omnitrace_nb.view.cells import MOST_SLICES, Cells
+
+    sketch = Sketch()
+    sketch.sound(3, 3600.0)
+    record = make_parts()[3]
+    cells = Cells(sketch.layout())
+    strip = cells.strip(record, AUDIO)
+    assert strip.cells == (0, MOST_SLICES)
+    assert strip.edges[-1] == pytest.approx(3600)
+    ramp = np.linspace(0, 1, len(cells.layout))[None]
+    assert np.diff(cells.average(ramp)[0]).min() > 0  # slices follow time, each the mean of its own positions
+
+
+def test_large_arrays_are_compressed(monkeypatch, model):
+    monkeypatch.setattr("omnitrace_nb.view.viewmodel.COMPRESS_FROM", 100)
+    document, buffers = model.state()
+    assert document["encoding"]["heat"] == "deflate"
+    assert zlib.decompress(buffers["heat"]) == model.heat.tobytes()
+
+
+def test_state_of_the_example_stays_far_below_a_megabyte_with_media_apart(model):
+    document, buffers = model.state()
+    assert len(json.dumps(document)) + sum(map(len, buffers.values())) - len(buffers["media"]) < 100_000
+    assert model.parts[3].media.mime == "audio/wav"
+    start, count = model.parts[3].media.bytes
+    assert model.media[start : start + count].startswith(b"RIFF")
+
+
+def test_media_beyond_the_cap_are_left_out_and_say_so(monkeypatch):
+    monkeypatch.setattr("omnitrace_nb.view.build.MOST_MEDIA", 50_000)
+    part = view.model(make_trace()).parts[3]
+    assert part.media is None
+    assert part.media_note == "not included (0.1 MB)"
+    assert view.model(make_trace(media=False)).parts[3].media_note == "not kept in this trace"
+    assert MOST_MEDIA <= 2_000_000
+
+
+def test_scores_that_are_no_numbers_or_negative_are_named_in_a_note(monkeypatch, trace):
+    scores = trace.scores("excess").copy()
+    scores[0, 3], scores[1, 5] = np.nan, -1
+    monkeypatch.setattr(type(trace), "scores", lambda _self, _name: scores)
+    model = view.model(trace, ["excess"])
+    assert any("1 scores are no numbers" in note for note in model.notes)
+    assert any("negative" in note for note in model.notes)
+    assert np.isfinite(model.scale).all()
+
+
+def test_an_empty_response_and_all_zero_scores_still_give_a_view():
+    model = view.model(make_empty_trace())
+    assert model.statements == ()
+    assert model.heat.max() == 0
+    assert "The response is empty." in view.text(make_empty_trace())
+
+
+def test_odd_characters_can_be_sent():
+    note = "A\x00B \ud800 C\x7f.\tD\n"
+    model = view.model(make_trace(note=note))
+    assert model.parts[0].text == "A␀B � C␡.\tD\n"
+    document, _ = model.state()
+    json.dumps(document, ensure_ascii=False).encode()
+
+
+def test_unknown_signal_and_keyword_are_refused_by_name(trace):
+    with pytest.raises(SignalError, match="'wrong'"):
+        view.model(trace, ["wrong"])
+    with pytest.raises(SettingsError, match="'signla'"):
+        trace.view(signla="excess")
+    with pytest.raises(SettingsError, match="statements are 0 to 4"):
+        trace.view(pinned=5)
+    with pytest.raises(SignalError, match="'rollout'"):
+        trace.view(signal="rollout")
+
+
+def test_the_widget_is_plain_python_without_a_front_end(trace):
+    shown = trace.view(signal="attmean", pinned=2)
+    seen = []
+    shown.observe(lambda change: seen.append(change["new"]), names="pinned")
+    shown.pinned = 3
+    shown.pinned = None
+    assert seen == [3, None]
+    assert shown.signal == "attmean"
+    with pytest.raises(SettingsError):
+        shown.pinned = 99
+    assert shown.pinned is None
+    assert "attmean" in repr(shown)
+
+
+def test_a_trace_offers_widget_html_and_text_and_static_mode_only_the_latter(trace):
+    data, _ = trace._repr_mimebundle_()
+    assert set(data) == {"application/vnd.jupyter.widget-view+json", "text/html", "text/plain"}
+    with view.display("static"):
+        data, _ = trace._repr_mimebundle_()
+        assert set(data) == {"text/html", "text/plain"}
+    assert "application/vnd.jupyter.widget-view+json" in trace._repr_mimebundle_()[0]
+    with pytest.raises(SettingsError, match="'live'"):
+        view.display("live")
+
+
+def test_display_follows_the_environment_in_auto_mode(trace, monkeypatch):
+    monkeypatch.setenv("OMNITRACE_NB_DISPLAY", "static")
+    with view.display("auto"):
+        assert set(trace._repr_mimebundle_()[0]) == {"text/html", "text/plain"}
+
+
+def test_plain_text_names_each_statement_and_what_it_rests_on(trace):
+    text = view.text(trace)
+    assert "1.00  text 1, sentence 1: The key is in the red box." in text
+    assert "film 1, 2–4 s" in text
+    assert text.count("image 1") == 1
+
+
+def test_the_view_needs_neither_torch_nor_widgets_until_a_widget_is_wanted(trace, tmp_path):
+    path = trace.save(tmp_path / "t.omnitrace")
+    code = (
+        "import sys, omnitrace_nb as ot; trace = ot.open(sys.argv[1]); trace.to_html();"
+        "from omnitrace_nb import view; view.text(trace); view.static_html(trace);"
+        "print({'torch', 'transformers', 'anywidget', 'spacy'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
