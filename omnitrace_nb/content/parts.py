@@ -6,7 +6,7 @@ found at once and a large file is opened once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -19,6 +19,24 @@ if TYPE_CHECKING:
 Role = Literal["system", "user", "assistant"]
 
 
+def _brief(self: Image | Audio | Video) -> str:
+    """Show bytes and arrays by their size: a notebook would print a whole film."""
+    shown = []
+    for one in fields(self):
+        value = getattr(self, one.name)
+        if isinstance(value, bytes):
+            shown.append(f"<{len(value):,} bytes>")
+        elif hasattr(value, "dtype") and hasattr(value, "shape"):
+            shown.append(
+                f"{'' if one.name == 'source' else f'{one.name}='}<{value.dtype} array of shape {value.shape}>"
+            )
+        elif one.name == "source":
+            shown.append(f"<{len(value)} frames>" if isinstance(value, (list, tuple)) else repr(value))
+        elif value != one.default:
+            shown.append(f"{one.name}={value!r}")
+    return f"{type(self).__name__}({', '.join(shown)})"
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
     """A piece of text. `label` is shown in tables and views instead of "text 1"."""
@@ -28,7 +46,7 @@ class Text:
     role: Role = field(default="user", kw_only=True)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Image:
     """A picture: a path, encoded bytes, a `PIL.Image`, or an array `[height, width]` or `[height, width, 3 or 4]`.
 
@@ -39,8 +57,10 @@ class Image:
     label: str | None = field(default=None, kw_only=True)
     role: Role = field(default="user", kw_only=True)
 
+    __repr__ = _brief
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Audio:
     """A sound: a path, encoded bytes, or samples `[n]` or `[channels, n]` in -1..1 with their `sampling_rate` in Hz."""
 
@@ -49,8 +69,10 @@ class Audio:
     label: str | None = field(default=None, kw_only=True)
     role: Role = field(default="user", kw_only=True)
 
+    __repr__ = _brief
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Video:
     """A film: a path, encoded bytes, or frames `[n, height, width, 3]` (or a list of pictures) with their `fps`.
 
@@ -65,6 +87,8 @@ class Video:
     sound: bool = field(default=True, kw_only=True)
     label: str | None = field(default=None, kw_only=True)
     role: Role = field(default="user", kw_only=True)
+
+    __repr__ = _brief
 
 
 Part = Text | Image | Audio | Video

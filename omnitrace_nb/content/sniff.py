@@ -129,6 +129,11 @@ def refuse(found: Found, wanted: Kind, name: str) -> MediaError:
     return MediaError(f"{name} holds {found.what}, not {noun}: use {_USES[found.kind][2]}(...) for it{hint}")
 
 
+def open_container(stream: IO[bytes], reader: str) -> av.container.InputContainer:
+    """Open a container with the one demuxer that it is for; tags in an old encoding do no harm."""
+    return av.open(stream, format=reader, metadata_errors="replace")
+
+
 def real_streams(container: av.container.InputContainer, kind: Literal["audio", "video"]) -> list[av.stream.Stream]:
     """Give a container's streams of a kind, cover pictures left out."""
     streams = container.streams.video if kind == "video" else container.streams.audio
@@ -151,7 +156,7 @@ def _after_id3(stream: IO[bytes], head: bytes) -> Found:
 def _container(stream: IO[bytes], name: str, sound: Found, film: Found) -> Found:
     stream.seek(0)
     try:
-        with av.open(stream, format=sound.reader) as container:
+        with open_container(stream, sound.reader) as container:
             if real_streams(container, "video"):
                 return film
             if container.streams.audio:

@@ -19,8 +19,8 @@ from omnitrace_nb.media.frames import array_film, hash_frames
 from omnitrace_nb.media.loaded import Film, Opened
 from omnitrace_nb.media.pictures import check_pixels
 from omnitrace_nb.media.samples import check_seconds
-from omnitrace_nb.media.sounds import decode_track, opened
-from omnitrace_nb.media.timing import ROUNDING, common_end, sample_times
+from omnitrace_nb.media.sounds import check_coding, decode_track, opened
+from omnitrace_nb.media.timing import PADDING, ROUNDING, common_end, sample_times
 
 if TYPE_CHECKING:
     from omnitrace_nb.content.files import File
@@ -52,7 +52,7 @@ def open_film(part: Video, name: str, needs: MediaNeeds, *, sound: bool = True) 
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """A film's own time: seconds of the container's clock at its second 0, and of its pictures' end after that."""
+    """A film's own time, in seconds: its second 0 on the container's clock, and how long its pictures last."""
 
     origin: float
     duration: float
@@ -62,11 +62,10 @@ def _span(file: File) -> _Span:
     """Read all time stamps, without decoding."""
     with opened(file) as container:
         stream = real_streams(container, "video")[0]
+        check_coding(stream, file.name, "H.264 or VP9")
         check_pixels((stream.codec_context.width, stream.codec_context.height), LIMITS.frame_pixels, file.name)
-        if not _decodable(stream):
-            raise MediaError(f"{file.name} is a film in a coding that cannot be read here: convert it to H.264 or VP9")
         check_seconds((container.duration or 0) / av.time_base, file.name)
-        origin = max(0.0, (container.start_time or 0) / av.time_base)
+        begin = max(0.0, (container.start_time or 0) / av.time_base)
         shown = [
             (packet.pts, packet.duration or 0)
             for packet in container.demux(stream)
@@ -81,13 +80,12 @@ def _span(file: File) -> _Span:
     if last <= starts[-1]:
         # Matroska need not say how long the last frame is shown: as long as the others, then.
         last = starts[-1] + (np.median(np.diff(starts)) if starts.size > 1 else 1 / (rate * base) if rate else 0)
+    # Sound often leads by an encoder's padding: the first frame is second 0 all the same.
+    first = float(starts[0] * base)
+    origin = first if first <= begin + PADDING else begin
     duration = float(last * base) - origin
     check_seconds(duration, file.name)
     return _Span(origin, max(duration, base))
-
-
-def _decodable(stream: av.stream.Stream) -> bool:
-    return stream.codec_context is not None and stream.codec_context.codec is not None
 
 
 def _decode(file: File, span: _Span, needs: MediaNeeds, *, sound: bool) -> Film:
@@ -153,5 +151,6 @@ def _sound_track(file: File, span: _Span, rate: int) -> Sound | None:
         if not container.streams.audio:
             return None
         name = f"The sound of {file.name}"
+        check_coding(container.streams.audio[0], name, "AAC or Opus, or leave it out with sound=False")
         sound, taken = decode_track(container, container.streams.audio[0], rate, name, span.origin)
     return sound if taken else None

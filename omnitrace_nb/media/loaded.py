@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class LoadedPart:
     part: Part
     content: str | Media
     sha256: str
-    original: bytes | None = None
+    original: bytes | None = field(default=None, repr=False)
     mime: str | None = None
 
     @property

@@ -11,6 +11,7 @@ import av
 import numpy as np
 
 from omnitrace_nb.content.files import read_file
+from omnitrace_nb.content.sniff import open_container
 from omnitrace_nb.errors import MediaError
 from omnitrace_nb.media.complete import flac_samples, refuse_incomplete
 from omnitrace_nb.media.loaded import Opened, Sound
@@ -38,6 +39,7 @@ def open_sound(part: Audio, name: str, needs: MediaNeeds) -> Opened:
     refuse_incomplete(file)
     with opened(file) as container:
         stream = container.streams.audio[0]
+        check_coding(stream, file.name, "WAV or FLAC")
         check_rate(stream.rate, file.name)
         _check_given_rate(part.sampling_rate, stream.rate, file.name)
         check_seconds((container.duration or 0) / av.time_base, file.name)
@@ -62,6 +64,7 @@ def decode_track(
     """
     given = check_rate(stream.rate, name)
     out = Resampler(given, rate)
+    alone = origin is None
     with translated(name):
         for frame in container.decode(stream):
             if frame.sample_rate != given:
@@ -72,18 +75,20 @@ def decode_track(
                 block = _placed(block, frame.time - origin, out, name)
             check_seconds((out.taken + block.size) / given, name)
             out.push(block)
-    seconds = out.taken / given
-    if container.format.name.startswith("mov") and stream.duration:
-        # MP4 says where the sound ends and the padding of its last block begins.
-        end = float(((stream.start_time or 0) + stream.duration) * stream.time_base) - (origin or 0)
-        seconds = end if end < seconds <= end + PADDING else seconds
+    seconds = _end(out.taken / given, container, stream, 0.0 if alone else origin or 0.0)
     return Sound(out.finish()[: round(seconds * rate)], rate, seconds), out.taken
+
+
+def check_coding(stream: av.stream.Stream, name: str, advice: str) -> None:
+    """Refuse a track that the PyAV at hand cannot decode."""
+    if stream.codec_context is None:
+        raise MediaError(f"{name} is in a coding that cannot be read here: convert it to {advice}")
 
 
 @contextmanager
 def opened(file: File) -> Iterator[av.container.InputContainer]:
     """Open a file's container by the one demuxer that it is for, errors told as `MediaError`."""
-    with translated(file.name), av.open(io.BytesIO(file.data), format=file.found.reader) as container:
+    with translated(file.name), open_container(io.BytesIO(file.data), file.found.reader) as container:
         yield container
 
 
@@ -122,6 +127,14 @@ def _placed(block: np.ndarray, start: float, out: Resampler, name: str) -> np.nd
         return block
     check_seconds(gap / out.rate_in, name)
     return np.concatenate([np.zeros(gap, np.float32), block]) if gap > 0 else block[-gap:]
+
+
+def _end(seconds: float, container: av.container.InputContainer, stream: av.audio.AudioStream, origin: float) -> float:
+    """Give where a sound ends and the padding of its last block begins, which MP4 and Ogg say."""
+    if not stream.duration or not container.format.name.startswith(("mov", "ogg")):
+        return seconds
+    end = float(((stream.start_time or 0) + stream.duration) * stream.time_base) - origin
+    return end if end < seconds <= end + PADDING else seconds
 
 
 def _mono(frame: av.AudioFrame, name: str, *, checked: bool) -> np.ndarray:

@@ -13,16 +13,18 @@ if TYPE_CHECKING:
     from omnitrace_nb.media.loaded import MediaNeeds
 
 ROUNDING = 1e-6  # seconds
+_SCRAP = 0.1  # of the time between two frames: a film of 6.006 s is one of 6 s, not one with a frame more
 PADDING = 0.1  # seconds; encoders fill their last block of sound with silence
 
 
 def sample_times(duration: float, needs: MediaNeeds) -> tuple[np.ndarray, float]:
     """Give the times in seconds to take frames at, `k / fps` within `duration`, and the fps.
 
-    At least one frame, at most `needs.max_frames`: a film too long for its rate is sampled at a lower, even one.
+    At least one frame, at most `needs.max_frames`: a film too long for its rate is sampled at a lower, even one. What
+    remains at the end, if it is less than a tenth of the time between two frames, gets no frame of its own.
     """
     fps = needs.fps
-    count = max(1, math.ceil(duration * fps - ROUNDING * fps))
+    count = max(1, math.ceil(duration * fps - _SCRAP))
     if count > needs.max_frames:
         count = needs.max_frames
         fps = count / duration
