@@ -16,6 +16,7 @@ taken.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -25,7 +26,7 @@ import numpy as np
 from omnitrace_nb.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 Assign = Literal["sum", "peak", "mean"]
 ASSIGNMENTS: tuple[str, ...] = get_args(Assign)
@@ -91,6 +92,8 @@ class CurationSettings:
                 raise SettingsError(f"{name}={value!r} is not usable; give a number from {low:g} to {high:g}.")
         if self.coverage == 0:
             raise SettingsError("coverage=0 would select nothing; give a number above 0, up to 1.")
+        if not isinstance(self.weights, Mapping):
+            raise SettingsError(f"weights={self.weights!r} is not usable; give a mapping such as {{'NOUN': 1.0}}.")
         for tag, weight in self.weights.items():
             if not _is_number(weight) or weight < 0:
                 raise SettingsError(f"weights[{tag!r}]={weight!r} is not usable; give a number of 0 or more.")
