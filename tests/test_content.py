@@ -84,6 +84,13 @@ def test_a_path_of_a_text_file_is_its_text(tmp_path):
     assert as_parts(path) == (Text("The key — is in the שולחן 🙂.\n"),)
 
 
+@pytest.mark.parametrize("start", ["The free lunch", "ID3 tags are", "OggS", "fLaC", "MThd", "BM", "G" * 400, "RIFF"])
+def test_a_text_that_starts_like_media_is_still_text(tmp_path, start):
+    path = tmp_path / "notes.txt"
+    path.write_text(start + " and so on. " * 400, encoding="utf-8")
+    assert as_parts(path) == (Text(start + " and so on. " * 400),)
+
+
 def test_a_string_is_text_even_if_a_file_has_its_name_but_the_user_is_warned(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("a.png").write_bytes(encoded(picture(), "PNG"))

@@ -38,7 +38,7 @@ class Limits:
     picture_pixels: int = 100_000_000
     frame_pixels: int = 36_000_000
     film_pixels: int = 400_000_000
-    seconds: float = 4 * 3600.0
+    seconds: float = 2 * 3600.0
     frames: int = 100_000
     lowest_rate: int = 1_000
     highest_rate: int = 768_000

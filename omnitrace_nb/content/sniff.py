@@ -50,13 +50,17 @@ _PICTURES = (
 )
 _SOUNDS = (
     (rb"(RIFF|RF64)....WAVE", Found("a WAV sound", "audio", "audio/wav", "wav")),
-    (rb"fLaC", Found("a FLAC sound", "audio", "audio/flac", "flac")),
+    (rb"fLaC[\0\x80]", Found("a FLAC sound", "audio", "audio/flac", "flac")),
     (rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb][" + _MP3_RATES + rb"]", Found("an MP3 sound", "audio", "audio/mpeg", "mp3")),
 )
-_UNREADABLE = (
+_WRITTEN = (
     (rb"(?i)\s*(<!doctype html|<html)", Found("an HTML page", advice="It looks like a failed download")),
+    (rb"%PDF-", Found("a PDF document", advice="Give its text, or its pages as pictures")),
+    (rb"PK\x03\x04", Found("a ZIP archive or office document", advice="Give the files inside")),
     (rb"version https://git-lfs", Found("a Git LFS pointer", advice="Run `git lfs pull` to get the file itself")),
     (rb"(?i)\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)?<svg", Found("an SVG drawing", advice="Save it as PNG")),
+)
+_UNREADABLE = (
     (rb"....ftyp(heic|heix|heif|mif1|msf1)", Found("a HEIC picture", advice="Save it as JPEG or PNG")),
     (rb"....ftypavi[fs]", Found("an AVIF picture", advice="Save it as JPEG or PNG")),
     (rb"(II\*\0|MM\0\*)", Found("a TIFF picture", advice="Save it as PNG")),
@@ -66,14 +70,12 @@ _UNREADABLE = (
     (rb"FLV\x01", Found("a Flash film (FLV)", advice="Convert it to MP4")),
     (rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11", Found("Windows media (ASF)", advice="Convert it to MP4 or FLAC")),
     (rb"\0\0\x01[\xba\xb3]", Found("an MPEG film", advice="Convert it to MP4")),
-    (rb"\x47.{187}\x47", Found("an MPEG transport stream", advice="Convert it to MP4")),
+    (rb"\x47.{187}\x47.{187}\x47", Found("an MPEG transport stream", advice="Convert it to MP4")),
     (rb"FORM....AIF", Found("an AIFF sound", advice="Convert it to WAV or FLAC")),
     (rb"\xff[\xf0\xf1\xf8\xf9]", Found("a bare AAC sound", advice="Convert it to M4A")),
     (rb"#!AMR", Found("an AMR sound", advice="Convert it to WAV")),
     (rb"MThd", Found("MIDI notes", advice="Render them to WAV")),
     (rb"\x93NUMPY", Found("a NumPy array", advice="Read it with numpy.load and give the array")),
-    (rb"%PDF", Found("a PDF document", advice="Give its text, or its pages as pictures")),
-    (rb"PK\x03\x04", Found("a ZIP archive or office document", advice="Give the files inside")),
     (rb"\x1f\x8b", Found("gzip data", advice="Unpack it first")),
 )  # fmt: skip
 _UNKNOWN = Found(
@@ -83,9 +85,32 @@ _UNKNOWN = Found(
         "a file that was one of these is damaged"
     ),
 )
-_MP4 = rb"....(ftyp|moov|mdat|wide|free|skip|pnot)"
-_OGG = rb"OggS"
+_TEXT = Found("text", advice=_UNKNOWN.advice)
+_ID3 = rb"ID3[\x02-\x04]"
 _MATROSKA = rb"\x1a\x45\xdf\xa3"
+# Of each: the start, what it is with sound alone, and with pictures.
+_CONTAINERS = (
+    (
+        rb"\0...(ftyp|moov|mdat|wide|free|skip|pnot)",
+        Found("an M4A sound", "audio", "audio/mp4", "mov"),
+        Found("an MP4 film", "video", "video/mp4", "mov"),
+    ),
+    (
+        _MATROSKA + rb".{0,60}webm",
+        Found("a WebM sound", "audio", "audio/webm", "matroska"),
+        Found("a WebM film", "video", "video/webm", "matroska"),
+    ),
+    (
+        _MATROSKA,
+        Found("a Matroska sound", "audio", "audio/x-matroska", "matroska"),
+        Found("a Matroska film", "video", "video/x-matroska", "matroska"),
+    ),
+    (
+        rb"OggS\0",
+        Found("an Ogg sound", "audio", "audio/ogg", "ogg"),
+        Found("an Ogg film", advice="Convert it to MP4 or WebM"),
+    ),
+)
 
 
 def sniff(stream: IO[bytes], name: str) -> Found:
@@ -99,25 +124,16 @@ def sniff(stream: IO[bytes], name: str) -> Found:
     """
     stream.seek(0)
     head = stream.read(_HEAD)
-    for pattern, found in (*_PICTURES, *_SOUNDS, *_UNREADABLE):
-        if re.match(pattern, head, re.DOTALL):
-            return found
-    if head.startswith(b"ID3"):
+    found = _known(head, (*_PICTURES, *_SOUNDS, *_WRITTEN))
+    found = found or (_TEXT if _is_text(head) else _known(head, _UNREADABLE))
+    if found:
+        return found
+    if re.match(_ID3, head):
         return _after_id3(stream, head)
-    if re.match(_MP4, head, re.DOTALL):
-        sound = Found("an M4A sound", "audio", "audio/mp4", "mov")
-        return _container(stream, name, sound, Found("an MP4 film", "video", "video/mp4", "mov"))
-    if re.match(_MATROSKA, head):
-        web = b"webm" in head[:64]
-        sound = Found("a Matroska sound", "audio", "audio/webm" if web else "audio/x-matroska", "matroska")
-        film = Found("a WebM film", "video", "video/webm", "matroska")
-        return _container(
-            stream, name, sound, film if web else Found("a Matroska film", "video", "video/x-matroska", "matroska")
-        )
-    if re.match(_OGG, head):
-        sound = Found("an Ogg sound", "audio", "audio/ogg", "ogg")
-        return _container(stream, name, sound, Found("an Ogg film", advice="Convert it to MP4 or WebM"))
-    return Found("text", advice=_UNKNOWN.advice) if _is_text(head) else _UNKNOWN
+    for start, sound, film in _CONTAINERS:
+        if re.match(start, head, re.DOTALL):
+            return _container(stream, name, sound, film)
+    return _UNKNOWN
 
 
 def refuse(found: Found, wanted: Kind, name: str) -> MediaError:
@@ -131,13 +147,21 @@ def refuse(found: Found, wanted: Kind, name: str) -> MediaError:
 
 def open_container(stream: IO[bytes], reader: str) -> av.container.InputContainer:
     """Open a container with the one demuxer that it is for; tags in an old encoding do no harm."""
-    return av.open(stream, format=reader, metadata_errors="replace")
+    try:
+        return av.open(stream, format=reader)
+    except UnicodeDecodeError:
+        stream.seek(0)
+        return av.open(stream, format=reader, metadata_errors="replace")
 
 
 def real_streams(container: av.container.InputContainer, kind: Literal["audio", "video"]) -> list[av.stream.Stream]:
     """Give a container's streams of a kind, cover pictures left out."""
     streams = container.streams.video if kind == "video" else container.streams.audio
     return [stream for stream in streams if not stream.disposition & Disposition.attached_pic]
+
+
+def _known(head: bytes, starts: tuple[tuple[bytes, Found], ...]) -> Found | None:
+    return next((found for start, found in starts if re.match(start, head, re.DOTALL)), None)
 
 
 def _after_id3(stream: IO[bytes], head: bytes) -> Found:
@@ -147,10 +171,7 @@ def _after_id3(stream: IO[bytes], head: bytes) -> Found:
         size = size << 7 | byte & 0x7F
     stream.seek(10 + size)
     behind = stream.read(16)
-    for pattern, found in (*_SOUNDS, *_UNREADABLE):
-        if re.match(pattern, behind, re.DOTALL):
-            return found
-    return _SOUNDS[-1][1]
+    return _known(behind, (*_SOUNDS, *_UNREADABLE)) or _SOUNDS[-1][1]
 
 
 def _container(stream: IO[bytes], name: str, sound: Found, film: Found) -> Found:
@@ -161,15 +182,19 @@ def _container(stream: IO[bytes], name: str, sound: Found, film: Found) -> Found
                 return film
             if container.streams.audio:
                 return sound
-    except av.error.FFmpegError as error:
-        family = {"mov": "MP4", "matroska": "Matroska or WebM", "ogg": "Ogg"}[sound.reader]
+    except av.error.EOFError as error:
         raise MediaError(
-            f"{name} starts like an {family} file but cannot be opened ({error.strerror}): "
+            f"{name} is truncated or holds no frames: it ends before its first; record or export it again"
+        ) from error
+    except av.error.FFmpegError as error:
+        family = {"mov": "an MP4", "matroska": "a Matroska or WebM", "ogg": "an Ogg"}[sound.reader]
+        raise MediaError(
+            f"{name} starts like {family} file but cannot be opened ({error.strerror}): "
             "it is truncated or damaged; copy or export it again"
         ) from error
     finally:
         stream.seek(0)
-    return Found("a container without sound or film", advice="Export it again with its tracks")
+    return Found("no frames and no sound, only a container's header", advice="Record or export it again")
 
 
 def _is_text(head: bytes) -> bool:

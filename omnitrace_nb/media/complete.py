@@ -23,9 +23,10 @@ def refuse_incomplete(file: File) -> None:
     """Refuse a file that ends before the end that its own header gives.
 
     Raises:
-        MediaError: saying what is missing, as far as the format tells. PNG, JPEG and GIF are left to their decoder.
+        MediaError: saying what is missing, as far as the format tells. JPEG and GIF are left to their decoder.
     """
     checks: dict[str, Callable[[bytes], str | None]] = {
+        "png": _png,
         "wav": _wav,
         "webp": _webp,
         "mov": _mp4,
@@ -49,6 +50,18 @@ def flac_samples(data: bytes) -> int | None:
 
 def _short(what: str, promised: int, there: int) -> str | None:
     return f"{what} promises {promised:,} bytes, {max(there, 0):,} are there" if there < promised else None
+
+
+def _png(data: bytes) -> str | None:
+    place = 8
+    while place + 8 <= len(data):
+        size, name = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]
+        if missing := _short(f'its chunk "{name.decode("latin-1")}"', size + 12, len(data) - place):
+            return missing
+        if name == b"IEND":
+            return None
+        place += size + 12
+    return 'its last chunk ("IEND") is not there'
 
 
 def _wav(data: bytes) -> str | None:

@@ -72,20 +72,33 @@ def _span(file: File) -> _Span:
             if packet.pts is not None and packet.size and not packet.is_discard
         ]
         base = float(stream.time_base)
-        rate = float(stream.average_rate or 0)
+        rate = float(stream.average_rate or 0) * base
+        is_mp4 = container.format.name.startswith("mov")
+        declared = (stream.start_time or 0) + stream.duration if is_mp4 and stream.duration else None
     if not shown:
         raise MediaError(f"{file.name} is a film with no frames: record or export it again")
     starts = np.sort([pts for pts, _ in shown])
-    last = max(pts + duration for pts, duration in shown)
-    if last <= starts[-1]:
-        # Matroska need not say how long the last frame is shown: as long as the others, then.
-        last = starts[-1] + (np.median(np.diff(starts)) if starts.size > 1 else 1 / (rate * base) if rate else 0)
+    last = _last_end(starts, max(pts + duration for pts, duration in shown), declared, rate) * base
     # Sound often leads by an encoder's padding: the first frame is second 0 all the same.
-    first = float(starts[0] * base)
+    first = float(starts[0]) * base
     origin = first if first <= begin + PADDING else begin
-    duration = float(last * base) - origin
+    duration = last - origin
     check_seconds(duration, file.name)
     return _Span(origin, max(duration, base))
+
+
+def _last_end(starts: np.ndarray, end: int, declared: int | None, rate: float) -> float:
+    """Give when the last frame ends, in ticks of the film's clock; `rate` is in frames a tick.
+
+    MP4 says it for the whole film, but for each frame only in the order of decoding; Matroska need not say it at all,
+    and then the last frame is shown as long as the others.
+    """
+    last = float(starts[-1])
+    if declared is not None and last < declared <= end + (1 / rate if rate else 0):
+        return declared
+    if end > last:
+        return end
+    return last + (float(np.median(np.diff(starts))) if starts.size > 1 else 1 / rate if rate else 0)
 
 
 def _decode(file: File, span: _Span, needs: MediaNeeds, *, sound: bool) -> Film:

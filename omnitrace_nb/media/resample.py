@@ -35,6 +35,11 @@ class Resampler:
                 self._keep(self._filter.resample(frame))
             self.taken += block.size
 
+    def silence(self, count: int) -> None:
+        """Take `count` silent samples."""
+        for start in range(0, count, _BLOCK):
+            self.push(np.zeros(min(_BLOCK, count - start), np.float32))
+
     def finish(self) -> np.ndarray:
         """Give everything: `float32 [round(taken * rate_out / rate_in)]`."""
         if self._filter is not None and self.taken:

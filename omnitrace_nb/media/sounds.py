@@ -122,11 +122,13 @@ def _decode(file: File, rate: int) -> Sound:
 
 
 def _placed(block: np.ndarray, start: float, out: Resampler, name: str) -> np.ndarray:
+    """Give what of a block that starts at a second is still to be taken, after silence up to there."""
     gap = round(start * out.rate_in) - out.taken
     if abs(gap) <= (_JITTER * out.rate_in if out.taken else 0):
         return block
     check_seconds(gap / out.rate_in, name)
-    return np.concatenate([np.zeros(gap, np.float32), block]) if gap > 0 else block[-gap:]
+    out.silence(gap)
+    return block[max(0, -gap) :]
 
 
 def _end(seconds: float, container: av.container.InputContainer, stream: av.audio.AudioStream, origin: float) -> float:
