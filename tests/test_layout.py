@@ -11,6 +11,8 @@ import torch
 from prompts import RATE, film, picture, prompt, sound
 from toys import make_omni_processor
 
+from omnitrace_nb import media
+from omnitrace_nb.content import Audio, Image, Text, Video
 from omnitrace_nb.errors import ContentError, ModelError
 from omnitrace_nb.layout import AUDIO, IMAGE, TEXT, VIDEO
 from omnitrace_nb.media.loaded import Film, Picture, Sound
@@ -513,6 +515,22 @@ def test_a_sound_beyond_the_extractors_300_seconds_is_whole(omni):
 def test_a_prompt_longer_than_the_model_reads_is_refused(omni):
     with pytest.raises(ModelError, match="at most 4096"):
         omni.encode(prompt("word " * 5000))
+
+
+def test_real_files_keep_their_pixels_and_seconds(omni, media_dir):
+    names = ["red.png", "tone.wav", "film.mp4", "silent.mp4"]
+    kinds = [Image, Audio, Video, Video]
+    parts = [kind(media_dir / name) for kind, name in zip(kinds, names, strict=True)]
+    loaded = media.load([*parts, Text("What?")], omni.needs, omni.modalities)
+    layout = omni.encode(loaded).layout
+    assert layout.box[layout.positions(0)].max(axis=0)[2:].tolist() == [160, 120]
+    assert len(layout.positions(1)) == 75
+    for film_part in (2, 3):
+        assert layout.grids[film_part][0] == 4
+        np.testing.assert_allclose(layout.time[layout.positions(film_part, VIDEO)].max(), 4.0, atol=0.05)
+        assert layout.box[layout.positions(film_part, VIDEO)].max(axis=0)[2:].tolist() == [112, 112]
+    assert 98 <= len(layout.positions(2, AUDIO)) <= 104
+    assert len(layout.positions(3, AUDIO)) == 0
 
 
 # ---------------------------------------------------------------- pixels and seconds, found by perturbation

@@ -172,6 +172,40 @@ def test_a_processor_may_come_from_elsewhere(text_folder, toy_text):
     assert load(model, text_folder).model is model
 
 
+def test_a_model_spread_by_a_device_map_gives_the_same(omni_folder, toy_omni, tmp_path):
+    pytest.importorskip("accelerate")
+    spread = {"model.visual": "disk", "model.audio_tower": "cpu", "model.language_model": "cpu", "lm_head": "cpu"}
+    adapter = load(omni_folder, device_map=spread, offload_folder=str(tmp_path))
+    assert adapter.model.hf_device_map == spread
+    whole = adapt(*toy_omni)
+    encoded = adapter.encode(mixture())
+    ours, kwargs = adapter.embed(encoded, RESPONSE)
+    theirs, theirs_kwargs = whole.embed(whole.encode(mixture()), RESPONSE)
+    torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(
+        adapter.model(inputs_embeds=ours, **kwargs).logits, whole.model(inputs_embeds=theirs, **theirs_kwargs).logits
+    )
+    assert adapter.model.generate(**encoded.inputs, max_new_tokens=2).shape[1] > len(encoded.layout)
+
+
+def test_inputs_go_where_the_model_is(toy_omni, toy_text):
+    for model, processor in (toy_omni, toy_text):
+        elsewhere = copy.deepcopy(model).to("meta")
+        encoded = adapt(elsewhere, processor).encode(prompt("Hello"))
+        assert {tensor.device.type for tensor in encoded.inputs.values()} == {"meta"}
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_on_cuda_the_embeddings_are_the_cpus(omni_folder, toy_omni):
+    adapter = load(omni_folder, dtype="float32")
+    assert adapter.model.device.type == "cuda"
+    ours, kwargs = adapter.embed(adapter.encode(mixture()), RESPONSE)
+    theirs, _ = adapt(*toy_omni).embed(adapt(*toy_omni).encode(mixture()), RESPONSE)
+    torch.testing.assert_close(ours.cpu(), theirs, rtol=0, atol=1e-3)
+    assert adapter.model(inputs_embeds=ours, **kwargs).logits.isfinite().all()
+
+
 @pytest.mark.parametrize("dtype", ["bfloat16", torch.float16])
 def test_a_dtype_can_be_asked_for(omni_folder, dtype):
     adapter = load(omni_folder, dtype=dtype, device="cpu")
@@ -187,6 +221,7 @@ def test_the_embedded_model_is_float32_on_the_cpu():
     if not (EMBEDDED / "model.safetensors").is_file():
         pytest.skip("the embedded model is being trained")
     adapter = load()
+    assert adapter.name == "embedded"
     assert {weight.dtype for weight in adapter.model.parameters()} == {torch.float32}
     assert adapter.model.device.type == "cpu"
     encoded = adapter.encode(mixture())

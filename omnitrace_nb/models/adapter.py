@@ -33,7 +33,7 @@ class Adapter(Protocol):
     """The only place that knows a model family. `model` is never changed by it.
 
     Attributes:
-        name: what the model was loaded from (a hub id or a folder), or its class.
+        name: what the model was loaded from (a hub id, a folder, or "embedded"), or its class.
         family: the adapter's own name, such as "qwen_omni".
         model: a decoder-only model with `generate`.
         tokenizer: its tokenizer.

@@ -107,7 +107,10 @@ def _from_files(
     loaded = _read(source, family.load_model, **settings)
     if "device_map" not in settings:
         loaded = loaded.to(place)
-    return adapt(loaded.eval(), processor)
+    adapter = adapt(loaded.eval(), processor)
+    if model is None:
+        adapter.name = "embedded"
+    return adapter
 
 
 def _source(model: str | Path | None) -> str:
