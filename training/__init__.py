@@ -1,0 +1,1 @@
+"""The toy world and the training of the embedded model."""
