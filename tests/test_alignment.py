@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -22,7 +24,7 @@ def cut_text(draw):
     data = text.encode()
     cuts = sorted(draw(st.lists(st.integers(0, len(data)), max_size=12)))
     edges = [0, *cuts, len(data)]
-    return text, [data[a:b] for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return text, [data[a:b] for a, b in pairwise(edges)]
 
 
 @given(cut_text())

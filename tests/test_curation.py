@@ -13,22 +13,23 @@ from hypothesis import strategies as st
 from omnitrace_nb.curation import POS_WEIGHTS, CurationSettings, curate, masses, votes
 from omnitrace_nb.errors import SettingsError
 
-W = {
-    "NOUN": "1", "PROPN": "1", "NUM": "1", "VERB": ".9", "ADJ": ".8", "ADV": ".5", "AUX": ".1", "PRON": ".1", "DET": ".1",
-    "ADP": ".1", "CCONJ": ".1", "SCONJ": ".1", "PART": ".1", "PUNCT": "0",
-}  # fmt: skip
+W = {"NOUN": "1", "PROPN": "1", "NUM": "1", "VERB": ".9", "ADJ": ".8", "ADV": ".5", "PUNCT": "0"}
+W |= {"AUX": ".1", "PRON": ".1", "DET": ".1", "ADP": ".1", "CCONJ": ".1", "SCONJ": ".1", "PART": ".1"}
 TAGS = [*W, "SPACE", "X", "INTJ", ""]
 
 
+def literal_source(row):
+    """The argmax and the max over j; None if no mass is positive. `row[j]` is None for a mass that is no number."""
+    best, best_mass = None, Fraction(0)
+    for j, mass in enumerate(row):
+        if mass is not None and mass > best_mass:
+            best, best_mass = j, mass
+    return best, best_mass
+
+
 def literal(rows, tags, *, coverage, p_min, run_min, alpha, gamma):
-    """DESIGN's text, word by word: `rows[t][j]` is mass_t(j), or None for a mass that is no number."""
-    sources = []
-    for row in rows:
-        best, best_mass = None, Fraction(0)
-        for j, mass in enumerate(row):
-            if mass is not None and mass > best_mass:
-                best, best_mass = j, mass
-        sources.append((best, best_mass))
+    """The formulas of the paper, word by word: `rows[t][j]` is mass_t(j)."""
+    sources = [literal_source(row) for row in rows]
     vote = [
         Fraction(W.get(tag, ".3")) * confidence**gamma if j is not None else Fraction(0)
         for (j, confidence), tag in zip(sources, tags, strict=True)

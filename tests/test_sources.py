@@ -48,8 +48,11 @@ def test_a_prompt_of_every_kind_is_cut_and_labelled_in_order(prompt):
     ]  # fmt: skip
     assert [source.id for source in sources] == list(range(20))
     assert [NOTE[slice(*source.chars)] for source in sources[:4]] == [
-        "The key is in the red box.", "Mrs. Smith put it there at 3.5 hours.", "- The lamp is blue.", "- The cup is 😀 green.",
-    ]  # fmt: skip
+        "The key is in the red box.",
+        "Mrs. Smith put it there at 3.5 hours.",
+        "- The lamp is blue.",
+        "- The cup is 😀 green.",
+    ]
     assert [QUESTION[slice(*source.chars)] for source in sources if source.question] == [
         "What do you see and hear?",
         "Name each thing.",
@@ -74,7 +77,8 @@ def test_sources_are_disjoint_and_hold_no_template(prompt):
     st.integers(1, 9), st.integers(1, 9), st.integers(1, 5), st.integers(1, 5), st.integers(7, 400), st.integers(7, 400)
 )
 @settings(max_examples=60, deadline=None)
-def test_a_patch_belongs_to_the_region_that_holds_its_centre(down, across, rows, columns, width, height):
+def test_a_patch_belongs_to_the_region_that_holds_its_centre(patches, regions, size):
+    (down, across), (rows, columns), (width, height) = patches, regions, size
     sketch = Sketch()
     sketch.pictures(0, IMAGE, (width, height), (down, across))
     record = part(0, "image", "image 1", "", size=(width, height))
@@ -161,8 +165,13 @@ def test_white_space_is_no_source():
 
 @pytest.mark.parametrize(
     "text",
-    ["<script>alert('x')</script>\n# Title\n- **bold** item.\n- 2nd", "مرحبا بكم. كيف حالك؟", "😀👩‍👩‍👧 🎉. Yes.", "a\ud800b. C\x00."],
-)  # fmt: skip
+    [
+        "<script>alert('x')</script>\n# Title\n- **bold** item.\n- 2nd",
+        "مرحبا بكم. كيف حالك؟",
+        "😀👩‍👩‍👧 🎉. Yes.",
+        "a\ud800b. C\x00.",
+    ],
+)
 def test_markup_bullets_emoji_and_other_scripts_are_owned_without_loss(text):
     layout, records = words_layout(text)
     sources = build(layout, records)

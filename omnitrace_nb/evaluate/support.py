@@ -51,7 +51,8 @@ def supporting(sources: Sequence[Source], supports: Iterable[Support]) -> frozen
     counts); and for every support, the source that overlaps it most is right, so that none goes lost on a fine grid.
 
     Example:
-        >>> bins = [Source(i, "audio", 0, "", np.array([i]), time=(i, i + 1)) for i in range(4)]
+        >>> from omnitrace_nb.trace.records import Source
+        >>> bins = [Source(i, "audio", 0, f"sound 1, {i}-{i + 1} s", [i], time=(i, i + 1)) for i in range(4)]
         >>> sorted(supporting(bins, [Support(0, time=(1.2, 3.0))]))
         [1, 2]
     """

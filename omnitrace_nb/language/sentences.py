@@ -78,7 +78,7 @@ def _sentences(text: str, block: Block, doc: Doc) -> Iterator[Interval]:
     starts = {block.body + sent.start_char for sent in doc.sents}
     starts |= {end.end() for end in _ALWAYS_ENDS.finditer(text, block.body, block.end)}
     first = block.start
-    last = max((at for at in range(block.end - 1, block.body - 1, -1) if text[at].isalnum()), default=-1)
+    last = next((at for at in range(block.end - 1, block.body - 1, -1) if text[at].isalnum()), -1)
     for start in sorted(starts):
         if first < start <= last and _is_boundary(text, max(first, block.body), start):
             yield trim(text, first, start)

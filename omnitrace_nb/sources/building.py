@@ -37,7 +37,7 @@ def build(layout: Layout, records: Sequence[PartRecord], options: SourceOptions 
 
     Example:
         >>> from omnitrace_nb.layout import Layout
-        >>> build(Layout.blank(np.arange(3)), [])
+        >>> build(Layout.blank(np.arange(3)), [])  # three positions of the template
         ()
     """
     options = options or SourceOptions()

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import io
+import math
 
 import numpy as np
+
+_MAGIC = b"\x93NUMPY\x01\x00"
+_START = len(_MAGIC) + 2
 
 
 def dump(array: np.ndarray) -> bytes:
@@ -22,15 +27,17 @@ def load(data: bytes, dtype: str, shape: tuple[int | None, ...]) -> np.ndarray:
     Raises:
         ValueError: another type or shape, or not the bytes that the header claims.
     """
-    buffer = io.BytesIO(data)
-    version = np.lib.format.read_magic(buffer)
-    if version != (1, 0):
-        raise ValueError(f"array format {version}")
-    found, fortran, kind = np.lib.format.read_array_header_1_0(buffer)
-    fits = len(found) == len(shape) and all(want in (None, got) for want, got in zip(shape, found, strict=True))
-    if kind != np.dtype(dtype) or fortran or not fits:
-        raise ValueError(f"an array is {kind} {found}, expected {dtype} {shape}")
-    count = int(np.prod(found, dtype=object)) if found else 1
-    if count * kind.itemsize != len(data) - buffer.tell():
+    at = _START + int.from_bytes(data[len(_MAGIC) : _START], "little")
+    kind = np.dtype(dtype)
+    try:
+        header = ast.literal_eval(data[_START:at].decode("ascii"))
+        found = header["shape"]
+        fits = len(found) == len(shape) and all(want in {None, got} for want, got in zip(shape, found, strict=True))
+        right = fits and header["descr"] == kind.str and header["fortran_order"] is False
+    except (SyntaxError, TypeError, KeyError) as error:
+        raise ValueError("an array has no readable header") from error
+    if not data.startswith(_MAGIC) or not right:
+        raise ValueError(f"an array is {header!r}, expected {dtype} {shape}")
+    if math.prod(found) * kind.itemsize != len(data) - at:
         raise ValueError("an array is shorter or longer than it says")
-    return np.frombuffer(data, kind, count, buffer.tell()).reshape(found).copy()
+    return np.frombuffer(data, kind, offset=at).reshape(found).copy()

@@ -55,6 +55,8 @@ def write(path: str | os.PathLike[str], entries: Mapping[str, bytes]) -> Path:
         TraceFileError: the file cannot be written.
     """
     target = Path(path)
+    if target.is_dir():
+        raise TraceFileError(f"{target} could not be written: it is a folder. Give the name of a file in it.")
     target = target if target.suffix else target.with_suffix(SUFFIX)
     draft = target.with_name(f".{target.name}.{secrets.token_hex(6)}")
     try:

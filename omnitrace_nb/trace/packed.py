@@ -13,7 +13,7 @@ class PackedScores:
 
     Attributes:
         halves: `float16 [T, n + T]`, each row divided by its scale, so within -1..1.
-        scales: `float32 [T]`, the largest finite magnitude of each row; 0 for a row of zeros.
+        scales: `float32 [T]`, the largest finite magnitude of each row; 1 for a row without any.
     """
 
     halves: np.ndarray
@@ -37,7 +37,7 @@ def pack(scores: np.ndarray) -> PackedScores:
     """
     scores = np.asarray(scores, np.float32)
     finite = np.where(np.isfinite(scores), np.abs(scores), 0)
-    scales = finite.max(axis=1, initial=0.0).astype(np.float32)
+    largest = finite.max(axis=1, initial=0.0).astype(np.float32)
+    scales = np.where(largest > 0, largest, np.float32(1))
     # A denormal scale would overflow as a divisor in float32; float64 has room.
-    divisor = np.where(scales > 0, scales, 1).astype(np.float64)[:, None]
-    return PackedScores((scores / divisor).astype(np.float16), scales)
+    return PackedScores((scores / scales[:, None].astype(np.float64)).astype(np.float16), scales)

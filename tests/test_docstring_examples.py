@@ -1,0 +1,28 @@
+"""The examples in the docstrings of the rooms between layout and trace run as they stand."""
+
+from __future__ import annotations
+
+import doctest
+import pkgutil
+from importlib import import_module
+
+import pytest
+
+ROOMS = ("alignment", "curation", "evaluate", "language", "sources", "statements", "trace")
+
+
+def modules():
+    for room in ROOMS:
+        module = import_module(f"omnitrace_nb.{room}")
+        yield module.__name__
+        for found in pkgutil.iter_modules(getattr(module, "__path__", [])):
+            yield f"{module.__name__}.{found.name}"
+
+
+@pytest.mark.parametrize("name", modules())
+def test_examples_run(name):
+    assert doctest.testmod(import_module(name)).failed == 0
+
+
+def test_there_are_examples_to_run():
+    assert sum(doctest.testmod(import_module(name)).attempted for name in modules()) >= 10
