@@ -1,0 +1,126 @@
+"""The command line, thin: `omnitrace-nb trace`, `omnitrace-nb demo`, `omnitrace-nb doctor`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omnitrace_nb._version import __version__
+from omnitrace_nb.errors import ContentError, OmnitraceError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from omnitrace_nb.trace import Trace
+
+MEDIA_SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"),
+    *(".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac"),
+    *(".mp4", ".webm", ".mkv", ".mov", ".avi"),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; give 0, or 1 after an error told in one line, or 130 when interrupted."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except OmnitraceError as error:
+        print(f"omnitrace-nb: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("omnitrace-nb: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="omnitrace-nb", description="Which part of the input made the model say that?"
+    )
+    parser.add_argument("--version", action="version", version=f"omnitrace-nb {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    trace = commands.add_parser("trace", help="trace a prompt of texts and files")
+    trace.set_defaults(run=_trace)
+    trace.add_argument("parts", nargs="+", metavar="PART", help="a file (picture, sound, film) or a text, in order")
+    trace.add_argument("--model", help="a hub id or a folder; left out: the embedded model")
+    trace.add_argument("--device", help="cpu, cuda, cuda:1, mps")
+    trace.add_argument("--max-new-tokens", type=int, default=256, metavar="N")
+    trace.add_argument("--save", type=Path, metavar="FILE", help="keep the trace, to be opened with ot.open")
+    trace.add_argument("--json", type=Path, metavar="FILE", help="write the tables as JSON")
+    _view_options(trace, html=None)
+
+    demo = commands.add_parser("demo", help="trace the packaged example with the embedded model")
+    demo.set_defaults(run=_demo)
+    _view_options(demo, html=Path("demo.html"))
+
+    doctor = commands.add_parser("doctor", help="say what is installed, what works, and what to do about the rest")
+    doctor.set_defaults(run=_doctor)
+    return parser
+
+
+def _view_options(parser: argparse.ArgumentParser, html: Path | None) -> None:
+    parser.add_argument("--signals", nargs="+", metavar="NAME", default=["excess", "attmean"])
+    parser.add_argument("--out", type=Path, default=html, metavar="FILE", help="write the interactive page (HTML)")
+
+
+def _trace(options: argparse.Namespace) -> None:
+    from omnitrace_nb.tracer import load  # noqa: PLC0415 - torch is loaded only by the commands that need it
+
+    parts = [_part(argument) for argument in options.parts]
+    tracer = load(options.model, device=options.device)
+    trace = tracer.trace(parts, signals=options.signals, max_new_tokens=options.max_new_tokens)
+    _show(trace, options.out)
+    if options.save:
+        trace.save(options.save)
+        print(f"Saved {options.save}: open it with omnitrace_nb.open({str(options.save)!r})")
+    if options.json:
+        options.json.write_text(trace.to_json(), encoding="utf-8")
+        print(f"Wrote {options.json}")
+
+
+def _part(argument: str) -> str | Path:
+    """Read an argument as a file if there is one of that name, else as text; a missing media file is an error."""
+    path = Path(argument)
+    try:
+        if path.is_file():
+            return path
+    except (OSError, ValueError):  # a long text is no file name
+        return argument
+    if path.suffix.lower() in MEDIA_SUFFIXES and not any(letter.isspace() for letter in argument):
+        raise ContentError(f"there is no file {argument!r}; give the path of an existing file, or a text")
+    return argument
+
+
+def _demo(options: argparse.Namespace) -> None:
+    from omnitrace_nb.packaged import example  # noqa: PLC0415
+    from omnitrace_nb.tracer import load  # noqa: PLC0415
+
+    trace = load().trace(example(), signals=options.signals)
+    _show(trace, options.out)
+
+
+def _show(trace: Trace, out: Path | None) -> None:
+    from omnitrace_nb.view import text  # noqa: PLC0415
+
+    print(text(trace))
+    if out:
+        trace.to_html(out)
+        print(f"\nThe interactive view: open {out} in a browser (it needs no network).")
+
+
+def _doctor(_options: argparse.Namespace) -> None:
+    from omnitrace_nb.doctor import examine  # noqa: PLC0415
+
+    findings = examine()
+    for finding in findings:
+        print(finding)
+    if any(finding.bad for finding in findings):
+        raise OmnitraceError("something above needs mending")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""The command line as a user types it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import omnitrace_nb as ot
+from omnitrace_nb.cli import main
+from omnitrace_nb.packaged import FOLDER
+
+
+def test_trace_reads_files_and_texts_in_their_order_and_writes_what_was_asked_for(tmp_path, capsys):
+    page, saved, table = tmp_path / "t.html", tmp_path / "t.omnitrace", tmp_path / "t.json"
+    arguments = ["trace", str(FOLDER / "recording.wav"), str(FOLDER / "first.png"), "What does the first picture show?"]
+    assert main([*arguments, "--out", str(page), "--save", str(saved), "--json", str(table)]) == 0
+    printed = capsys.readouterr().out
+    trace = ot.open(saved)
+    assert trace.response in " ".join(printed.split())
+    assert trace.sources["modality"].drop_duplicates().tolist() == ["audio", "image", "text"]
+    assert "<script" in page.read_text(encoding="utf-8")
+    assert json.loads(table.read_text(encoding="utf-8"))["response"]["text"] == trace.response
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["trace", "missing.png", "What?"], "missing.png"),
+        (["trace", "Hello", "--signals", "atmean"], "attmean"),
+        (["trace", "Hello", "--model", "nobody/nothing-of-that-name"], "nobody/nothing-of-that-name"),
+    ],
+)
+def test_a_wrong_argument_is_told_in_words_without_a_traceback(arguments, told):
+    command = [sys.executable, "-m", "omnitrace_nb.cli", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_doctor_finds_this_environment_sound(capsys):
+    assert main(["doctor"]) == 0
+    assert "embedded model" in capsys.readouterr().out
