@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from omnitrace_nb.view import SCHEMA
+from omnitrace_nb.view.drawing import ACCENT, GAMMA, STRONGEST
+
 ROOT = Path(__file__).parent.parent
 STATIC = ROOT / "omnitrace_nb" / "static"
 JS = ROOT / "js"
@@ -80,14 +83,10 @@ def test_the_lock_file_names_no_registry():
 
 
 def test_the_schema_is_the_same_on_both_sides():
-    from omnitrace_nb.view import SCHEMA
-
     assert f"SCHEMA = {SCHEMA};" in (JS / "src" / "data.js").read_text()
 
 
 def test_the_curve_of_the_shades_is_the_same_on_both_sides():
-    from omnitrace_nb.view.drawing import ACCENT, GAMMA, STRONGEST
-
     heat = (JS / "src" / "heat.js").read_text()
     assert f"GAMMA = {GAMMA};" in heat
     assert f"STRONGEST = {STRONGEST};" in heat

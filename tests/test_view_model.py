@@ -7,13 +7,14 @@ import zlib
 
 import numpy as np
 import pytest
-from traces import PLANTED, make_empty_trace, make_trace, supporting
+from traces import PLANTED, Sketch, make_empty_trace, make_parts, make_trace, supporting
 
 import omnitrace_nb as ot
 from omnitrace_nb import view
 from omnitrace_nb.errors import SettingsError, SignalError
 from omnitrace_nb.layout import AUDIO, IMAGE, TEXT, VIDEO
 from omnitrace_nb.view.build import MOST_MEDIA
+from omnitrace_nb.view.cells import MOST_SLICES, Cells
 from omnitrace_nb.view.viewmodel import utf16_offsets
 
 
@@ -77,7 +78,7 @@ def test_evidence_is_what_curation_selected_with_touching_seconds_merged(trace, 
     planted = supporting(trace.source_records)
     [film] = model.evidence[0][4]
     assert set(film.sources) == planted[4]
-    assert film.label == "film 1, 2–4 s"
+    assert film.label == "film 1, 2-4 s"
 
 
 def test_evidence_is_ordered_by_rank():
@@ -138,10 +139,6 @@ def test_the_document_is_plain_json_and_arrays_come_back_from_their_bytes(model)
 
 
 def test_a_film_or_sound_of_an_hour_costs_no_more_cells_than_a_minute():
-    from traces import Sketch, make_parts
-
-    from omnitrace_nb.view.cells import MOST_SLICES, Cells
-
     sketch = Sketch()
     sketch.sound(3, 3600.0)
     record = make_parts()[3]
@@ -247,7 +244,7 @@ def test_display_follows_the_environment_in_auto_mode(trace, monkeypatch):
 def test_plain_text_names_each_statement_and_what_it_rests_on(trace):
     text = view.text(trace)
     assert "1.00  text 1, sentence 1: The key is in the red box." in text
-    assert "film 1, 2–4 s" in text
+    assert "film 1, 2-4 s" in text
     assert text.count("image 1") == 1
 
 

@@ -1,6 +1,6 @@
 /** Above the view: which signal. Below it: what is shown, in words and numbers, and what the shades mean. */
 
-import { h, score, two } from "./dom.js";
+import { h, KEYS_STAY, score, two } from "./dom.js";
 import { HALFWAY } from "./heat.js";
 
 /** @import { Data } from "./data.js" */
@@ -12,7 +12,7 @@ import { HALFWAY } from "./heat.js";
  */
 export function createToolbar(data, choose) {
   const { signals, model } = data.document;
-  const select = h("select", {}, ...signals.map((name) => h("option", { value: name }, name)));
+  const select = h("select", KEYS_STAY, ...signals.map((name) => h("option", { value: name }, name)));
   select.addEventListener("change", () => choose(select.value));
   const el = h(
     "div",

@@ -16,6 +16,12 @@ export function h(tag, attributes = {}, ...children) {
   return el;
 }
 
+/**
+ * For every element that can have the focus: JupyterLab's shortcuts (a, b, d d, ...) must not act on keys pressed here.
+ * On an ancestor alone it does not help: Lumino matches selectors such as `:focus` at the target first.
+ */
+export const KEYS_STAY = { "data-lm-suppress-shortcuts": "true" };
+
 /** @param {number} x */
 export const two = (x) => x.toFixed(2);
 

@@ -1,6 +1,6 @@
 /** One drawing for each kind of part: text, picture, sound, film. */
 
-import { h, percent } from "./dom.js";
+import { h, KEYS_STAY, percent } from "./dom.js";
 import { drawGrid, hueOver } from "./heat.js";
 import { createAxis, createPlayer, createWave, drawBins, duration } from "./timeline.js";
 
@@ -150,7 +150,7 @@ function drawFilm(data, part, sources) {
     data,
     part,
     () => {
-      const film = h("video", { playsinline: true, controls: true, "aria-label": part.label });
+      const film = h("video", { playsinline: true, controls: true, "aria-label": part.label, ...KEYS_STAY });
       screen.append(film);
       return film;
     },

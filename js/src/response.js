@@ -1,6 +1,6 @@
 /** The response as statements, each with what it rests on: a list box. */
 
-import { h, two } from "./dom.js";
+import { h, KEYS_STAY, two } from "./dom.js";
 
 /** @import { Data } from "./data.js" */
 /** @import { Shown } from "./types.js" */
@@ -31,6 +31,7 @@ export function createResponse(data) {
         tabindex: i ? -1 : 0,
         "aria-selected": "false",
         "data-statement": id,
+        ...KEYS_STAY,
       },
       h("span", { class: "otr-number", "aria-hidden": "true" }, String(id + 1)),
       h("div", {}, h("span", { class: "otr-said", dir: "auto" }, text), chips),

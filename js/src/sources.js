@@ -1,6 +1,6 @@
 /** The sources of the prompt as elements: shading, ranks, names; one tab stop for all of them. */
 
-import { h, two } from "./dom.js";
+import { h, KEYS_STAY, two } from "./dom.js";
 import { opacityOf } from "./heat.js";
 
 /** @import { Shown, Source } from "./types.js" */
@@ -36,6 +36,7 @@ export class Sources {
         role: "button",
         tabindex: this.drawn.size ? -1 : 0,
         "data-source": source.id,
+        ...KEYS_STAY,
       },
       badge,
       ...(text === undefined ? [] : [text]),

@@ -1,6 +1,6 @@
 /** What sound and film share: a time axis, bins that can be credited, a waveform, a play button and its head. */
 
-import { h, percent, seconds } from "./dom.js";
+import { h, KEYS_STAY, percent, seconds } from "./dom.js";
 import { drawWave } from "./heat.js";
 
 /** @import { Data } from "./data.js" */
@@ -78,7 +78,11 @@ export function createWave(data, part, strip) {
 export function createPlayer(data, part, create, lane) {
   const { media, label } = part;
   const icon = h("span", { class: "otr-icon", "aria-hidden": "true" });
-  const el = h("button", { class: "otr-play", type: "button", "aria-label": `Play ${label}` }, icon);
+  const el = h(
+    "button",
+    { class: "otr-play", type: "button", "aria-label": `Play ${label}`, ...KEYS_STAY },
+    icon,
+  );
   /** @param {string} why */
   function unplayable(why) {
     el.disabled = true;

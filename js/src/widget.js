@@ -2,7 +2,7 @@
 
 import { createLegend, createToolbar } from "./bar.js";
 import { Data } from "./data.js";
-import { h } from "./dom.js";
+import { h, KEYS_STAY } from "./dom.js";
 import { rove } from "./keys.js";
 import { createPrompt } from "./prompt.js";
 import { createResponse } from "./response.js";
@@ -19,7 +19,7 @@ import { followTheme } from "./theme.js";
 async function render({ model, el, signal }) {
   const stop = new AbortController();
   signal?.addEventListener("abort", () => stop.abort());
-  const root = h("div", { class: "omnitrace-view", "data-lm-suppress-shortcuts": "true" });
+  const root = h("div", { class: "omnitrace-view", ...KEYS_STAY });
   el.append(root);
   try {
     const data = await Data.read(model);
@@ -56,8 +56,13 @@ function show(root, model, data, signal) {
     h(
       "div",
       { class: "otr-panes" },
-      h("div", { class: "otr-pane otr-response" }, h("h3", {}, "Response"), response.el),
-      h("div", { class: "otr-pane otr-prompt" }, h("h3", {}, "Prompt"), scroll),
+      h(
+        "div",
+        { class: "otr-pane otr-response" },
+        h("div", { class: "otr-heading" }, "Response"),
+        response.el,
+      ),
+      h("div", { class: "otr-pane otr-prompt" }, h("div", { class: "otr-heading" }, "Prompt"), scroll),
     ),
     legend.el,
   );

@@ -71,6 +71,13 @@ def opened(encoded: bytes, longest: int) -> Image.Image:
     return picture
 
 
+def blank(size: tuple[int, int] | None, longest: int) -> Image.Image:
+    """Give a white picture of the same shape, for one whose pixels were not kept."""
+    width, height = size or (4, 3)
+    scale = longest / max(width, height)
+    return Image.new("RGB", (max(1, round(width * scale)), max(1, round(height * scale))), "white")
+
+
 def data_uri(picture: Image.Image, kind: str = "WEBP") -> str:
     """Encode a picture to stand inside HTML."""
     buffer = io.BytesIO()

@@ -24,7 +24,7 @@ def evidence(trace: Trace, signals: Sequence[str], statements: int) -> Table:
     for row in trace.intervals.to_dict("records"):
         key = row["signal"], row["statement"]
         best = min(rank[*key, source] for source in row["sources"])
-        label = f"{clean(row['label'])}, {_seconds(row['t0'])}\N{EN DASH}{_seconds(row['t1'])} s"
+        label = f"{clean(row['label'])}, {_seconds(row['t0'])}-{_seconds(row['t1'])} s"
         each = Evidence(tuple(map(int, row["sources"])), label, round(float(row["p"]), 4))
         found.setdefault(key, []).append((best, each))
     for row in chosen:

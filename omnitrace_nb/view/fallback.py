@@ -137,7 +137,8 @@ class _Form:
         return "".join(tags)
 
     def _frame(self, part: ViewPart, index: int, grid: Grid | None, row: int, longest: int) -> PILImage:
-        picture = drawing.opened(self.model.thumbnail(part, index), longest)
+        known = index < len(part.thumbnails)
+        picture = drawing.opened(self.model.thumbnail(part, index), longest) if known else drawing.blank(part.size, longest)
         if grid is None or not self.model.signals:
             return picture
         start = grid.cells[0] + index * grid.rows * grid.columns

@@ -32,7 +32,7 @@ PAGE = """<!doctype html>
 <style>{css}</style>
 </head>
 <body>
-<main id="omnitrace-root"></main>
+<main id="omnitrace-root"><h1>{title}</h1></main>
 <noscript>{static}</noscript>
 <script type="application/json" id="omnitrace-state">{state}</script>
 <script type="text/plain" id="omnitrace-widget">{widget}</script>

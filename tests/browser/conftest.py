@@ -1,0 +1,78 @@
+"""A real browser: Debian's Chromium, watched for requests that leave the machine and for errors in the console."""
+
+import shutil
+from dataclasses import dataclass, field
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from omnitrace_nb.view.standalone import interactive_page
+from omnitrace_nb.view.viewmodel import ViewModel
+
+LOCAL = ("file:", "blob:", "data:", "about:", "http://127.0.0.1", "ws://127.0.0.1")
+
+
+@dataclass
+class Watched:
+    """What must not happen on a page."""
+
+    errors: list = field(default_factory=list)
+    requests: list = field(default_factory=list)
+
+    def follow(self, page):
+        """Watch a page from here on."""
+        page.on("console", lambda message: message.type == "error" and self.errors.append(message.text))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", lambda request: request.url.startswith(LOCAL) or self.requests.append(request.url))
+        return page
+
+
+def pytest_collection_modifyitems(items):
+    """Mark what needs a browser."""
+    for item in items:
+        if "browser" in item.path.parts:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """One browser for all tests."""
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("no chromium on the path (Debian's package `chromium`)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def watched():
+    """Fails the test if its page asked for anything outside, or reported an error."""
+    seen = Watched()
+    yield seen
+    assert not seen.requests
+    assert not seen.errors
+
+
+@pytest.fixture
+def opened(chromium, watched, tmp_path):
+    """Open a trace's page, as a file, at a given width: `opened(trace, width=1280, scheme="light")`."""
+    pages = []
+
+    def open_page(trace, *, width=1280, height=1000, scheme="light", motion="no-preference"):
+        page = chromium.new_page(
+            viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion=motion
+        )
+        pages.append(page)
+        watched.follow(page)
+        file = tmp_path / f"trace{len(pages)}.html"
+        html = interactive_page(trace) if isinstance(trace, ViewModel) else trace.to_html()
+        file.write_text(html, encoding="utf-8")
+        page.goto(file.as_uri())
+        page.wait_for_selector(".otr-foot .otr-live:not(:empty), .otr-error")
+        return page
+
+    yield open_page
+    for page in pages:
+        page.close()

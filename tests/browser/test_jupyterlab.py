@@ -1,0 +1,212 @@
+"""The view in real JupyterLab: real mouse and keyboard, what Python saw of them, and notebooks without a kernel."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbconvert import HTMLExporter
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+from traces import make_trace, supporting
+
+STARTS_WITHIN = 120  # seconds; the first kernel of a busy machine takes its time
+
+SHOW = """
+import json, pathlib
+import omnitrace_nb as ot
+trace = ot.open("example.omnitrace")
+view = trace.view()
+def tell(_change):
+    pathlib.Path("told.json").write_text(json.dumps([view.pinned, view.signal]))
+view.observe(tell, names=["pinned", "signal"])
+view
+"""
+
+
+@pytest.fixture(scope="module")
+def trace():
+    return make_trace()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, trace):
+    folder = tmp_path_factory.mktemp("lab")
+    trace.save(folder / "example.omnitrace", embed_media=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def lab(folder):
+    """A JupyterLab server on the loopback interface, with settings of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    root = Path(__file__).parent.parent.parent
+    own = {f"JUPYTER_{kind}_DIR": str(folder / ".jupyter" / kind) for kind in ("CONFIG", "DATA", "RUNTIME")}
+    paths = os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])
+    options = [
+        *("--no-browser", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0", "--allow-root"),
+        *("--IdentityProvider.token=", "--ServerApp.password=", "--ServerApp.disable_check_xsrf=True"),
+        f"--ServerApp.root_dir={folder}",
+    ]
+    with (folder / "server.log").open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", *options],
+            env={**os.environ, **own, "PYTHONPATH": paths},
+            stdout=log,
+            stderr=log,
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(lambda: urllib.request.urlopen(f"{url}/api/status", timeout=2).status == 200)  # noqa: S310 (our own)
+        yield url
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def wait_for(check, seconds=STARTS_WITHIN):
+    """Wait until a check holds; an OSError or a file half written counts as not yet."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            if check():
+                return
+        except (OSError, ValueError):
+            pass
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.1)
+
+
+def write_notebook(path, cells):
+    notebook = new_notebook(cells=cells)
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, path)
+
+
+@pytest.fixture
+def open_lab(chromium, watched, lab):
+    """Open a notebook in the browser; only what our own code reports or asks for counts."""
+    contexts = []
+
+    def open_notebook(name, width=1500):
+        context = chromium.new_context(viewport={"width": width, "height": 1000})
+        contexts.append(context)
+        page = context.new_page()
+        watched.follow(page)
+        page.goto(f"{lab}/lab/tree/{name}?reset")
+        page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
+        return page
+
+    yield open_notebook
+    for context in contexts:
+        context.close()
+
+
+def run_all(page):
+    page.locator(".jp-NotebookPanel .jp-Cell").first.click()
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+
+def told(folder):
+    return json.loads((folder / "told.json").read_text())
+
+
+def test_mouse_and_keyboard_in_jupyterlab_reach_python_and_python_reaches_the_page(open_lab, folder, trace):
+    write_notebook(folder / "live.ipynb", [new_code_cell(cell.strip()) for cell in (SHOW, "view")])
+    page = open_lab("live.ipynb")
+    run_all(page)
+    first, second = page.locator(".omnitrace-view").nth(0), page.locator(".omnitrace-view").nth(1)
+    second.locator(".otr-statement").first.wait_for(timeout=STARTS_WITHIN * 1000)
+
+    # Pointing recolours this copy alone, in the browser alone.
+    first.locator(".otr-statement").nth(1).hover()
+    first.locator(".otr-source.otr-ranked").first.wait_for()
+    ranked = first.locator(".otr-source.otr-ranked").evaluate_all("all => all.map(el => +el.dataset.source)")
+    assert set(ranked) == supporting(trace.source_records)[1]
+    assert second.locator(".otr-source.otr-ranked").count() == 0
+    assert not (folder / "told.json").exists()
+
+    # A click pins: in Python, and in the other copy.
+    first.locator(".otr-statement").nth(1).click()
+    wait_for(lambda: told(folder) == [1, "excess"])
+    second.locator('.otr-statement[aria-selected="true"][data-statement="1"]').wait_for()
+
+    # Keys belong to the view while it has the focus: no cell is added, cut or run.
+    count = page.locator(".jp-NotebookPanel .jp-Cell").count()
+    for key in ("a", "b", "d", "d", "ArrowDown", "ArrowDown", "Enter"):
+        page.keyboard.press(key)
+    wait_for(lambda: told(folder) == [3, "excess"])
+    assert page.locator(".jp-NotebookPanel .jp-Cell").count() == count
+    page.keyboard.press("Escape")
+    wait_for(lambda: told(folder) == [None, "excess"])
+    first.locator("select").select_option("attmean")
+    wait_for(lambda: told(folder) == [None, "attmean"])
+
+    # Python pins: both copies follow.
+    page.locator(".jp-NotebookPanel .jp-Cell").nth(1).locator(".cm-content").click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type("\nview.pinned = 4")
+    page.keyboard.press("Control+Enter")
+    first.locator('.otr-statement[aria-selected="true"][data-statement="4"]').wait_for()
+
+    # The sound plays from bytes that came with the view.
+    first.get_by_role("button", name="Play sound 1").click()
+    page.wait_for_function("() => parseFloat(document.querySelector('.otr-part-audio .otr-head').style.left) > 1")
+
+    # The theme is followed.
+    assert first.get_attribute("data-theme") == "light"
+    page.get_by_role("menuitem", name="Settings", exact=True).click()
+    page.get_by_role("menuitem", name="Theme", exact=True).hover()
+    page.get_by_role("menuitem", name="JupyterLab Dark", exact=True).click()
+    page.wait_for_selector('.omnitrace-view[data-theme="dark"]')
+
+
+def test_a_notebook_of_somebody_else_shows_the_static_form(open_lab, folder, trace):
+    data, metadata = trace._repr_mimebundle_()
+    cell = new_code_cell("trace", outputs=[new_output("execute_result", data, metadata=metadata, execution_count=1)])
+    write_notebook(folder / "untrusted.ipynb", [cell])
+    page = open_lab("untrusted.ipynb")
+    output = page.locator(".jp-OutputArea-output").first
+    output.get_by_text("Prompt", exact=True).wait_for()
+    assert "film 1, 2-4 s" in output.inner_text()
+    assert output.locator("img").count() >= 5
+    widths = output.locator("summary ~ * img, div > img").evaluate_all("all => all.map(el => el.naturalWidth)")
+    assert min(widths) > 0
+    shades = output.locator("mark").evaluate_all("all => all.map(el => getComputedStyle(el).backgroundColor)")
+    assert len(set(shades)) > 1
+    assert output.locator("details").count() == 5
+
+
+def test_nbconvert_without_widget_state_shows_the_static_form(chromium, trace, tmp_path):
+    data, metadata = trace._repr_mimebundle_()
+    cell = new_code_cell("trace", outputs=[new_output("execute_result", data, metadata=metadata, execution_count=1)])
+    html, _ = HTMLExporter().from_notebook_node(new_notebook(cells=[cell]))
+    # nbconvert's own page loads scripts for mathematics and widgets from elsewhere; offline they are simply not there.
+    (tmp_path / "out.html").write_text(re.sub(r"<script[^>]*src=[^>]*>\s*</script>", "", html), encoding="utf-8")
+    page = chromium.new_page()
+    page.goto((tmp_path / "out.html").as_uri())
+    assert page.get_by_text("film 1, 2-4 s").first.is_visible()
+    assert page.locator('img[alt="image 1"]').first.is_visible()
+    page.close()
+
+
+def test_a_notebook_executed_in_static_mode_holds_no_widget(folder):
+    source = 'import omnitrace_nb as ot\not.display("static")\not.open("example.omnitrace")'
+    root = str(Path(__file__).parent.parent.parent)
+    notebook = new_notebook(cells=[new_code_cell(source)])
+    client = NotebookClient(notebook, resources={"metadata": {"path": str(folder)}}, timeout=STARTS_WITHIN)
+    client.execute(env={**os.environ, "PYTHONPATH": root})
+    assert "widgets" not in notebook.metadata
+    [output] = notebook.cells[0].outputs
+    assert set(output.data) == {"text/html", "text/plain"}
+    assert "sound of film 1" in output.data["text/html"]
