@@ -69,6 +69,8 @@ class CurationSettings:
         alpha: weight of the share against the run in the ranking, 0-1.
         gamma: power of the confidence in a vote, 0-64.
         weights: part of speech (Universal POS tag) -> weight, 0 or more; a tag not named here weighs 0.3.
+        question: whether the sentences of the trailing question may be credited too. A question repeats the words of
+            its answer, so False finds the evidence more surely.
 
     Raises:
         SettingsError: a value outside its range.
@@ -81,6 +83,7 @@ class CurationSettings:
     alpha: float = 0.8
     gamma: float = 2.0
     weights: Mapping[str, float] = field(default_factory=lambda: POS_WEIGHTS)
+    question: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what has no meaning."""
@@ -92,6 +95,8 @@ class CurationSettings:
                 raise SettingsError(f"{name}={value!r} is not usable; give a number from {low:g} to {high:g}.")
         if self.coverage == 0:
             raise SettingsError("coverage=0 would select nothing; give a number above 0, up to 1.")
+        if not isinstance(self.question, bool):
+            raise SettingsError(f"question={self.question!r} is not usable; give True or False.")
         if not isinstance(self.weights, Mapping):
             raise SettingsError(f"weights={self.weights!r} is not usable; give a mapping such as {{'NOUN': 1.0}}.")
         for tag, weight in self.weights.items():

@@ -97,7 +97,7 @@ def test_curation_is_the_papers_formula_ties_and_thresholds_included(case):
 
 def test_defaults_are_the_papers():
     assert CurationSettings() == CurationSettings(
-        assign="sum", coverage=0.85, p_min=0.07, run_min=0.10, alpha=0.8, gamma=2.0, weights=POS_WEIGHTS
+        assign="sum", coverage=0.85, p_min=0.07, run_min=0.10, alpha=0.8, gamma=2.0, weights=POS_WEIGHTS, question=True
     )
     weights = CurationSettings().token_weights(TAGS)
     assert weights.tolist() == [float(W.get(tag, 0.3)) for tag in TAGS]
@@ -192,6 +192,7 @@ def test_the_rules_disagree_where_the_paper_and_its_code_do():
         ({"gamma": math.inf}, "from 0 to 64"),
         ({"gamma": True}, "gamma=True"),
         ({"weights": {"NOUN": -1}}, r"weights\['NOUN'\]=-1"),
+        ({"question": 1}, "question=1"),
         ({"weights": "NOUN"}, "weights='NOUN'"),
     ],
 )

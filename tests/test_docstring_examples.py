@@ -19,7 +19,7 @@ def modules():
             yield f"{module.__name__}.{found.name}"
 
 
-@pytest.mark.parametrize("name", modules())
+@pytest.mark.parametrize("name", list(modules()))
 def test_examples_run(name):
     assert doctest.testmod(import_module(name)).failed == 0
 

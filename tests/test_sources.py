@@ -73,9 +73,7 @@ def test_sources_are_disjoint_and_hold_no_template(prompt):
         assert set(media) <= set(owned.tolist())
 
 
-@given(
-    st.integers(1, 9), st.integers(1, 9), st.integers(1, 5), st.integers(1, 5), st.integers(7, 400), st.integers(7, 400)
-)
+@given(*[st.tuples(st.integers(1, most), st.integers(1, most)) for most in (9, 5, 400)])
 @settings(max_examples=60, deadline=None)
 def test_a_patch_belongs_to_the_region_that_holds_its_centre(patches, regions, size):
     (down, across), (rows, columns), (width, height) = patches, regions, size

@@ -170,6 +170,19 @@ def test_curating_again_needs_no_model_and_leaves_the_trace_alone(trace):
     pd.testing.assert_frame_equal(trace.curate(), before)
 
 
+def test_the_question_can_be_left_out_and_then_the_next_best_source_is_credited():
+    planted = (((5, "text", 0), (0, "text", 1)),)
+    trace = make_trace(response="You see and hear a red box at noon.", planted=planted)
+    asked = trace.sources["question"].to_numpy()
+    assert asked[trace.spans["source"]].any()
+    spans = trace.curate(question=False)
+    assert not asked[spans["source"]].any()
+    assert spans.groupby("signal", observed=True)["source"].first().tolist() == [1, 1]
+    assert not asked[trace.votes("excess", question=False)["source"]].any()
+    no_sources = make_empty_trace().curate(question=False)
+    assert len(no_sources) == 0
+
+
 def test_the_settings_of_a_trace_are_those_of_its_spans():
     settings = CurationSettings(coverage=0.3, assign="mean")
     trace = make_trace(curation=settings)

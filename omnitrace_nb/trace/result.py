@@ -177,7 +177,7 @@ class Trace:
         """Give the source, confidence and vote of each step (the paper's Algorithm 1; docs/tables.md)."""
         chosen = self.settings.but(**settings)
         weights = self._weights(chosen)
-        source, confidence, vote = curating.votes(self._mass(signal, chosen.assign), weights, chosen.gamma)
+        source, confidence, vote = curating.votes(self._credited(signal, chosen), weights, chosen.gamma)
         columns = {"step": range(len(source)), "statement": self.statement_of, "source": source}
         return tables.table("votes", {**columns, "confidence": confidence, "weight": weights, "vote": vote})
 
@@ -266,6 +266,13 @@ class Trace:
             self._masses[signal, assign] = curating.masses(scores, positions, assign)  # type: ignore[arg-type]
         return self._masses[signal, assign]
 
+    def _credited(self, signal: str, settings: CurationSettings) -> np.ndarray:
+        """Give the masses that may be credited: without the question's, if the settings say so."""
+        mass = self._mass(signal, settings.assign)
+        if settings.question:
+            return mass
+        return np.where([source.question for source in self.source_records], 0.0, mass)
+
     def _weights(self, settings: CurationSettings) -> np.ndarray:
         return settings.token_weights(self.tags)
 
@@ -275,7 +282,7 @@ class Trace:
     def _curated(self, settings: CurationSettings) -> Iterator[tuple[str, int, Curated, np.ndarray]]:
         weights = self._weights(settings)
         for signal in self.signals:
-            mass = self._mass(signal, settings.assign)
+            mass = self._credited(signal, settings)
             for statement in range(len(self.statement_chars)):
                 steps = self.statement_of == statement
                 if steps.any():
