@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import time
 
 import numpy as np
 import pytest
@@ -513,8 +514,15 @@ def test_a_sound_beyond_the_extractors_300_seconds_is_whole(omni):
 
 
 def test_a_prompt_longer_than_the_model_reads_is_refused(omni):
-    with pytest.raises(ModelError, match="at most 4096"):
+    with pytest.raises(ModelError, match=r"takes .* at most 4096"):
         omni.encode(prompt("word " * 5000))
+
+
+def test_megabytes_of_text_are_refused_before_they_are_tokenised(omni):
+    started = time.perf_counter()
+    with pytest.raises(ModelError, match=r"2000\d+ characters.* at most 4096"):
+        omni.encode(prompt("hello " * 333_333 + "ab"))
+    assert time.perf_counter() - started < 5
 
 
 def test_real_files_keep_their_pixels_and_seconds(omni, media_dir):

@@ -17,7 +17,7 @@ from omnitrace_nb.errors import ModelError
 from omnitrace_nb.layout import TEXT, Layout
 from omnitrace_nb.media.loaded import MediaNeeds
 from omnitrace_nb.models.adapter import Encoded
-from omnitrace_nb.models.checks import check_length, check_tokenizer, home
+from omnitrace_nb.models.checks import check_length, check_text, check_tokenizer, home
 from omnitrace_nb.models.registry import Family, register
 from omnitrace_nb.models.rendering import render
 from omnitrace_nb.models.tokenizing import tokenize
@@ -64,6 +64,7 @@ class CausalText:
                 )
         chat = bool(self.tokenizer.chat_template)
         prompt = render(parts, self._template if chat else None, separator=SEPARATOR)
+        check_text(self.model, self.tokenizer, prompt.text)
         tokens = tokenize(self.tokenizer, prompt, add_special_tokens=not chat)
         check_length(self.model, len(tokens.ids))
         blank = Layout.blank(tokens.ids)

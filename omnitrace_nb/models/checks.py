@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from transformers import PreTrainedModel
@@ -61,12 +62,30 @@ def check_tokenizer(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) 
 
 def check_length(model: PreTrainedModel, positions: int) -> None:
     """Refuse a prompt that reaches beyond the positions that the model was made for."""
-    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    if limit is not None and positions >= limit:
+    limit = _limit(model)
+    if positions >= limit:
         raise ModelError(
             f"The prompt takes {positions} positions, but this model reads at most {limit}, the response included: "
             "shorten its texts, sounds or films."
         )
+
+
+def check_text(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, text: str) -> None:
+    """Refuse megabytes of text before they are tokenised: even the longest tokens would be too many."""
+    limit = _limit(model)
+    if len(text) <= limit:
+        return
+    fewest = len(text) // max(len(token) for token in tokenizer.get_vocab())
+    if fewest >= limit:
+        raise ModelError(
+            f"The prompt has {len(text)} characters of text, {fewest} tokens or more, but this model reads at most "
+            f"{limit}, the response included: shorten its texts."
+        )
+
+
+def _limit(model: PreTrainedModel) -> float:
+    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    return math.inf if limit is None else limit
 
 
 def home(model: PreTrainedModel) -> torch.device:

@@ -19,7 +19,7 @@ from omnitrace_nb.errors import ModelError
 from omnitrace_nb.layout import TEXT, Layout
 from omnitrace_nb.media.loaded import MediaNeeds
 from omnitrace_nb.models.adapter import Encoded
-from omnitrace_nb.models.checks import check_length, check_tokenizer, home
+from omnitrace_nb.models.checks import check_length, check_text, check_tokenizer, home
 from omnitrace_nb.models.positions import rope_positions
 from omnitrace_nb.models.qwen_media import join, look
 from omnitrace_nb.models.registry import Family, register
@@ -65,6 +65,7 @@ class QwenOmni:
     def encode(self, parts: Sequence[LoadedPart]) -> Encoded:
         """Turn parts into the thinker's inputs, `position_ids` (`[4, 1, n]`, as `generate` makes them) among them."""
         prompt = render(parts, self._template)
+        check_text(self.model, self.tokenizer, prompt.text)
         tokens = tokenize(self.tokenizer, prompt, add_special_tokens=False)
         media = [loaded for loaded in parts if loaded.kind != "text"]
         seen = [look(self.processor, loaded) for loaded in media]
