@@ -402,6 +402,20 @@ def test_the_model_is_left_as_it_was_found(names, error):
     assert plain(adapter, prompt(), max_new_tokens=3)
 
 
+def test_a_model_that_is_being_traced_is_not_traced_a_second_time(llama):
+    def again(_ids, _scores):
+        decode(llama, prompt(), chosen("attmean"), progress=False)
+
+    with pytest.raises(ModelError, match="is being traced already"):
+        decode(llama, prompt(), chosen("attmean"), progress=False, logits_processor=[again])
+    assert_exact(llama, prompt())
+
+
+@pytest.fixture(autouse=True)
+def _registry_as_before(monkeypatch):
+    monkeypatch.setattr(signals.registry, "_SIGNALS", dict(signals.registry._SIGNALS))
+
+
 def test_an_interrupt_gives_what_was_decoded(llama):
     whole = decode(llama, prompt(), chosen(*ONLINE), progress=False, max_new_tokens=8)
     stop = Raises(KeyboardInterrupt(), 3)

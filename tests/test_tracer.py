@@ -18,6 +18,11 @@ from omnitrace_nb.media import load
 ALL = ("attmean", "rawatt", "attgrads", "excess", "input_x_gradient")
 
 
+@pytest.fixture(autouse=True)
+def _registry_as_before(monkeypatch):
+    monkeypatch.setattr(ot.signals.registry, "_SIGNALS", dict(ot.signals.registry._SIGNALS))
+
+
 @pytest.fixture(scope="module")
 def tracer(toy_omni):
     return ot.Tracer(models.adapt(*toy_omni))

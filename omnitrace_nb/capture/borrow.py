@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from omnitrace_nb.capture.attention import EAGER, SDPA
-from omnitrace_nb.errors import SignalError
+from omnitrace_nb.errors import ModelError, SignalError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,9 +38,12 @@ def tapped(decoder: nn.Module) -> Iterator[None]:
 
     Raises:
         SignalError: the model supports neither.
+        ModelError: the model is being traced already, in another thread.
     """
     config: Any = decoder.config
     found = config._attn_implementation  # noqa: SLF001 - transformers has no public reader of it
+    if found in {SDPA, EAGER}:
+        raise ModelError(f"this {type(decoder).__name__} is being traced already: wait until that run has ended")
     if found != "eager" and not getattr(decoder, "_supports_sdpa", False):
         raise SignalError(
             f"{type(decoder).__name__} runs attention by {found!r} and does not support SDPA: load it with "

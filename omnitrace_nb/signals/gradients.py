@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from captum.attr import InputXGradient
-
 from omnitrace_nb.signals.registry import register
 
 if TYPE_CHECKING:
@@ -29,5 +27,7 @@ def input_x_gradient(forced: TeacherForced, steps: Tensor) -> Tensor:
 
     captum's `InputXGradient`, over the input embeddings of every modality, one pass a generated token.
     """
+    from captum.attr import InputXGradient  # noqa: PLC0415 - signals read from the decode need no captum in memory
+
     method = InputXGradient(lambda embeddings: forced.logits(embeddings, steps))
     return method.attribute(forced.inputs(steps).requires_grad_()).sum(-1).detach().clamp(min=0)

@@ -1,0 +1,148 @@
+"""One measurement in a process of its own: one way of decoding, one prompt length, one model of random weights."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import Qwen2_5OmniThinkerConfig, Qwen2_5OmniThinkerForConditionalGeneration
+
+from omnitrace_nb import signals
+from omnitrace_nb.capture import decode
+from omnitrace_nb.layout import Layout
+from omnitrace_nb.models.adapter import Encoded
+
+ONLINE = ("attmean", "rawatt", "excess", "attgrads")
+BASELINE_ROWS = 64
+VOCABULARY = 32_000
+SPECIALS = (
+    *("audio_token_index", "image_token_index", "video_token_index", "vision_start_token_id"),
+    *("vision_end_token_id", "audio_start_token_id", "audio_end_token_id"),
+)
+
+
+def thinker() -> Qwen2_5OmniThinkerForConditionalGeneration:
+    """Give a Qwen2.5-Omni thinker in the proportions of the real ones: head size 128, grouped keys, wide MLP."""
+    torch.manual_seed(0)
+    config = Qwen2_5OmniThinkerConfig(
+        text_config={
+            "vocab_size": VOCABULARY,
+            "hidden_size": 768,
+            "intermediate_size": 4096,
+            "num_hidden_layers": 10,
+            "num_attention_heads": 6,
+            "num_key_value_heads": 2,
+            "max_position_embeddings": 32_768,
+            "rope_parameters": {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [16, 24, 24]},
+        },
+        vision_config={"depth": 1, "hidden_size": 32, "intermediate_size": 32, "num_heads": 2, "out_hidden_size": 768},
+        audio_config={
+            "encoder_layers": 1,
+            "encoder_attention_heads": 2,
+            "encoder_ffn_dim": 32,
+            "d_model": 32,
+            "output_dim": 768,
+        },
+        **{name: VOCABULARY - place for place, name in enumerate(SPECIALS, start=1)},
+    )
+    return Qwen2_5OmniThinkerForConditionalGeneration(config).eval()
+
+
+class Clock:
+    """A streamer that notes when each token comes."""
+
+    def __init__(self) -> None:
+        """Start with nothing noted."""
+        self.times: list[float] = []
+
+    def put(self, _ids: torch.Tensor) -> None:
+        """Note the time: of the prompt first, then of each token."""
+        self.times.append(time.perf_counter())
+
+    def end(self) -> None:
+        """Do nothing: `generate` wants this method."""
+
+
+class TextOnly:
+    """The least of an adapter that a decode needs."""
+
+    def __init__(self, model: Qwen2_5OmniThinkerForConditionalGeneration) -> None:
+        """Take the thinker."""
+        self.model, self.tokenizer = model, None
+
+    def decoder(self) -> torch.nn.Module:
+        """Give the language model."""
+        language_model: torch.nn.Module = self.model.model.language_model
+        return language_model
+
+
+def run(way: str, length: int, steps: int) -> dict[str, Any]:
+    """Decode `steps` tokens after a prompt of `length` positions; give seconds and peak memory in bytes.
+
+    Args:
+        way: "plain", "output_attentions", a signal's name, or "all four".
+        length: prompt positions.
+        steps: tokens to generate.
+    """
+    model = thinker()
+    ids = torch.randint(0, VOCABULARY - len(SPECIALS), (1, length), generator=torch.Generator().manual_seed(1))
+    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    exactly: dict[str, Any] = {"max_new_tokens": steps, "min_new_tokens": steps, "do_sample": False}
+    if way == "output_attentions":
+        model.set_attn_implementation("eager")
+        exactly |= {"output_attentions": True, "return_dict_in_generate": True}
+    model.generate(input_ids=ids[:, :16], attention_mask=inputs["attention_mask"][:, :16], max_new_tokens=2)
+    before = _memory("VmRSS")
+    clock = Clock()
+    if way in {"plain", "output_attentions"}:
+        kept = model.generate(**inputs, **exactly, streamer=clock)
+    else:
+        names = ONLINE if way == "all four" else (way,)
+        prompt = Encoded(inputs, {}, Layout.blank(ids[0].numpy()))
+        rows = slice(length - BASELINE_ROWS, length)
+        chosen = [signals.get(name) for name in names]
+        adapter: Any = TextOnly(model)
+        kept = decode(adapter, prompt, chosen, rows, progress=False, streamer=clock, **exactly)
+    ended = time.perf_counter()
+    del kept
+    times = clock.times
+    return {
+        "way": way,
+        "length": length,
+        "total": ended - times[0],
+        "first": times[1] - times[0],
+        "steps": [late - early for early, late in pairwise(times[1:])],
+        "peak": _memory("VmHWM"),
+        "grown": _memory("VmHWM") - before,
+        "parameters": sum(weight.numel() for weight in model.parameters()),
+    }
+
+
+def _memory(field: str) -> int:
+    """Read this process's memory from Linux's /proc, in bytes."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return int(next(line for line in lines if line.startswith(field)).split()[1]) * 1024
+
+
+def main() -> None:
+    """Measure what the command line says (way, length, steps, most bytes) and print it as a line of JSON."""
+    way, length, steps, most = sys.argv[1], *map(int, sys.argv[2:5])
+    # Rather an error here than the machine's memory killer: it might pick another process.
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    try:
+        result = run(way, length, steps)
+    except (RuntimeError, MemoryError) as error:
+        if "memory" not in str(error) and not isinstance(error, MemoryError):
+            raise
+        result = {"way": way, "length": length, "out_of_memory": True}
+    print(json.dumps(result), flush=True)
+
+
+if __name__ == "__main__":
+    main()
