@@ -384,6 +384,20 @@ def test_a_film_with_no_frames_is_told():
         told(Video(buffer.getvalue()), "no frames")
 
 
+def test_a_film_damaged_in_its_middle_is_refused_and_not_patched_up(whole):
+    data = np.frombuffer(whole["mp4"][1], np.uint8).copy()
+    middle = data.tobytes().index(b"mdat") + 9_000
+    data[middle : middle + 40] ^= 0x55
+    told(Video(data.tobytes()), "damaged")
+
+
+def test_a_flac_cut_between_two_blocks_says_what_lacks(whole):
+    data = whole["flac"][1]
+    with av.open(io.BytesIO(data)) as container:
+        places = [packet.pos for packet in container.demux() if packet.size]
+    told(Audio(data[: places[-3]]), r"truncated: 48,000 samples are promised, \d\d,\d\d\d are there")
+
+
 def test_a_film_in_an_unknown_coding_is_told(whole):
     data = whole["mp4"][1]
     told(Video(data.replace(b"avc1", b"zzzz")), "coding that cannot be read")

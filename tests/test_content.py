@@ -180,7 +180,7 @@ def test_sample_files_are_read_as_json_and_as_json_lines(tmp_path, monkeypatch):
         assert [sample.id for sample in read] == [7, 1, "x"]
         assert read[0].raw["answer"] == "red"
         assert read[0].parts[1].source == data / "examples" / "media" / "a.png"
-        assert read[1].parts == (Text("Say hello."),)
+        assert read[1].parts == as_parts(read[1]) == (Text("Say hello."),)
         assert read[2].parts[1].source == data / "examples" / "examples" / "media" / "missing.png"
 
 

@@ -389,6 +389,11 @@ def test_sampled_times_are_even_and_within_the_film(duration, fps, most):
     assert duration - times[-1] <= 1.2 / rate or len(times) == 1
 
 
+def test_a_scrap_at_the_end_of_a_film_gets_no_frame_of_its_own():
+    assert len(sample_times(6.006, MediaNeeds())[0]) == 12
+    assert len(sample_times(6.1, MediaNeeds())[0]) == 13
+
+
 def test_only_the_sampled_frames_of_a_film_are_held():
     frames = [plain("red", 320, 240), plain("blue", 320, 240)] * 150
     data = film_file(frames, np.arange(300) / 30, 10.0)

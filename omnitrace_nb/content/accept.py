@@ -15,7 +15,7 @@ from omnitrace_nb.content.files import open_path
 from omnitrace_nb.content.limits import LIMITS
 from omnitrace_nb.content.messages import block_part, message_parts
 from omnitrace_nb.content.parts import Audio, Image, Part, Text, Video
-from omnitrace_nb.content.samples import is_sample, sample_parts
+from omnitrace_nb.content.samples import Sample, is_sample, sample_parts
 from omnitrace_nb.content.sniff import Kind, sniff
 from omnitrace_nb.errors import ContentError, MediaError
 
@@ -38,8 +38,8 @@ def as_parts(content: object) -> tuple[Part, ...]:
     `ot.Image("a.png")` or `pathlib.Path("a.png")`, and a string that names a media file on disk is warned about); a
     `pathlib.Path` (a file, read as what its content is: picture, sound, film or UTF-8 text); encoded bytes; a
     `PIL.Image`; a `uint8` array of 2 or 3 dimensions (a picture; sounds and films need `ot.Audio` and `ot.Video`,
-    which take a rate). Also a list of chat messages as Hugging Face writes them, whose roles are kept, and a sample
-    of the paper's own code (`samples.sample_parts` says in which order it is read).
+    which take a rate). Also a list of chat messages as Hugging Face writes them, whose roles are kept, a sample of the
+    paper's own code (`samples.sample_parts` says in which order it is read), and a `Sample` of `read_samples`.
 
     Raises:
         ContentError: an empty prompt, something of another kind, or an unusable part; see `check`.
@@ -62,6 +62,8 @@ def as_parts(content: object) -> tuple[Part, ...]:
 
 
 def _parts(content: object) -> tuple[Part, ...]:
+    if isinstance(content, Sample):
+        return content.parts
     if isinstance(content, Mapping):
         if is_sample(content):
             return sample_parts(content)
