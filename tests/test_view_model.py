@@ -74,23 +74,23 @@ def test_evidence_is_what_curation_selected_with_touching_seconds_merged(trace, 
             chosen = spans[(spans["signal"] == name) & (spans["statement"] == statement) & spans["selected"]]
             shown = model.evidence[signal][statement]
             assert sorted(j for each in shown for j in each.sources) == sorted(chosen["source"])
-            assert sum(each.votes for each in shown) == pytest.approx(chosen["p"].sum(), abs=1e-3)
+            assert sum(each.score for each in shown) == pytest.approx(chosen["score"].sum(), abs=1e-3)
     planted = supporting(trace.source_records)
     [film] = model.evidence[0][4]
     assert set(film.sources) == planted[4]
     assert film.label == "film 1, 2-4 s"
 
 
-def test_evidence_is_ordered_by_rank():
+def test_evidence_is_ordered_and_numbered_by_score():
     both = (((0, "text", 0), (1, "image", None), (3, "audio", (0.0, 2.0))), *PLANTED[1:])
     trace = make_trace(signals=("attmean",), planted=both, curation=ot.CurationSettings(coverage=1.0, p_min=0.0))
-    model = view.model(trace)
-    spans = trace.spans[trace.spans["selected"]].set_index(["statement", "source"])["rank"]
+    scores = trace.spans[trace.spans["selected"]].set_index(["statement", "source"])["score"]
     many = 0
-    for statement, evidence in enumerate(model.evidence[0]):
-        ranks = [min(spans[statement, source] for source in each.sources) for each in evidence]
-        assert ranks == sorted(ranks)
-        many += len(ranks) > 1
+    for statement, evidence in enumerate(view.model(trace).evidence[0]):
+        totals = [sum(scores[statement, source] for source in each.sources) for each in evidence]
+        assert [each.score for each in evidence] == pytest.approx(totals, abs=1e-3)
+        assert totals == sorted(totals, reverse=True)
+        many += len(totals) > 1
     assert many
 
 

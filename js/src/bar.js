@@ -17,7 +17,7 @@ export function createToolbar(data, choose) {
   const el = h(
     "div",
     { class: "otr-toolbar" },
-    h("span", { class: "otr-model" }, `Trace of ${model}`),
+    h("span", { class: "otr-model" }, `Model ${model}`),
     h("label", { class: "otr-signal" }, h("span", {}, "Signal"), select),
   );
   return {
@@ -62,7 +62,7 @@ export function createLegend(data) {
     }
     if (statement === null)
       return `The whole response, by ${signal}. Point at a statement, or at a source in the prompt.`;
-    const names = data.evidence(signal, statement).map(({ label, votes }) => `${label} (${two(votes)})`);
+    const names = data.evidence(signal, statement).map(({ label, score: own }) => `${label} (${two(own)})`);
     const rests = names.length ? `rests on ${names.join(", ")}` : "has no source that stands out";
     return `Statement ${statement + 1} of ${statements.length}${pinned ? ", pinned," : ""} ${rests}.`;
   }

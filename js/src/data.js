@@ -105,6 +105,7 @@ export class Data {
     return {
       statement,
       source: hover?.kind === "statement" ? null : pick("source"),
+      chip: hover?.chip ?? null,
       pinned: pinned?.kind === "statement" && pinned.id === statement,
       heat: this.heat.subarray(row * cells, (row + 1) * cells),
       scale: this.scale[row] ?? 0,

@@ -49,13 +49,13 @@ export function createResponse(data) {
     for (const { id, chips } of rows) {
       const evidence = data.evidence(signal, id);
       chips.replaceChildren(
-        ...evidence.map(({ sources, label, votes }, i) =>
+        ...evidence.map(({ sources, label, score }, i) =>
           h(
             "span",
-            { class: "otr-chip", "data-source": sources[0], "data-sources": sources.join(" ") },
+            { class: "otr-chip", "data-chip": sources[0], "data-sources": sources.join(" ") },
             h("b", {}, String(i + 1)),
             h("span", { class: "otr-label" }, label),
-            h("span", { class: "otr-value" }, two(votes)),
+            h("span", { class: "otr-value" }, two(score)),
           ),
         ),
         ...(evidence.length ? [] : [h("span", { class: "otr-none" }, "no source stands out")]),

@@ -56,14 +56,14 @@ export class Sources {
   }
 
   /** @param {Shown} shown */
-  paint({ source: lit, share, ranks }) {
+  paint({ source, chip, share, ranks }) {
     const top = share.reduce((a, b) => Math.max(a, b), 0) || 1;
     for (const { id, label, excerpt } of this.sources) {
       const drawn = this.drawn.get(id);
       if (!drawn) continue;
       const level = Math.round((LEVELS * (share[id] ?? 0)) / top) / LEVELS;
       const rank = ranks.get(id) ?? 0;
-      const focused = lit === id;
+      const focused = id === source || id === chip;
       const state = `${level} ${rank} ${focused} ${two(share[id] ?? 0)}`;
       if (state === drawn.last) continue;
       drawn.last = state;

@@ -8,6 +8,9 @@ const DEBOUNCE = 50; // ms
 /** @param {Focus | null} a @param {Focus | null} b */
 export const same = (a, b) => a?.kind === b?.kind && a?.id === b?.id;
 
+/** @param {Focus | null} a @param {Focus | null} b */
+const equal = (a, b) => same(a, b) && a?.chip === b?.chip;
+
 /**
  * @param {AnyModel} model
  * @param {() => void} changed
@@ -24,7 +27,7 @@ export function createStore(model, changed, signal) {
   /** @param {Partial<State>} patch */
   function update(patch) {
     const next = { ...state, ...patch };
-    if (next.signal === state.signal && same(next.hover, state.hover) && same(next.pinned, state.pinned))
+    if (next.signal === state.signal && equal(next.hover, state.hover) && same(next.pinned, state.pinned))
       return;
     state = next;
     changed();

@@ -41,7 +41,7 @@
  * @typedef {{id: number, text: string, steps: number}} Statement
  *
  * What a statement rests on, best first: one source, or neighbouring seconds together.
- * @typedef {{sources: number[], label: string, votes: number}} Evidence  `votes`: share of the statement's votes
+ * @typedef {{sources: number[], label: string, score: number}} Evidence  `score`: of the curation
  *
  * @typedef {object} Document
  * @property {number} schema
@@ -60,7 +60,7 @@
 
 /**
  * What is under the mouse or pinned.
- * @typedef {{kind: "statement" | "source", id: number}} Focus
+ * @typedef {{kind: "statement" | "source", id: number, chip?: number}} Focus  `chip`: a source, under the mouse in a statement
  *
  * @typedef {object} State
  * @property {string} signal
@@ -73,6 +73,7 @@
  * @typedef {object} Shown
  * @property {number | null} statement  whose inputs are coloured; null: the whole response's
  * @property {number | null} source  whose statements light up
+ * @property {number | null} chip  the source that a statement's chip names
  * @property {boolean} pinned  the statement is the pinned one
  * @property {Uint8Array} heat  [cells]
  * @property {number} scale  the score that 255 stands for

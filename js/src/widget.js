@@ -94,16 +94,17 @@ function show(root, model, data, signal) {
     const el = target instanceof Element ? target.closest("[data-source], [data-statement]") : null;
     if (!(el instanceof HTMLElement)) return null;
     const { source, statement } = el.dataset;
-    return source === undefined
-      ? { kind: "statement", id: Number(statement) }
-      : { kind: "source", id: Number(source) };
+    if (source !== undefined) return { kind: "source", id: Number(source) };
+    const chip = /** @type {Element} */ (target).closest("[data-chip]");
+    const named = chip instanceof HTMLElement ? { chip: Number(chip.dataset.chip) } : {};
+    return { kind: "statement", id: Number(statement), ...named };
   }
   /** @param {Focus | null} focus */
   function pin(focus) {
-    const unpin = focus === null || same(focus, store.get().pinned);
+    const unpin = focus === null || (same(focus, store.get().pinned) && focus.chip === undefined);
     store.set({ pinned: unpin ? null : focus });
     if (unpin || focus.kind !== "statement") return;
-    const best = data.evidence(store.get().signal, focus.id)[0]?.sources[0];
+    const best = focus.chip ?? data.evidence(store.get().signal, focus.id)[0]?.sources[0];
     if (best !== undefined) reveal(scroll, prompt.sources.element(best));
   }
   function clear() {

@@ -67,7 +67,7 @@ class _Form:
         statement = self.model.statements[row]
         evidence = self.model.evidence[0][row] if self.model.signals else ()
         chips = [
-            f'<span style="{CHIP}"><b>{rank}</b>&ensp;{escape(each.label)}&ensp;{each.votes:.2f}</span>'
+            f'<span style="{CHIP}"><b>{rank}</b>&ensp;{escape(each.label)}&ensp;{each.score:.2f}</span>'
             for rank, each in enumerate(evidence, 1)
         ] or [f'<span style="{SMALL}">no source stands out</span>']
         line = (
@@ -138,7 +138,9 @@ class _Form:
 
     def _frame(self, part: ViewPart, index: int, grid: Grid | None, row: int, longest: int) -> PILImage:
         known = index < len(part.thumbnails)
-        picture = drawing.opened(self.model.thumbnail(part, index), longest) if known else drawing.blank(part.size, longest)
+        picture = (
+            drawing.opened(self.model.thumbnail(part, index), longest) if known else drawing.blank(part.size, longest)
+        )
         if grid is None or not self.model.signals:
             return picture
         start = grid.cells[0] + index * grid.rows * grid.columns

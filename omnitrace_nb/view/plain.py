@@ -12,7 +12,7 @@ WIDTH = 100  # characters
 
 
 def plain_text(model: ViewModel) -> str:
-    """Give each statement and, beneath it, what it rests on with its share of the votes, by the first signal."""
+    """Give each statement and, beneath it, what it rests on with its score, by the first signal."""
     by = f" by {model.signals[0]}" if model.signals else ""
     lines = [f"Trace of {model.model}: {_count(len(model.statements), 'statement')}{by}"]
     for statement in model.statements:
@@ -22,7 +22,7 @@ def plain_text(model: ViewModel) -> str:
         evidence = model.evidence[0][statement.id] if model.signals else ()
         for each in evidence:
             excerpt = model.sources[each.sources[0]].excerpt
-            lines.append(f"       {each.votes:.2f}  {each.label}" + (f": {excerpt}" if excerpt else ""))
+            lines.append(f"       {each.score:.2f}  {each.label}" + (f": {excerpt}" if excerpt else ""))
         if not evidence:
             lines.append("       no source stands out")
     if not model.statements:

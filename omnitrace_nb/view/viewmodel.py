@@ -113,11 +113,11 @@ class ViewStatement:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a statement rests on: one selected source, or selected seconds that touch; with its share of the votes."""
+    """What a statement rests on: a selected source, or selected seconds that touch, with its score (see `evidence`)."""
 
     sources: tuple[int, ...]
     label: str
-    votes: float
+    score: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,23 +1,15 @@
 """The view in real JupyterLab: real mouse and keyboard, what Python saw of them, and notebooks without a kernel."""
 
 import json
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from pathlib import Path
 
-import nbformat
 import pytest
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from traces import make_trace, supporting
 
-STARTS_WITHIN = 120  # seconds; the first kernel of a busy machine takes its time
+from notebooks import PATIENCE, environment, go_to, jupyterlab, run_all, use_theme, wait_for, write_notebook
 
 SHOW = """
 import json, pathlib
@@ -45,76 +37,25 @@ def folder(tmp_path_factory, trace):
 
 @pytest.fixture(scope="module")
 def lab(folder):
-    """A JupyterLab server on the loopback interface, with settings of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    root = Path(__file__).parent.parent.parent
-    own = {f"JUPYTER_{kind}_DIR": str(folder / ".jupyter" / kind) for kind in ("CONFIG", "DATA", "RUNTIME")}
-    paths = os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])
-    options = [
-        *("--no-browser", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0", "--allow-root"),
-        *("--IdentityProvider.token=", "--ServerApp.password=", "--ServerApp.disable_check_xsrf=True"),
-        f"--ServerApp.root_dir={folder}",
-    ]
-    with (folder / "server.log").open("w") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *options],
-            env={**os.environ, **own, "PYTHONPATH": paths},
-            stdout=log,
-            stderr=log,
-        )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        wait_for(lambda: urllib.request.urlopen(f"{url}/api/status", timeout=2).status == 200)  # noqa: S310 (our own)
-        yield url
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-def wait_for(check, seconds=STARTS_WITHIN):
-    """Wait until a check holds; an OSError or a file half written counts as not yet."""
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            if check():
-                return
-        except (OSError, ValueError):
-            pass
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.1)
-
-
-def write_notebook(path, cells):
-    notebook = new_notebook(cells=cells)
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(notebook, path)
+    with jupyterlab(folder) as address:
+        yield address
 
 
 @pytest.fixture
 def open_lab(chromium, watched, lab):
-    """Open a notebook in the browser; only what our own code reports or asks for counts."""
-    contexts = []
+    """Open a notebook in the browser."""
+    pages = []
 
-    def open_notebook(name, width=1500):
-        context = chromium.new_context(viewport={"width": width, "height": 1000})
-        contexts.append(context)
-        page = context.new_page()
+    def open_notebook(name):
+        page = chromium.new_page(viewport={"width": 1500, "height": 1000})
+        pages.append(page)
         watched.follow(page)
-        page.goto(f"{lab}/lab/tree/{name}?reset")
-        page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
+        go_to(page, lab, name)
         return page
 
     yield open_notebook
-    for context in contexts:
-        context.close()
-
-
-def run_all(page):
-    page.locator(".jp-NotebookPanel .jp-Cell").first.click()
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    for page in pages:
+        page.close()
 
 
 def told(folder):
@@ -126,7 +67,7 @@ def test_mouse_and_keyboard_in_jupyterlab_reach_python_and_python_reaches_the_pa
     page = open_lab("live.ipynb")
     run_all(page)
     first, second = page.locator(".omnitrace-view").nth(0), page.locator(".omnitrace-view").nth(1)
-    second.locator(".otr-statement").first.wait_for(timeout=STARTS_WITHIN * 1000)
+    second.locator(".otr-statement").first.wait_for()
 
     # Pointing recolours this copy alone, in the browser alone.
     first.locator(".otr-statement").nth(1).hover()
@@ -165,9 +106,7 @@ def test_mouse_and_keyboard_in_jupyterlab_reach_python_and_python_reaches_the_pa
 
     # The theme is followed.
     assert first.get_attribute("data-theme") == "light"
-    page.get_by_role("menuitem", name="Settings", exact=True).click()
-    page.get_by_role("menuitem", name="Theme", exact=True).hover()
-    page.get_by_role("menuitem", name="JupyterLab Dark", exact=True).click()
+    use_theme(page, "JupyterLab Dark")
     page.wait_for_selector('.omnitrace-view[data-theme="dark"]')
 
 
@@ -196,16 +135,15 @@ def test_nbconvert_without_widget_state_shows_the_static_form(chromium, trace, t
     page = chromium.new_page()
     page.goto((tmp_path / "out.html").as_uri())
     assert page.get_by_text("film 1, 2-4 s").first.is_visible()
-    assert page.locator('img[alt="image 1"]').first.is_visible()
+    assert page.locator('img[alt="image 1"]').last.is_visible()
     page.close()
 
 
 def test_a_notebook_executed_in_static_mode_holds_no_widget(folder):
     source = 'import omnitrace_nb as ot\not.display("static")\not.open("example.omnitrace")'
-    root = str(Path(__file__).parent.parent.parent)
     notebook = new_notebook(cells=[new_code_cell(source)])
-    client = NotebookClient(notebook, resources={"metadata": {"path": str(folder)}}, timeout=STARTS_WITHIN)
-    client.execute(env={**os.environ, "PYTHONPATH": root})
+    client = NotebookClient(notebook, resources={"metadata": {"path": str(folder)}}, timeout=PATIENCE)
+    client.execute(env=environment())
     assert "widgets" not in notebook.metadata
     [output] = notebook.cells[0].outputs
     assert set(output.data) == {"text/html", "text/plain"}

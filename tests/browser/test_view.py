@@ -82,7 +82,9 @@ def test_several_sources_are_ranked_with_their_numbers(opened):
         own = spans[spans["statement"] == number].sort_values("rank")
         assert ranked(page) == {j: rank for rank, j in enumerate(own["source"], 1)}
         chips = statement(page, number).locator(".otr-chip")
-        assert [chip.locator(".otr-value").inner_text() for chip in chips.all()] == [f"{p:.2f}" for p in own["p"]]
+        assert [chip.locator(".otr-value").inner_text() for chip in chips.all()] == [
+            f"{score:.2f}" for score in own["score"]
+        ]
         ranks_seen |= set(ranked(page).values())
     assert ranks_seen == {1, 2}
 
@@ -168,6 +170,17 @@ def test_a_pinned_statement_keeps_its_colours_while_the_mouse_explores_the_promp
     source(page, next(iter(supporting(trace.source_records)[1]))).hover()
     assert ranked(page) == before
     assert lit(page) == [1]
+
+
+def test_a_chip_shows_where_its_source_is_and_a_click_on_it_pins_its_statement(page, trace):
+    chip = statement(page, 1).locator(".otr-chip")
+    chip.hover()
+    [planted] = supporting(trace.source_records)[1]
+    assert set(ranked(page)) == {planted}
+    assert "otr-focused" in source(page, planted).get_attribute("class")
+    assert lit(page) == [1]
+    chip.click()
+    assert told(page, "pinned", 1)
 
 
 def test_python_can_pin_and_choose_the_signal(page, trace):
