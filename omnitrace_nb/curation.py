@@ -148,9 +148,11 @@ def masses(scores: np.ndarray, positions: Sequence[np.ndarray], assign: Assign =
         return np.zeros((len(scores), 0))
     sizes = np.array([len(own) for own in positions])
     starts = np.concatenate(([0], np.cumsum(sizes)[:-1]))
-    own = np.nan_to_num(scores[:, np.concatenate(positions)].astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    owned = np.concatenate(positions)
     gather = np.maximum if assign == "peak" else np.add
-    gathered: np.ndarray = gather.reduceat(own, starts, axis=1)
+    gathered = np.empty((len(scores), len(positions)))
+    for row, mass in zip(scores, gathered, strict=True):
+        gather.reduceat(_finite(row[owned]), starts, out=mass)
     return gathered / sizes if assign == "mean" else gathered
 
 
@@ -158,7 +160,7 @@ def votes(masses: np.ndarray, weights: np.ndarray, gamma: float) -> tuple[np.nda
     """Let each step vote: its source `int64 [T]` (-1 for none), confidence and vote `float64 [T]` (Algorithm 1)."""
     if not masses.size:
         return np.full(len(masses), -1), np.zeros(len(masses)), np.zeros(len(masses))
-    clean = np.nan_to_num(masses.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    clean = _finite(masses)
     source = clean.argmax(axis=1)
     confidence = clean.max(axis=1)
     some = confidence > 0
@@ -192,6 +194,10 @@ def curate(masses: np.ndarray, weights: np.ndarray, settings: CurationSettings |
     selected = np.zeros(count, bool)
     selected[_take(order, p, run, settings)] = True
     return Curated(p, run, score, rank, selected)
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    return np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def _largest_runs(source: np.ndarray, vote: np.ndarray, count: int) -> np.ndarray:

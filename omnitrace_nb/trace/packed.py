@@ -36,8 +36,10 @@ def pack(scores: np.ndarray) -> PackedScores:
         5.0
     """
     scores = np.asarray(scores, np.float32)
-    finite = np.where(np.isfinite(scores), np.abs(scores), 0)
-    largest = finite.max(axis=1, initial=0.0).astype(np.float32)
-    scales = np.where(largest > 0, largest, np.float32(1))
-    # A denormal scale would overflow as a divisor in float32; float64 has room.
-    return PackedScores((scores / scales[:, None].astype(np.float64)).astype(np.float16), scales)
+    packed = PackedScores(np.empty(scores.shape, np.float16), np.ones(len(scores), np.float32))
+    for step, row in enumerate(scores):
+        largest = np.abs(row, where=np.isfinite(row), out=np.zeros_like(row)).max(initial=0.0)
+        if largest > 0:
+            packed.scales[step] = largest
+        packed.halves[step] = row / packed.scales[step]
+    return packed
