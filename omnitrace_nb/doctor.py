@@ -11,7 +11,7 @@ from omnitrace_nb.errors import OmnitraceError
 PACKAGES = {
     "torch": "pip install torch",
     "torchvision": "pip install torchvision, of the release that fits torch",
-    "transformers": "pip install 'transformers>=5.20'",
+    "transformers": "pip install 'transformers>=5.23'",
     "captum": "pip install captum",
     "spacy": "pip install 'spacy>=3.8,<3.9'",
     "av": "pip install av",
