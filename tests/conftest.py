@@ -11,10 +11,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from PIL import Image as PILImage
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+# Machines that run the tests may be busy; what hangs runs into pytest's own time limit.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")
