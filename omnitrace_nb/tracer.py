@@ -134,6 +134,7 @@ class Tracer:
         if max_new_tokens is not None:
             generation["max_new_tokens"] = max_new_tokens
         settings.check(generation, first_step=first_step, seed=seed, own=_OWN)
+        generation = settings.with_length(self.adapter.model, generation)
         parts = as_parts(content)
         loaded = media.load(parts, self.adapter.needs, self.adapter.modalities)
         encoded = self.adapter.encode(loaded)

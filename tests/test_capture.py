@@ -496,6 +496,12 @@ def test_settings_that_cannot_be_traced_are_refused_before_the_model_runs(llama,
         decode(llama, prompt(), chosen("attmean"), progress=False, **settings)
 
 
+@pytest.mark.parametrize("settings", [{"temperature": -1.0}, {"repetition_penalty": -1.0}])
+def test_values_that_generate_refuses_are_settings_errors(llama, settings):
+    with pytest.raises(SettingsError, match=r"generate refuses these settings.*strictly positive"):
+        decode(llama, prompt(), chosen("attmean"), progress=False, do_sample=True, max_new_tokens=2, **settings)
+
+
 def test_beams_in_the_models_own_configuration_are_refused_too():
     adapter = bare(LlamaForCausalLM, LlamaConfig)
     adapter.model.generation_config.num_beams = 3

@@ -16,6 +16,7 @@ from omnitrace_nb.capture.passes import run_passes
 from omnitrace_nb.capture.result import Decode
 from omnitrace_nb.capture.tap import Tap
 from omnitrace_nb.capture.teacher import TeacherForced
+from omnitrace_nb.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +71,12 @@ def decode(
         borrowed.enter_context(seeded(seed, adapter.model))
         if tap is not None:
             borrowed.enter_context(tapped(adapter.decoder()))
-        adapter.model.generate(**encoded.inputs, **encoded.options, **options, custom_generate=loop)
+        try:
+            adapter.model.generate(**encoded.inputs, **encoded.options, **options, custom_generate=loop)
+        except ValueError as error:
+            if loop.begun:
+                raise
+            raise SettingsError(f"generate refuses these settings: {error}") from error
     return _assemble(adapter, encoded, signals, loop, progress=progress)
 
 

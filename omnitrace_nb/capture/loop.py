@@ -43,6 +43,7 @@ class Loop:
     tap: Tap | None
     progress: bool = True
     streamer: Any = None
+    begun: bool = False
     steps: list[_Decoded] = field(default_factory=list)
     stopped: str = "length"
     seconds: dict[str, float] = field(default_factory=dict)
@@ -57,6 +58,7 @@ class Loop:
         **model_kwargs: Any,  # noqa: ANN401 - inputs are of many kinds
     ) -> Tensor:
         """Decode until a criterion or the user says stop; give the ids, as `generate` expects."""
+        self.begun = True
         graded = self.tap is not None and any("gradient" in signal.reads for signal in self.signals)
         run = _Run(model, self.tap, graded, generation_config, model_kwargs)
         started = time.perf_counter()

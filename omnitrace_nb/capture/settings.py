@@ -109,17 +109,22 @@ def prepare(
         SettingsError: see `check`; also for the model's own generation configuration.
     """
     check(options, first_step=first_step, seed=seed)
-    settings = dict(options)
+    settings = with_length(model, options)
     config = settings.get("generation_config") or model.generation_config
     check({name: getattr(config, name, None) for name in _FROM_CONFIG if name not in settings})
-    if settings.get("max_new_tokens") is None and settings.get("max_length") is None and config.max_new_tokens is None:
-        settings["max_new_tokens"] = MAX_NEW_TOKENS
     stops = settings.pop("stop_strings", None)
     if stops is not None:
         criteria = StoppingCriteriaList(settings.get("stopping_criteria") or [])
         criteria.append(StopStringCriteria(tokenizer, stops))
         settings["stopping_criteria"] = criteria
     return settings, settings.pop("streamer", None)
+
+
+def with_length(model: PreTrainedModel, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the settings with `max_new_tokens`, if neither they nor the model's own configuration set a length."""
+    config = options.get("generation_config") or model.generation_config
+    lengths = (options.get("max_new_tokens"), options.get("max_length"), config.max_new_tokens, config.max_length)
+    return dict(options) if any(lengths) else {**options, "max_new_tokens": MAX_NEW_TOKENS}
 
 
 def plain(options: Mapping[str, Any]) -> dict[str, Any]:
