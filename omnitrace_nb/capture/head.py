@@ -27,7 +27,7 @@ class HeadWatch:
         self._head = model.get_output_embeddings()
         self._hidden: Tensor | None = None
         self._output: Tensor | None = None
-        self._plain = False
+        self._plain: bool | None = None
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -47,8 +47,9 @@ class HeadWatch:
             self._hidden = self._output = None
 
     def learn(self, logits: Tensor) -> None:
-        """Find out, from a forward's logits, whether the head's own output is what the model gives."""
+        """Find out, from the prompt's logits, whether the head's own output is what the model gives; keep neither."""
         self._plain = self._output is not None and logits is self._output
+        self._hidden = self._output = None
 
     def gradient(self, logits: Tensor, token: Tensor, leaf: Tensor) -> Tensor:
         """Give the gradient of the last position's raw logit of `token` (`int64 [1]`) in `leaf`, like `leaf`."""
@@ -68,4 +69,5 @@ class HeadWatch:
         return (args[0].detach(), *args[1:]) if self._plain else None
 
     def _after(self, _head: nn.Module, _args: tuple[Any, ...], output: Tensor) -> None:
-        self._output = output
+        if self._plain is None:
+            self._output = output

@@ -73,7 +73,7 @@ class Loop:
             leave=False,
         )
         try:
-            with bar, run.head.watching(), model._optimize_model_for_decode():  # noqa: SLF001 - as `generate` does
+            with bar, run.head.watching() if graded else nullcontext(), model._optimize_model_for_decode():  # noqa: SLF001 - as `generate` does
                 logits, rows = run.prompt(input_ids)
                 self.seconds["prefill"] = time.perf_counter() - started
                 while True:
@@ -157,6 +157,8 @@ class _Run:
     def next(self, ids: Tensor) -> tuple[Tensor, Rows | None]:
         """Read the token that was chosen last."""
         outputs, rows = self._watched(lambda: self._one(ids, self.kwargs), ids, graded=self.graded)
+        if self.graded:
+            self._logits = outputs.logits
         return self._finish(outputs, ids), rows
 
     def step(self, ids: Tensor, token: Tensor, rows: Rows | None, *, first: bool) -> Step:
@@ -191,8 +193,6 @@ class _Run:
         self.kwargs = self.model._update_model_kwargs_for_generation(  # noqa: SLF001
             outputs, self.kwargs, is_encoder_decoder=False
         )
-        if self.graded:
-            self._logits = outputs.logits
         # A copy, or the whole prompt's logits would stay alive.
         return outputs.logits[:, -1].detach().to(copy=True, dtype=torch.float32, device=ids.device)
 
