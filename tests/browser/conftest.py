@@ -9,6 +9,7 @@ from playwright.sync_api import sync_playwright
 from omnitrace_nb.view.standalone import interactive_page
 from omnitrace_nb.view.viewmodel import ViewModel
 
+PATIENCE = 90_000  # milliseconds, for machines that do much else
 LOCAL = ("file:", "blob:", "data:", "about:", "http://127.0.0.1", "ws://127.0.0.1")
 
 
@@ -65,6 +66,7 @@ def opened(chromium, watched, tmp_path):
             viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion=motion
         )
         pages.append(page)
+        page.set_default_timeout(PATIENCE)
         watched.follow(page)
         file = tmp_path / f"trace{len(pages)}.html"
         html = interactive_page(trace) if isinstance(trace, ViewModel) else trace.to_html()
