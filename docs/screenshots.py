@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 IMAGES = Path(__file__).parent / "images"
-COLOURS = 256  # a palette of this size keeps the pictures small and their heat smooth
 
 sys.path.insert(0, str(ROOT / "tests" / "browser"))
 from notebooks import go_to, jupyterlab, run_all, use_theme, write_notebook  # noqa: E402 (a folder of the tests)
@@ -93,10 +92,10 @@ def statement(page: Page, about: str):  # noqa: ANN201 (a locator)
 
 
 def keep(page: Page, name: str) -> None:
-    """Write what the page shows, with few colours."""
+    """Write what the page shows; without a palette, which would lose the colours of the pictures under their heat."""
     page.wait_for_timeout(500)
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(IMAGES / f"{name}.png", optimize=True)
+    picture.save(IMAGES / f"{name}.png", optimize=True)
 
 
 if __name__ == "__main__":
