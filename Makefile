@@ -33,7 +33,7 @@ accuracy: $(VENV)/.installed
 	$(BIN)/python -m training.accuracy --prompts $(PROMPTS)
 
 bench: $(VENV)/.installed
-	$(BIN)/python -m benchmarks.overhead
+	$(BIN)/python -m benchmarks.overhead --write
 
 screenshots: $(VENV)/.test
 	$(BIN)/python docs/screenshots.py
