@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omnitrace_nb._version import __version__
-from omnitrace_nb.errors import ContentError, OmnitraceError
+from omnitrace_nb.errors import ContentError, OmnitraceError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,6 +68,7 @@ def _view_options(parser: argparse.ArgumentParser, html: Path | None) -> None:
 
 
 def _trace(options: argparse.Namespace) -> None:
+    _check_folders(options.out, options.save, options.json)
     from omnitrace_nb.tracer import load  # noqa: PLC0415 - torch is loaded only by the commands that need it
 
     parts = [_part(argument) for argument in options.parts]
@@ -80,6 +81,13 @@ def _trace(options: argparse.Namespace) -> None:
     if options.json:
         options.json.write_text(trace.to_json(), encoding="utf-8")
         print(f"Wrote {options.json}")
+
+
+def _check_folders(*files: Path | None) -> None:
+    """Refuse a place that cannot be written to before there is anything to lose."""
+    for file in files:
+        if file and (file.is_dir() or not file.parent.is_dir()):
+            raise SettingsError(f"cannot write {str(file)!r}: give the name of a file in a folder that exists")
 
 
 def _part(argument: str) -> str | Path:
@@ -96,6 +104,7 @@ def _part(argument: str) -> str | Path:
 
 
 def _demo(options: argparse.Namespace) -> None:
+    _check_folders(options.out)
     from omnitrace_nb.packaged import example  # noqa: PLC0415
     from omnitrace_nb.tracer import load  # noqa: PLC0415
 

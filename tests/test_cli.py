@@ -1,6 +1,7 @@
 """The command line as a user types it."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -32,11 +33,20 @@ def test_trace_reads_files_and_texts_in_their_order_and_writes_what_was_asked_fo
     ],
 )
 def test_a_wrong_argument_is_told_in_words_without_a_traceback(arguments, told):
+    offline = {**os.environ, "HF_HUB_OFFLINE": "1"}  # else the hub is tried again and again for over a minute
     command = [sys.executable, "-m", "omnitrace_nb.cli", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, env=offline, check=False)
     assert done.returncode == 1
     assert told in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--out", "--save", "--json"])
+@pytest.mark.parametrize("place", ["no/such/folder/file", "."])
+def test_a_place_that_cannot_be_written_to_is_told_before_the_model_is_loaded(option, place, monkeypatch, capsys):
+    monkeypatch.setattr("omnitrace_nb.tracer.load", lambda *_, **__: pytest.fail("the model was loaded"))
+    assert main(["trace", "Hello", option, place]) == 1
+    assert f"cannot write {place!r}" in capsys.readouterr().err
 
 
 def test_doctor_finds_this_environment_sound(capsys):

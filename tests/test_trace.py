@@ -590,7 +590,7 @@ def test_other_files_are_refused_by_name(tmp_path):
 
 
 def test_json_is_plain_and_complete(trace, empty):
-    plain = json.loads(json.dumps(trace.to_json(), allow_nan=False))
+    plain = json.loads(trace.to_json())
     assert (plain["format"], plain["schema"]) == ("omnitrace.json", 1)
     for name in TABLES:
         table = getattr(trace, name)
@@ -607,7 +607,7 @@ def test_json_is_plain_and_complete(trace, empty):
         "index": 1, "kind": "image", "role": "user", "label": "image 1", "text": None, "size": [320, 240],
         "duration": None, "mime": "image/png", "sha256": hashlib.sha256(part.media).hexdigest(),
     }  # fmt: skip
-    assert json.loads(json.dumps(empty.to_json(), allow_nan=False))["spans"] == []
+    assert json.loads(empty.to_json())["spans"] == []
 
 
 def test_json_takes_run_settings_that_json_has_no_word_for():
@@ -616,7 +616,7 @@ def test_json_takes_run_settings_that_json_has_no_word_for():
         trace.run, generation={"temperature": float("nan"), "dtype": np.float32, "stop": ("a", 1)}
     )
     trace.run = run
-    plain = trace.to_json()["run"]["generation"]
+    plain = trace.to_dict()["run"]["generation"]
     assert plain["temperature"] is None
     assert plain["stop"] == ["a", 1]
     json.dumps(plain, allow_nan=False)
@@ -631,3 +631,11 @@ def test_a_page_is_written_where_asked(trace, tmp_path):
 def test_a_notebook_is_given_html_and_text(trace):
     data, _ = trace._repr_mimebundle_(include=None, exclude=None)
     assert {"text/plain", "text/html"} <= set(data)
+
+
+def test_a_page_or_json_that_cannot_be_written_is_told_in_words(tmp_path):
+    trace = make_trace()
+    for write in (trace.to_html, trace.to_json):
+        with pytest.raises(TraceFileError, match="could not be written"):
+            write(tmp_path / "no such folder" / "t.out")
+    assert json.loads(trace.to_json(tmp_path / "t.json")) == json.loads((tmp_path / "t.json").read_text("utf-8"))

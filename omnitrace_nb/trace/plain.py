@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 JSON_SCHEMA = 1
 
 
-def to_json(trace: Trace) -> dict[str, Any]:
+def to_dict(trace: Trace) -> dict[str, Any]:
     """Give everything but scores, thumbnails and media: `json.dumps` takes it as it is (docs/trace-file.md)."""
     return {
         "format": "omnitrace.json",

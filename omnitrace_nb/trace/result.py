@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from functools import cached_property
+from pathlib import Path
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from omnitrace_nb import curation as curating
 from omnitrace_nb.curation import ASSIGNMENTS, CurationSettings
-from omnitrace_nb.errors import SettingsError, SignalError
+from omnitrace_nb.errors import SettingsError, SignalError, TraceFileError
 from omnitrace_nb.trace import tables
 from omnitrace_nb.trace.packed import PackedScores, pack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
     import pandas as pd
 
@@ -198,11 +200,15 @@ class Trace:
 
         return save(self, path, embed_media=embed_media)
 
-    def to_json(self) -> dict[str, Any]:
-        """Give the trace as plain JSON values, without scores and media (docs/trace-file.md)."""
-        from omnitrace_nb.trace.plain import to_json  # noqa: PLC0415 (plain knows Trace)
+    def to_dict(self) -> dict[str, Any]:
+        """Give the trace as plain values, without scores and media (docs/trace-file.md)."""
+        from omnitrace_nb.trace.plain import to_dict  # noqa: PLC0415 (plain knows Trace)
 
-        return to_json(self)
+        return to_dict(self)
+
+    def to_json(self, path: str | Path | None = None) -> str:
+        """Give `to_dict()` as JSON text; write it to `path` if given."""
+        return _written(json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False), path)
 
     def view(self, **options: Any) -> TraceView:  # noqa: ANN401 (passed on)
         """Give the linked view as a widget."""
@@ -212,14 +218,9 @@ class Trace:
 
     def to_html(self, path: str | Path | None = None) -> str:
         """Give the linked view as one interactive page that needs no network; write it to `path` if given."""
-        from pathlib import Path  # noqa: PLC0415
-
         from omnitrace_nb.view import page  # noqa: PLC0415 (a trace works where no widget does)
 
-        html = page(self)
-        if path is not None:
-            Path(path).write_text(html, encoding="utf-8")
-        return html
+        return _written(page(self), path)
 
     def __len__(self) -> int:
         """Give the number of steps."""
@@ -320,3 +321,16 @@ def _check_scores(scores: Mapping[str, np.ndarray], n: int, steps: int) -> None:
 
 def _shorten(text: str, most: int = 300) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
+def _written(text: str, path: str | Path | None) -> str:
+    """Give the text, written to `path` if there is one; `TraceFileError` where that cannot be."""
+    if path is not None:
+        try:
+            Path(path).write_text(text, encoding="utf-8")
+        except OSError as error:
+            reason = error.strerror or error
+            raise TraceFileError(
+                f"{path} could not be written: {reason}. Give a file in an existing folder."
+            ) from error
+    return text
