@@ -1,4 +1,4 @@
-"""The examples in the docstrings of the rooms between layout and trace run as they stand."""
+"""The examples in docstrings run as they stand (those of content and media: test_content)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib import import_module
 
 import pytest
 
-ROOMS = ("alignment", "curation", "evaluate", "language", "sources", "statements", "trace")
+ROOMS = ("alignment", "curation", "evaluate", "language", "packaged", "sources", "statements", "trace", "view")
 
 
 def modules():

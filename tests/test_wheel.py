@@ -1,9 +1,12 @@
 """The wheel holds everything: built from the sources, installed alone in a new environment, imported and run there."""
 
+import ast
 import os
+import re
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import venv
 import zipfile
 from pathlib import Path
@@ -37,6 +40,25 @@ def fresh_python(wheel, tmp_path_factory):
 def run(python, *arguments, **kwargs):
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": ""}
     return subprocess.run([python, *arguments], capture_output=True, text=True, env=environment, check=False, **kwargs)
+
+
+def imported(folder):
+    """The packages that the modules of a folder import, other than Python's own and ours."""
+    for path in (ROOT / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            else:
+                names = [node.module] if isinstance(node, ast.ImportFrom) and node.level == 0 else []
+            yield from (name.partition(".")[0] for name in names)
+
+
+def test_every_package_that_is_imported_is_declared():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {re.match(r"[\w-]+", each)[0].lower().replace("-", "_") for each in project["dependencies"]}
+    ours = {"PIL": "pillow"}
+    used = {ours.get(name, name) for name in imported("omnitrace_nb")} - set(sys.stdlib_module_names)
+    assert used - {"omnitrace_nb"} <= declared
 
 
 def test_the_wheel_holds_the_model_the_bundle_and_the_example(wheel):
