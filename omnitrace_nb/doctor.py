@@ -14,7 +14,7 @@ PACKAGES = {
     "transformers": "pip install 'transformers>=5.23'",
     "captum": "pip install captum",
     "spacy": "pip install 'spacy>=3.8,<3.9'",
-    "av": "pip install av",
+    "av": "pip install 'av>=16,<19'",
     "pillow": "pip install pillow",
     "anywidget": "pip install 'anywidget>=0.11' in the environment of the Jupyter server, then restart the server",
     "ipywidgets": "pip install 'ipywidgets>=8.1'",
