@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from numbers import Real
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -93,6 +94,7 @@ class CurationSettings:
             value = getattr(self, name)
             if not _is_number(value) or not low <= value <= high:
                 raise SettingsError(f"{name}={value!r} is not usable; give a number from {low:g} to {high:g}.")
+            object.__setattr__(self, name, float(value))
         if self.coverage == 0:
             raise SettingsError("coverage=0 would select nothing; give a number above 0, up to 1.")
         if not isinstance(self.question, bool):
@@ -102,6 +104,7 @@ class CurationSettings:
         for tag, weight in self.weights.items():
             if not _is_number(weight) or weight < 0:
                 raise SettingsError(f"weights[{tag!r}]={weight!r} is not usable; give a number of 0 or more.")
+        object.__setattr__(self, "weights", {tag: float(weight) for tag, weight in self.weights.items()})
 
     def but(self, **settings: Any) -> CurationSettings:  # noqa: ANN401 (checked just below, field by field)
         """Give the same settings with some replaced; `SettingsError` for an unknown name."""
@@ -224,4 +227,4 @@ def _take(order: Sequence[int], p: np.ndarray, run: np.ndarray, settings: Curati
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -174,6 +174,8 @@ def _name(adapter: Adapter) -> str:
 
 
 def _signals(names: Sequence[str] | str) -> tuple[Signal, ...]:
+    if not isinstance(names, Iterable):
+        raise SignalError(f"signals={names!r}: expected a name or a list of names, of {', '.join(registry.names())}")
     wanted = [names] if isinstance(names, str) else list(names)
     if not wanted:
         raise SignalError(f"no signal was given: name at least one of {', '.join(registry.names())}")

@@ -7,6 +7,8 @@ import contextlib
 import numpy as np
 import pytest
 import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 from transformers import (
     Gemma2Config,
     Gemma2ForCausalLM,
@@ -17,6 +19,7 @@ from transformers import (
     LogitsProcessor,
     MistralConfig,
     MistralForCausalLM,
+    PreTrainedTokenizerFast,
     Qwen2Config,
     Qwen2ForCausalLM,
 )
@@ -454,6 +457,28 @@ def test_scores_that_are_not_finite_count_as_nothing_and_are_noted(llama):
     assert "not_finite" not in got.notes["attmean"]
 
 
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        (lambda step: step.last, r"'mine' gave a tensor of shape \(4, 21\).*shape \(21,\)"),
+        (lambda step: step.last.mean(), r"a tensor of shape \(\)"),
+        (lambda step: step.last.mean(0)[:-1], r"\(20,\)"),
+        (lambda step: step.last.mean(0).tolist(), "gave a list"),
+        (lambda _step: None, "gave a NoneType"),
+    ],
+)
+def test_a_signal_that_gives_no_score_for_each_position_is_told_what_to_give(llama, wrong, named):
+    signals.register("mine", reads={"last"})(wrong)
+    with pytest.raises(SignalError, match=named):
+        decode(llama, prompt(), chosen("mine"), progress=False, max_new_tokens=3)
+
+
+def test_a_signal_with_passes_of_its_own_is_told_what_to_give(llama):
+    signals.register("mine")(lambda _forced, steps: torch.zeros(len(steps)))
+    with pytest.raises(SignalError, match=r"'mine' gave a tensor of shape \(3,\).*shape \(3, q\).*at most 24"):
+        decode(llama, prompt(), chosen("mine"), progress=False, max_new_tokens=3)
+
+
 class OwnAttention(LlamaForCausalLM):
     """A model that does not run its attention through transformers' interface."""
 
@@ -488,6 +513,10 @@ def test_a_model_whose_attention_cannot_be_read_is_named_and_other_signals_work(
         ({"max_new_tokens": 0}, "max_new_tokens=0: expected a whole number of at least 1"),
         ({"first_step": "first"}, "first_step='first'"),
         ({"seed": -1}, "seed=-1"),
+        ({"stop_strings": ""}, "stop_strings=''.*none of them empty"),
+        ({"stop_strings": [".", 5]}, "stop_strings=.*a list of texts"),
+        ({"stop_strings": 5}, "stop_strings=5"),
+        ({"generation_config": {"do_sample": True}}, "expected a transformers GenerationConfig"),
     ],
 )
 def test_settings_that_cannot_be_traced_are_refused_before_the_model_runs(llama, monkeypatch, settings, message):
@@ -500,6 +529,23 @@ def test_settings_that_cannot_be_traced_are_refused_before_the_model_runs(llama,
 def test_values_that_generate_refuses_are_settings_errors(llama, settings):
     with pytest.raises(SettingsError, match=r"generate refuses these settings.*strictly positive"):
         decode(llama, prompt(), chosen("attmean"), progress=False, do_sample=True, max_new_tokens=2, **settings)
+
+
+def test_values_of_a_kind_that_generate_cannot_read_are_settings_errors(llama):
+    with pytest.raises(SettingsError, match="generate refuses these settings"):
+        decode(llama, prompt(), chosen("attmean"), progress=False, no_repeat_ngram_size="2")
+
+
+def test_a_stop_string_that_the_model_cannot_write_is_a_settings_error(llama, monkeypatch):
+    words = Tokenizer(WordLevel({"honey": 0, "bells": 1}))
+    monkeypatch.setattr(llama, "tokenizer", PreTrainedTokenizerFast(tokenizer_object=words))
+    with pytest.raises(SettingsError, match="tokens cannot write"):
+        decode(llama, prompt(), chosen("attmean"), progress=False, stop_strings=["\N{SNOWMAN}"])
+
+
+def test_an_empty_list_of_stop_strings_is_none(omni, mixed):
+    got = decode(omni, mixed, chosen("attmean"), progress=False, max_new_tokens=3, stop_strings=[])
+    assert len(got.token_ids) == 3
 
 
 def test_beams_in_the_models_own_configuration_are_refused_too():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from fractions import Fraction
 
 import numpy as np
@@ -199,6 +200,14 @@ def test_the_rules_disagree_where_the_paper_and_its_code_do():
 def test_settings_without_meaning_are_refused_with_what_is_allowed(wrong, named):
     with pytest.raises(SettingsError, match=named):
         CurationSettings(**wrong)
+
+
+def test_settings_go_to_other_processes_and_do_not_follow_the_callers_mapping():
+    weights = {"NOUN": 1.0}
+    settings = CurationSettings(weights=weights)
+    weights["NOUN"] = 0.0
+    assert settings.weights == {"NOUN": 1.0}
+    assert pickle.loads(pickle.dumps(settings)) == settings  # noqa: S301 - its own, made just before
 
 
 def test_an_unknown_setting_is_named_with_those_that_exist():

@@ -278,6 +278,15 @@ def test_a_device_that_is_not_there_is_named(omni_folder):
         load(omni_folder, device="cuda")
 
 
+def test_slips_of_the_pen_are_named(toy_text):
+    with pytest.raises(ModelError, match=r"write ot\.load\(model, processor\)"):
+        load(toy_text)
+    with pytest.raises(ModelError, match="name is empty"):
+        load("")
+    with pytest.raises(SettingsError, match="dtype='float9' is unknown"):
+        load("a-model-that-is-never-looked-for", device="cpu", dtype="float9")
+
+
 def test_unknown_and_contradicting_keywords_are_refused(omni_folder, toy_omni):
     with pytest.raises(SettingsError, match="temperature"):
         load(omni_folder, device="cpu", temperature=1.0)

@@ -91,6 +91,24 @@ def test_sampling_is_repeated_by_its_seed_and_leaves_torchs_generator_alone(trac
     assert torch.equal(torch.get_rng_state(), state)
 
 
+def test_numbers_of_numpy_are_numbers(tracer, tmp_path):
+    got = tracer.trace(
+        "Who sells honey?",
+        "attmean",
+        max_new_tokens=np.int64(3),
+        seed=np.int32(1),
+        do_sample=True,
+        temperature=np.float32(0.5),
+        sources={"image": (np.int64(2), 2), "bin_seconds": np.float32(0.5)},
+        curation={"gamma": np.int64(1), "weights": {"NOUN": np.float32(1)}},
+        progress=False,
+    )
+    assert len(got.steps) == 3
+    assert got.run.generation["temperature"] == 0.5
+    assert ot.open(got.save(tmp_path / "t")).run.generation == got.run.generation
+    assert len(got.curate(gamma=np.float32(2)))
+
+
 def test_sources_and_statements_are_cut_as_asked(tracer, prompt):
     cut = tracer.trace(
         prompt, "attmean", sources={"image": (2, 2), "bin_seconds": 2.0}, max_new_tokens=4, progress=False
@@ -118,6 +136,7 @@ def nothing_heavy(tracer, monkeypatch):
     [
         ({"signals": ["attmeen"]}, SignalError, "unknown signal 'attmeen': did you mean 'attmean'"),
         ({"signals": []}, SignalError, "no signal was given"),
+        ({"signals": None}, SignalError, "signals=None: expected a name or a list of names"),
         ({"signal": "attmean"}, SettingsError, "unknown keyword 'signal'; did you mean 'signals'"),
         ({"max_tokens": 3}, SettingsError, "unknown keyword 'max_tokens'"),
         ({"num_beams": 2}, SettingsError, "num_beams=2 cannot be traced"),

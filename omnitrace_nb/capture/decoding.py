@@ -73,7 +73,7 @@ def decode(
             borrowed.enter_context(tapped(adapter.decoder()))
         try:
             adapter.model.generate(**encoded.inputs, **encoded.options, **options, custom_generate=loop)
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             if loop.begun:
                 raise
             raise SettingsError(f"generate refuses these settings: {error}") from error
@@ -118,12 +118,15 @@ def _explain(
 ) -> tuple[list[torch.Tensor], bool]:
     response = torch.as_tensor(tokens, device=adapter.model.device)
     forced = TeacherForced.of(adapter, encoded, response)
-    explain = signal.explain
-    assert explain is not None  # noqa: S101 - the caller has looked
-    batch = max(1, _PASS_TOKENS // (len(encoded.layout) + len(tokens)))
+    width = len(encoded.layout) + len(tokens)
+    batch = max(1, _PASS_TOKENS // width)
     with forced.running():
         return run_passes(
-            lambda steps: explain(forced, steps), len(tokens), batch=batch, label=signal.name, progress=progress
+            lambda steps: signal.explained(forced, steps, width),
+            len(tokens),
+            batch=batch,
+            label=signal.name,
+            progress=progress,
         )
 
 

@@ -80,7 +80,7 @@ class Loop:
                     scores = logits_processor(input_ids, logits)
                     token = _choose(scores, sample=bool(generation_config.do_sample))
                     step = run.step(input_ids, token, rows, first=not self.steps)
-                    found = {signal.name: signal.score(step) for signal in self.signals if signal.score is not None}
+                    found = {signal.name: signal.scored(step, input_ids.shape[1]) for signal in self.signals}
                     input_ids = torch.cat([input_ids, token[:, None]], dim=-1)
                     done = stopping_criteria(input_ids, None)
                     logprob = logits.log_softmax(-1).gather(-1, token[:, None])

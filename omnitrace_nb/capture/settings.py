@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from transformers import GenerationConfig, StoppingCriteriaList
 from transformers.generation.stopping_criteria import StopStringCriteria
 
@@ -87,10 +89,23 @@ def check(
     count = options.get("max_new_tokens")
     if count is not None and not _is_count(count, 1):
         raise SettingsError(f"max_new_tokens={count!r}: expected a whole number of at least 1")
+    config = options.get("generation_config")
+    if config is not None and not isinstance(config, GenerationConfig):
+        raise SettingsError(
+            f"generation_config={config!r}: expected a transformers GenerationConfig; single settings are keywords, "
+            "such as do_sample=True"
+        )
+    stops = options.get("stop_strings")
+    if stops is not None and not _are_texts([stops] if isinstance(stops, str) else stops):
+        raise SettingsError(f"stop_strings={stops!r}: expected a text or a list of texts, none of them empty")
 
 
 def _is_count(value: object, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
+
+
+def _are_texts(values: object) -> bool:
+    return isinstance(values, list | tuple) and all(isinstance(value, str) and value for value in values)
 
 
 def prepare(
@@ -112,19 +127,27 @@ def prepare(
     settings = with_length(model, options)
     config = settings.get("generation_config") or model.generation_config
     check({name: getattr(config, name, None) for name in _FROM_CONFIG if name not in settings})
-    stops = settings.pop("stop_strings", None)
-    if stops is not None:
+    if stops := settings.pop("stop_strings", None):
         criteria = StoppingCriteriaList(settings.get("stopping_criteria") or [])
-        criteria.append(StopStringCriteria(tokenizer, stops))
+        try:
+            criteria.append(StopStringCriteria(tokenizer, stops))
+        except ValueError as error:
+            raise SettingsError(
+                f"stop_strings={stops!r}: this model's tokens cannot write one of them; leave it out"
+            ) from error
         settings["stopping_criteria"] = criteria
     return settings, settings.pop("streamer", None)
 
 
 def with_length(model: PreTrainedModel, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the settings with `max_new_tokens`, if neither they nor the model's own configuration set a length."""
+    """Give the settings with `max_new_tokens`, if neither they nor the model's own configuration set a length.
+
+    numpy's numbers become Python's, the only ones that `generate` takes everywhere.
+    """
+    options = _native(options)
     config = options.get("generation_config") or model.generation_config
     lengths = (options.get("max_new_tokens"), options.get("max_length"), config.max_new_tokens, config.max_length)
-    return dict(options) if any(lengths) else {**options, "max_new_tokens": MAX_NEW_TOKENS}
+    return options if any(lengths) else {**options, "max_new_tokens": MAX_NEW_TOKENS}
 
 
 def plain(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,5 +157,9 @@ def plain(options: Mapping[str, Any]) -> dict[str, Any]:
         name: value
         if isinstance(value, simple) or (isinstance(value, list | tuple) and all(isinstance(v, simple) for v in value))
         else type(value).__name__
-        for name, value in options.items()
+        for name, value in _native(options).items()
     }
+
+
+def _native(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value.item() if isinstance(value, np.generic) else value for name, value in options.items()}

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from torch import Tensor
+
+from omnitrace_nb.errors import SignalError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from torch import Tensor
 
     from omnitrace_nb.capture.teacher import TeacherForced
 
@@ -58,3 +60,34 @@ class Signal:
     reads: frozenset[Reading] = frozenset()
     score: Callable[[Step], Tensor] | None = None
     explain: Callable[[TeacherForced, Tensor], Tensor] | None = None
+
+    def scored(self, step: Step, positions: int) -> Tensor:
+        """Give the scores `[p]` of one step; `SignalError` if `score` gave anything else."""
+        assert self.score is not None  # noqa: S101 - the loop runs only signals that have it
+        found = self.score(step)
+        if not isinstance(found, Tensor) or found.shape != (positions,):
+            raise SignalError(
+                f"signal {self.name!r} gave {_form(found)}: expected a tensor of shape ({positions},), a score for "
+                "each position before the step's token"
+            )
+        return found
+
+    def explained(self, forced: TeacherForced, steps: Tensor, width: int) -> Tensor:
+        """Give the scores `[b, q]` of some steps; `SignalError` if `explain` gave anything else."""
+        assert self.explain is not None  # noqa: S101 - passes are run only for signals that have it
+        found = self.explain(forced, steps)
+        if (
+            not isinstance(found, Tensor)
+            or found.ndim != 2  # noqa: PLR2004 - steps and positions
+            or len(found) != len(steps)
+            or found.shape[1] > width
+        ):
+            raise SignalError(
+                f"signal {self.name!r} gave {_form(found)}: expected a tensor of shape ({len(steps)}, q), a score for "
+                f"each step asked for and each of the first q positions, at most {width}"
+            )
+        return found
+
+
+def _form(found: object) -> str:
+    return f"a tensor of shape {tuple(found.shape)}" if isinstance(found, Tensor) else f"a {type(found).__name__}"

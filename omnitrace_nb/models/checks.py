@@ -30,6 +30,8 @@ def check_model(model: object) -> None:
     Raises:
         ModelError: another library's model, an encoder-decoder, an encoder, or a model without `generate`.
     """
+    if isinstance(model, tuple):
+        raise ModelError("A tuple was given: write ot.load(model, processor), two arguments.")
     if not isinstance(model, PreTrainedModel):
         raise ModelError(
             f"Expected a transformers model, a hub id or a folder, but {type(model).__name__} was given: "

@@ -93,7 +93,10 @@ def _from_files(
     if settings["device_map"] is not None and device is not None:
         raise SettingsError("Give device or device_map, not both.")
     place = _device(device, small=model is None)
-    if settings["dtype"] is None:
+    dtype = settings["dtype"]
+    if isinstance(dtype, str) and dtype != "auto" and not isinstance(getattr(torch, dtype, None), torch.dtype):
+        raise SettingsError(f"dtype={dtype!r} is unknown: give 'float32', 'bfloat16', 'float16' or 'auto'.")
+    if dtype is None:
         on_cpu = settings["device_map"] is None and place.type == "cpu"
         settings["dtype"] = "float32" if on_cpu or model is None else "auto"
     where = {name: settings[name] for name in (*WHERE, "trust_remote_code") if name in settings}
@@ -120,6 +123,8 @@ def _source(model: str | Path | None) -> str:
                 "The embedded model is missing from this installation: install omnitrace-nb again, or give a model."
             )
         return str(EMBEDDED)
+    if not str(model).strip():
+        raise ModelError("The model's name is empty: give a hub id or a folder, or none for the embedded model.")
     path = Path(model).expanduser()
     if path.is_dir():
         return str(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import TYPE_CHECKING
 
 from omnitrace_nb.errors import SettingsError
@@ -41,13 +42,9 @@ class SourceOptions:
         if self.image != "whole":
             object.__setattr__(self, "image", _grid(self.image))
         seconds = self.bin_seconds
-        if (
-            isinstance(seconds, bool)
-            or not isinstance(seconds, (int, float))
-            or not math.isfinite(seconds)
-            or seconds <= 0
-        ):
+        if isinstance(seconds, bool) or not isinstance(seconds, Real) or not math.isfinite(seconds) or seconds <= 0:
             raise SettingsError(f"bin_seconds={seconds!r} is not usable; give a number of seconds above 0.")
+        object.__setattr__(self, "bin_seconds", float(seconds))
         check(self.nlp)
 
     @property
@@ -58,8 +55,8 @@ class SourceOptions:
 
 def _grid(given: object) -> tuple[int, int]:
     match given:
-        case [int(rows), int(columns)] if (
-            rows > 0 and columns > 0 and not isinstance(rows, bool) | isinstance(columns, bool)
+        case [Integral() as rows, Integral() as columns] if (
+            int(rows) > 0 and int(columns) > 0 and not isinstance(rows, bool) | isinstance(columns, bool)
         ):
-            return rows, columns
+            return int(rows), int(columns)
     raise SettingsError(f"image={given!r} is not usable; give 'whole' or (rows, columns), two whole numbers above 0.")
