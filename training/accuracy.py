@@ -1,14 +1,17 @@
 """Accuracy of the embedded model on held-out prompts: `python -m training.accuracy --prompts 500`.
 
-Greedy decoding by plain `generate`. A statement counts as right when the sentence at its place in the response is
-exactly the true one. Each statement belongs to the modality of what it rests on.
+Greedy decoding by plain `generate`. A statement counts as right when the response has exactly that sentence, in the
+right order among the others. Each statement belongs to the modality of what it rests on; a comparison to both of its.
+Core questions are those about one source, lists and summaries, in prompts of up to 400 tokens; the harder ones stand
+apart.
 """
 
 import argparse
 import re
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
 from pathlib import Path
 
 import numpy as np
@@ -17,22 +20,16 @@ import transformers
 from tqdm import tqdm
 from transformers import Qwen2_5OmniProcessor, Qwen2_5OmniThinkerForConditionalGeneration
 
+import omnitrace_nb as ot
+from training.credit import credit, report
 from training.encode import encode, films_speak
 from training.vocabulary import FOLDER
-from training.world import PRESETS, Preset, Sample, Statement, draw_sample
+from training.world import PRESETS, Sample, Statement, draw_sample
 
 SEED = 3
 MIXTURE = {"text": 0.16, "picture": 0.14, "recording": 0.14, "film": 0.16, "mixed": 0.2, "large": 0.12, "long": 0.08}
 LONG = 400
 BATCH = 16
-MODALITIES = {
-    "fact": "text",
-    "picture": "image",
-    "place": "image",
-    "sound": "sound",
-    "scene": "film",
-    "film sound": "film",
-}
 HARDER = {"place": "places in pictures", "compare": "comparisons", "film sound": "a film's sound"}
 SENTENCE = re.compile(r"(?<=\.) ")
 
@@ -47,17 +44,18 @@ class Answered:
 
     @property
     def judged(self) -> list[tuple[Statement, bool]]:
-        """Every true statement, and whether the response has it at its place."""
+        """Every true statement, and whether the response has it."""
         given = SENTENCE.split(self.response)
-        return [
-            (statement, place < len(given) and given[place] == statement.text)
-            for place, statement in enumerate(self.sample.statements)
-        ]
+        true = [statement.text for statement in self.sample.statements]
+        blocks = SequenceMatcher(a=true, b=given, autojunk=False).get_matching_blocks()
+        right = {place for block in blocks for place in range(block.a, block.a + block.size)}
+        return [(statement, place in right) for place, statement in enumerate(self.sample.statements)]
 
-
-def single(preset: Preset) -> Preset:
-    """A preset with one question."""
-    return Preset(**{**preset.__dict__, "turns": (1, 1)})
+    @property
+    def untrue(self) -> int:
+        """How many sentences of the response are none of the true statements."""
+        true = {statement.text for statement in self.sample.statements}
+        return sum(sentence not in true for sentence in SENTENCE.split(self.response))
 
 
 def held_out(prompts: int, seed: int = SEED) -> list[Sample]:
@@ -67,7 +65,7 @@ def held_out(prompts: int, seed: int = SEED) -> list[Sample]:
     for index in range(prompts):
         rng = np.random.default_rng((seed, index))
         name = list(MIXTURE)[int(rng.choice(len(weights), p=weights / weights.sum()))]
-        found.append(draw_sample(rng, single(PRESETS[name])))
+        found.append(draw_sample(rng, replace(PRESETS[name], turns=(1, 1))))
     return found
 
 
@@ -95,20 +93,37 @@ def answer(
 
 
 def table(answered: Sequence[Answered]) -> dict[str, tuple[int, int]]:
-    """(right, all) statements by line of the report."""
+    """(right, all) statements: of every modality, of its core questions, and of each sort of harder ones."""
     counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for each in answered:
         for statement, right in each.judged:
-            lines = [
-                f"{'' if each.tokens <= LONG else 'past 400 tokens, '}{MODALITIES.get(statement.kind, 'comparisons')}"
-            ]
-            if each.tokens <= LONG:
-                lines = [HARDER.get(statement.kind, f"core, {MODALITIES.get(statement.kind)}")]
-                lines += [f"all, {modality}" for modality in modalities(statement)]
+            lines = [*modalities(statement)]
+            if each.tokens > LONG:
+                lines.append(f"prompts past {LONG} tokens")
+            elif statement.kind in HARDER:
+                lines.append(HARDER[statement.kind])
+            else:
+                lines += [f"{modality}, core" for modality in modalities(statement)]
             for line in lines:
                 counts[line][0] += right
                 counts[line][1] += 1
     return {line: (right, everything) for line, (right, everything) in counts.items()}
+
+
+def lines_of(counts: dict[str, tuple[int, int]], tokens: Sequence[int]) -> Iterator[str]:
+    """The report: a line a modality, then the harder questions apart."""
+
+    def share(name: str) -> str:
+        right, everything = counts.get(name, (0, 0))
+        return f"{right / everything:6.1%} ({right} of {everything})" if everything else "-"
+
+    yield f"Statements exactly right, {len(tokens)} held-out prompts of {min(tokens)} to {max(tokens)} tokens"
+    yield f"{'':12s}{'core questions':24s}all questions"
+    for modality in ("text", "image", "sound", "film"):
+        yield f"{modality:12s}{share(f'{modality}, core'):24s}{share(modality)}"
+    yield "Harder ones apart"
+    for name in (*HARDER.values(), f"prompts past {LONG} tokens"):
+        yield f"{name:28s}{share(name)}"
 
 
 def modalities(statement: Statement) -> set[str]:
@@ -135,12 +150,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prompts", type=int, default=500)
     parser.add_argument("--model", type=Path, default=FOLDER)
+    parser.add_argument("--traced", type=int, default=100, help="rightly answered prompts to trace for F1")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads; so small a model is fastest on one")
     arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
     transformers.logging.set_verbosity_error()
     model, processor = load(arguments.model)
     answered = answer(held_out(arguments.prompts), model, processor)
-    for line, (right, everything) in sorted(table(answered).items()):
-        print(f"{line:32s} {right / everything:7.1%}  ({right} of {everything} statements)")
+    print("\n".join(lines_of(table(answered), [each.tokens for each in answered])))
+    print(f"{'sentences that are not true':28s}{sum(each.untrue for each in answered)}")
+    exact = sum(each.response == each.sample.response for each in answered)
+    print(f"{'whole responses right':28s}{exact / len(answered):6.1%} ({exact} of {len(answered)})")
+    right_ones = [each.sample for each in answered if all(right for _, right in each.judged)][: arguments.traced]
+    judged = credit(tqdm(right_ones, desc="tracing"), ot.load(model, processor))
+    statements = len(judged) // max(1, len(judged.groupby(["signal", "assign"]))) if len(judged) else 0
+    print(f"\nF1 of curated sources, in percent ({statements} rightly answered statements)")
+    print(report(judged) if statements else "no prompt was answered rightly")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from training.world import draw_sample
 
 Turns = list[tuple[int, str, int, int]]
 AHEAD = 16
+SILENCE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +48,7 @@ def draw(rng: np.random.Generator, mixture: dict[str, float], featurizer: Featur
     """One chat of a mixture."""
     weights = np.array(list(mixture.values()))
     name = list(mixture)[int(rng.choice(len(weights), p=weights / weights.sum()))]
-    return featurizer(draw_sample(rng, TRAINING_PRESETS[name]))
+    return featurizer(draw_sample(rng, TRAINING_PRESETS[name]), silence=bool(rng.random() < SILENCE))
 
 
 def cut(pool: Sequence[Features], tokens: int) -> Iterator[list[Features]]:

@@ -8,7 +8,8 @@
 - A film's sound is interleaved with its frames in chunks of 2 s (`load_audio_from_video=True` to the processor and
   `use_audio_in_video=True` to the model). The model has one such switch for a whole call, so when any film of a
   prompt has a sound track, every film is given one: silence, as long as the film, for those that have none. When no
-  film has sound the switch is off.
+  film has sound the switch is off. (`omnitrace_nb` gives each film its own track or none and computes positions to
+  match; the model was trained on both ways.)
 """
 
 from collections.abc import Sequence
@@ -69,6 +70,11 @@ def message(part: Part) -> dict[str, str]:
     return {"type": "audio" if isinstance(part, AudioPart) else "video"}
 
 
+def longest(sounds: Sequence[NDArray[np.float32]]) -> int:
+    """Samples to fill every sound up to: the longest and some silence (the processor's own would be 30 s for each)."""
+    return max((len(sound) for sound in sounds), default=0) + SAMPLING_RATE
+
+
 def encode(prompts: Sequence[Sequence[Part]], processor: Qwen2_5OmniProcessor) -> tuple[BatchFeature, dict[str, Any]]:
     """Prompts (the question their last part) as a batch: the processor's output, and what `generate` needs beside it.
 
@@ -105,6 +111,7 @@ def encode(prompts: Sequence[Sequence[Part]], processor: Qwen2_5OmniProcessor) -
         videos=films or None,
         audio=sounds or None,
         **({"audio_from_video_indices": of_film, "load_audio_from_video": True} if speak else {}),
+        audio_kwargs={"max_length": longest(sounds), "sampling_rate": SAMPLING_RATE},
         videos_kwargs={"size": FILM_PIXELS, "fps": FPS, "do_sample_frames": False, "cap_pixels_per_frame": False},
         padding=True,
         padding_side="left",

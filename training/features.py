@@ -12,8 +12,10 @@ import torch
 from numpy.typing import NDArray
 from transformers import Qwen2_5OmniProcessor, Qwen2_5OmniThinkerForConditionalGeneration
 
+from omnitrace_nb.models.positions import rope_positions
 from training.encode import chat_segments, film_track, films_speak
 from training.world import AudioPart, ImagePart, Sample, TextPart, VideoPart
+from training.world.sample import Part
 
 IGNORED = -100
 PATCH = 14
@@ -66,7 +68,7 @@ class Featurizer:
         padded = np.concatenate([waveform, np.zeros(2 * extractor.n_fft, dtype=np.float32)])
         return extractor._torch_extract_fbank_features(padded[None])[0][:, : len(waveform) // extractor.hop_length]  # noqa: SLF001
 
-    def expand(self, part: object, features: Features, *, speak: bool) -> list[int]:
+    def expand(self, part: Part, features: Features, *, silence: bool) -> list[int]:
         """The placeholder ids of one media part, its arrays put into `features`."""
         tokenizer = self.tokenizer
         if isinstance(part, ImagePart):
@@ -82,7 +84,7 @@ class Featurizer:
         film = self.frames(part.frames)
         features.films.append(film)
         second = film[0, ..., 0].size // MERGE**2
-        if not speak:
+        if part.track is None and not silence:
             return [tokenizer.video_token_id] * (second * len(film))
         features.sounds.append(self.mel(film_track(part)))
         ids = [tokenizer.audio_bos_token_id]
@@ -101,9 +103,14 @@ class Featurizer:
             self.words[text] = self.tokenizer.encode(text)
         return self.words[text]
 
-    def __call__(self, sample: Sample) -> Features:
-        """One chat with all turns of a sample."""
-        speak = films_speak(sample.parts)
+    def __call__(self, sample: Sample, *, silence: bool = True) -> Features:
+        """One chat with all turns of a sample.
+
+        `silence`: films without sound are given silence beside films with sound, as `training.encode` does; without
+        it, each film stays as it is, as `omnitrace_nb` encodes it. Training does either, so that the model reads
+        both.
+        """
+        silence = silence and films_speak(sample.parts)
         features = Features(np.zeros(0, int), np.zeros(0, int), np.zeros((3, 0), int), [])
         placeholders = {self.tokenizer.image_token_id, self.tokenizer.audio_token_id, self.tokenizer.video_token_id}
         media = iter([part for part in sample.parts if not isinstance(part, TextPart)])
@@ -112,30 +119,33 @@ class Featurizer:
         for text, kind in chat_segments(sample):
             piece: list[int] = []
             for token in self.encode(text):
-                piece += self.expand(next(media), features, speak=speak) if token in placeholders else [token]
+                piece += self.expand(next(media), features, silence=silence) if token in placeholders else [token]
             if kind:
                 features.kinds.append((kind, len(ids), len(ids) + len(piece)))
             ids += piece
             labels += piece if kind else [IGNORED] * len(piece)
         features.ids, features.labels = np.array(ids), np.array(labels)
-        features.positions = self.positions(features, speak=speak)
+        features.positions = self.positions(features)
         return features
 
-    def positions(self, features: Features, *, speak: bool) -> NDArray[np.int64]:
+    def positions(self, features: Features) -> NDArray[np.int64]:
         """Time, height and width of every token, by the model's own rule."""
         if not features.pictures and not features.films:
             return np.broadcast_to(np.arange(len(features.ids)), (3, len(features.ids)))
-        ids = torch.from_numpy(features.ids)[None]
-        positions, _ = self.model.get_rope_index(
-            ids,
-            grids(features.pictures) if features.pictures else None,
-            grids(features.films) if features.films else None,
-            torch.ones_like(ids),
-            use_audio_in_video=speak,
-            audio_seqlens=torch.tensor([sound.shape[1] for sound in features.sounds]),
-            second_per_grids=torch.ones(len(features.films)),
-        )
-        return positions[:, 0].numpy()
+        media = {}
+        if features.pictures:
+            media["image_grid_thw"] = grids(features.pictures)
+        if features.films:
+            media |= {"video_grid_thw": grids(features.films), "video_second_per_grid": torch.ones(len(features.films))}
+        if features.sounds:
+            media["feature_attention_mask"] = frames_mask(features.sounds)
+        return rope_positions(self.model, torch.from_numpy(features.ids), media).numpy()
+
+
+def frames_mask(sounds: Sequence[np.ndarray]) -> torch.Tensor:
+    """Ones where a sound has frames, zeros after its end."""
+    lengths = torch.tensor([sound.shape[1] for sound in sounds])
+    return (torch.arange(int(lengths.max())) < lengths[:, None]).long()
 
 
 def grids(films: Sequence[np.ndarray]) -> torch.Tensor:
@@ -170,11 +180,9 @@ def collate(batch: Sequence[Features]) -> dict[str, torch.Tensor]:
     if films:
         inputs |= {"pixel_values_videos": patches(films), "video_grid_thw": grids(films)}
     if sounds:
-        longest = max(sound.shape[1] for sound in sounds)
-        mel = np.zeros((len(sounds), sounds[0].shape[0], longest), dtype=np.float32)
-        mask = np.zeros((len(sounds), longest), dtype=np.int64)
+        mask = frames_mask(sounds)
+        mel = np.zeros((len(sounds), sounds[0].shape[0], mask.shape[1]), dtype=np.float32)
         for row, sound in enumerate(sounds):
             mel[row, :, : sound.shape[1]] = sound
-            mask[row, : sound.shape[1]] = 1
-        inputs |= {"input_features": torch.from_numpy(mel), "feature_attention_mask": torch.from_numpy(mask)}
+        inputs |= {"input_features": torch.from_numpy(mel), "feature_attention_mask": mask}
     return inputs

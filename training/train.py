@@ -4,6 +4,8 @@ import argparse
 import csv
 import logging
 import os
+import signal
+import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -15,9 +17,9 @@ from torch import nn
 from tqdm import tqdm
 from transformers import Qwen2_5OmniThinkerForConditionalGeneration
 
-from training import recipe
+from training import recipe, sight
 from training.architecture import new_model, new_processor
-from training.batches import Batch, Batches
+from training.batches import Batch, Batches, new_featurizer
 from training.measure import exact, held_out
 from training.vocabulary import load_tokenizer
 
@@ -156,6 +158,8 @@ def train(state: State, batches: Iterable[Batch], arguments: argparse.Namespace)
             if state.step >= recipe.TOTAL_STEPS:
                 break
             start = time.monotonic()
+            if state.step in recipe.SIGHT_AT:
+                log.info("shapes named rightly: %.3f", sight.teach(state.model, new_featurizer(), state.step))
             loss = advance(state, batch)
             mean_loss = loss if mean_loss == 0 else 0.98 * mean_loss + 0.02 * loss
             state.seconds += time.monotonic() - start
@@ -193,6 +197,7 @@ def main() -> None:
     if arguments.export:
         export(state, arguments.export)
         return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     batches = Batches(state.pool, state.step)
     try:
         train(state, batches, arguments)
