@@ -405,6 +405,20 @@ def test_the_model_is_left_as_it_was_found(names, error):
     assert plain(adapter, prompt(), max_new_tokens=3)
 
 
+def test_the_model_is_left_as_it_was_found_when_a_pass_fails():
+    @signals.register("fails")
+    def fails(forced, steps):
+        forced.logits(forced.inputs(steps).requires_grad_(), steps)
+        raise ZeroDivisionError
+
+    adapter = bare(LlamaForCausalLM, LlamaConfig)
+    adapter.model.model.layers[1].train()
+    before = state(adapter.model)
+    with pytest.raises(ZeroDivisionError):
+        decode(adapter, prompt(), chosen("attgrads", "fails"), progress=False, max_new_tokens=3)
+    assert state(adapter.model) == before
+
+
 def test_a_model_that_is_being_traced_is_not_traced_a_second_time(llama):
     def again(_ids, _scores):
         decode(llama, prompt(), chosen("attmean"), progress=False)

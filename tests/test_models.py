@@ -29,9 +29,10 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
+from omnitrace_nb import signals
+from omnitrace_nb.capture import decode
 from omnitrace_nb.errors import ModelError, OmnitraceError, SettingsError
 from omnitrace_nb.models import Family, adapt, load, register
-from omnitrace_nb.models.loading import EMBEDDED
 from omnitrace_nb.models.registry import _FAMILIES, families
 from omnitrace_nb.models.tokens import token_bytes
 
@@ -188,6 +189,22 @@ def test_a_model_spread_by_a_device_map_gives_the_same(omni_folder, toy_omni, tm
     assert adapter.model.generate(**encoded.inputs, max_new_tokens=2).shape[1] > len(encoded.layout)
 
 
+@pytest.mark.parametrize("away", ["model.language_model.layers.2", "lm_head", "model.visual"])
+def test_a_spread_model_is_traced_like_a_whole_one(omni_folder, toy_omni, tmp_path, away):
+    parts = ["model.visual", "model.audio_tower", "lm_head", "model.language_model.embed_tokens"]
+    parts += [f"model.language_model.{name}" for name in ("norm", "rotary_emb", "layers.0", "layers.1", "layers.2")]
+    spread = {name: "disk" if name == away else "cpu" for name in parts}
+    adapter = load(omni_folder, device_map=spread, offload_folder=str(tmp_path))
+    whole = adapt(*toy_omni)
+    chosen = [signals.get(name) for name in ("attmean", "rawatt", "attgrads", "excess")]
+    settings = {"progress": False, "max_new_tokens": 4}
+    ours = decode(adapter, adapter.encode(mixture()), chosen, **settings)
+    theirs = decode(whole, whole.encode(mixture()), chosen, **settings)
+    assert ours.token_ids.tolist() == theirs.token_ids.tolist()
+    for name, wanted in theirs.scores.items():
+        np.testing.assert_allclose(ours.scores[name] / wanted.max(), wanted / wanted.max(), atol=1e-4, err_msg=name)
+
+
 def test_inputs_go_where_the_model_is(toy_omni, toy_text):
     for model, processor in (toy_omni, toy_text):
         elsewhere = copy.deepcopy(model).to("meta")
@@ -218,8 +235,6 @@ def test_a_dtype_can_be_asked_for(omni_folder, dtype):
 
 
 def test_the_embedded_model_is_float32_on_the_cpu():
-    if not (EMBEDDED / "model.safetensors").is_file():
-        pytest.skip("the embedded model is being trained")
     adapter = load()
     assert adapter.name == "embedded"
     assert {weight.dtype for weight in adapter.model.parameters()} == {torch.float32}
