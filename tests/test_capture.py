@@ -551,7 +551,7 @@ def test_values_of_a_kind_that_generate_cannot_read_are_settings_errors(llama):
 
 
 def test_a_stop_string_that_the_model_cannot_write_is_a_settings_error(llama, monkeypatch):
-    words = Tokenizer(WordLevel({"honey": 0, "bells": 1}))
+    words = Tokenizer(WordLevel({"honey": 0, "bells": 1}, unk_token="bells"))  # noqa: S106 - a word, no secret
     monkeypatch.setattr(llama, "tokenizer", PreTrainedTokenizerFast(tokenizer_object=words))
     with pytest.raises(SettingsError, match="tokens cannot write"):
         decode(llama, prompt(), chosen("attmean"), progress=False, stop_strings=["\N{SNOWMAN}"])

@@ -224,6 +224,11 @@ def test_the_widget_is_plain_python_without_a_front_end(trace):
     assert "attmean" in repr(shown)
 
 
+def test_a_trace_given_as_display_mode_is_pointed_to_its_view(trace):
+    with pytest.raises(SettingsError, match=r"display mode of Trace is unknown.*trace\.view\(\)"):
+        view.display(trace)
+
+
 def test_a_trace_offers_widget_html_and_text_and_static_mode_only_the_latter(trace):
     data, _ = trace._repr_mimebundle_()
     assert set(data) == {"application/vnd.jupyter.widget-view+json", "text/html", "text/plain"}

@@ -90,4 +90,8 @@ def bundle(trace: Trace) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _check(chosen: object) -> None:
     if chosen not in MODES:
-        raise SettingsError(f"display mode {chosen!r} is unknown; use one of {', '.join(map(repr, MODES))}.")
+        given = repr(chosen) if isinstance(chosen, str) else f"of {type(chosen).__name__}"
+        raise SettingsError(
+            f"display mode {given} is unknown; use one of {', '.join(map(repr, MODES))} (a trace shows itself as a "
+            "cell's last line, or by trace.view())."
+        )
