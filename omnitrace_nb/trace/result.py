@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from functools import cached_property
 from pathlib import Path
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
