@@ -202,6 +202,12 @@ def test_scores_that_break_down_are_told_and_the_trace_goes_on(tracer, prompt):
     assert got.mass("attmean").any()
 
 
+def test_a_signal_may_name_its_one_reading_without_a_set(tracer):
+    ot.signals.register("mine", reads="mean")(lambda step: step.mean)
+    got = tracer.trace("Who sells honey?", ["mine", "attmean"], max_new_tokens=2, progress=False)
+    np.testing.assert_array_equal(got.scores("mine"), got.scores("attmean"))
+
+
 def test_a_text_model_is_traced_the_same_way(toy_text):
     tracer = ot.load(*toy_text)
     got = tracer.trace(

@@ -16,7 +16,7 @@ _Function = TypeVar("_Function", bound="Callable[..., object]")
 _READINGS: tuple[Reading, ...] = ("mean", "last", "gradient", "baseline")
 
 
-def register(name: str, *, reads: Iterable[Reading] = ()) -> Callable[[_Function], _Function]:
+def register(name: str, *, reads: Iterable[Reading] | Reading = ()) -> Callable[[_Function], _Function]:
     """Make the decorated function a signal; its docstring's first line is the summary.
 
     With `reads`, the function is `Step -> [p]` and runs at every decoding step. Without, it is
@@ -31,7 +31,7 @@ def register(name: str, *, reads: Iterable[Reading] = ()) -> Callable[[_Function
     Raises:
         SignalError: an unusable name, or a reading that no step has.
     """
-    wanted = frozenset(reads)
+    wanted: frozenset[Reading] = frozenset([reads] if isinstance(reads, str) else reads)
     if not name.isidentifier():
         raise SignalError(f"signal name {name!r}: expected a Python identifier, such as 'my_signal'")
     if unknown := wanted - set(_READINGS):
