@@ -63,8 +63,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _view_options(parser: argparse.ArgumentParser, html: Path | None) -> None:
-    parser.add_argument("--signals", nargs="+", metavar="NAME", default=["excess", "attmean"])
+    parser.add_argument("--signals", type=_names, metavar="NAME,NAME", default=["excess", "attmean"])
     parser.add_argument("--out", type=Path, default=html, metavar="FILE", help="write the interactive page (HTML)")
+
+
+def _names(argument: str) -> list[str]:
+    return [name.strip() for name in argument.split(",") if name.strip()]
 
 
 def _trace(options: argparse.Namespace) -> None:

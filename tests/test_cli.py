@@ -14,10 +14,18 @@ from omnitrace_nb.packaged import FOLDER
 
 def test_trace_reads_files_and_texts_in_their_order_and_writes_what_was_asked_for(tmp_path, capsys):
     page, saved, table = tmp_path / "t.html", tmp_path / "t.omnitrace", tmp_path / "t.json"
-    arguments = ["trace", str(FOLDER / "recording.wav"), str(FOLDER / "first.png"), "What does the first picture show?"]
+    arguments = [
+        "trace",
+        "--signals",
+        "attmean,rawatt",
+        str(FOLDER / "recording.wav"),
+        str(FOLDER / "first.png"),
+        "What does the first picture show?",
+    ]
     assert main([*arguments, "--out", str(page), "--save", str(saved), "--json", str(table)]) == 0
     printed = capsys.readouterr().out
     trace = ot.open(saved)
+    assert trace.signals == ("attmean", "rawatt")
     assert trace.response in " ".join(printed.split())
     assert trace.sources["modality"].drop_duplicates().tolist() == ["audio", "image", "text"]
     assert "<script" in page.read_text(encoding="utf-8")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig
+from transformers.utils import logging
 
 from omnitrace_nb.errors import ModelError, SettingsError
 from omnitrace_nb.models.checks import check_config, check_model
 from omnitrace_nb.models.registry import family_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase, ProcessorMixin
 
@@ -107,13 +109,26 @@ def _from_files(
         processor = _read(source if processor is None else str(processor), family.load_processor, **where)
     if settings["device_map"] is None:
         settings.pop("device_map")
-    loaded = _read(source, family.load_model, **settings)
+    with _quiet() if model is None else nullcontext():
+        loaded = _read(source, family.load_model, **settings)
     if "device_map" not in settings:
         loaded = loaded.to(place)
     adapter = adapt(loaded.eval(), processor)
     if model is None:
         adapter.name = "embedded"
     return adapter
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers' bar for what takes no time; the user's own choice comes back."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def _source(model: str | Path | None) -> str:
