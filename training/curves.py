@@ -12,7 +12,11 @@ SHOWN = ("loss", "fact", "fact order", "picture", "place", "sound", "scene", "fi
 def chart(curves: pd.DataFrame) -> alt.FacetChart:
     """Loss, and the share of answers exactly right by kind of question, over the optimiser's steps."""
     shown = curves[curves["what"].isin(SHOWN)]
-    lines = alt.Chart(shown).mark_line(color="#4269d0").encode(x=alt.X("step:Q"), y=alt.Y("value:Q", title=None))
+    lines = (
+        alt.Chart(shown)
+        .mark_line(color="#4269d0")
+        .encode(x=alt.X("step:Q"), y=alt.Y("value:Q", title=None, scale=alt.Scale(domainMin=0)))
+    )
     return (
         lines.properties(width=150, height=90)
         .facet(alt.Facet("what:N", title=None, sort=list(SHOWN)), columns=5)
