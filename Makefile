@@ -55,8 +55,9 @@ $(VENV)/.test: pyproject.toml | $(VENV)/.installed
 	touch $@
 
 # Without npm the checks of the front end are skipped, each with its reason; the bundle itself is in the repository.
+# `npm ci` refuses a lock file that lacks other platforms' binaries; `install --no-save` takes the locked versions too.
 js/node_modules/.installed: js/package.json js/package-lock.json
-	@if command -v npm >/dev/null; then cd js && npm ci --silent --no-audit --no-fund && touch node_modules/.installed; \
+	@if command -v npm >/dev/null; then cd js && npm install --no-save --silent --no-audit --no-fund && touch node_modules/.installed; \
 	else echo "note: no npm on the path; the checks of the front end will be skipped" >&2; fi
 
 clean:

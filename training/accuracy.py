@@ -163,9 +163,14 @@ def main() -> None:
     print(f"{'whole responses right':28s}{exact / len(answered):6.1%} ({exact} of {len(answered)})")
     right_ones = [each.sample for each in answered if all(right for _, right in each.judged)][: arguments.traced]
     judged = credit(tqdm(right_ones, desc="tracing"), ot.load(model, processor))
-    statements = len(judged) // max(1, len(judged.groupby(["signal", "assign"]))) if len(judged) else 0
-    print(f"\nF1 of curated sources, in percent ({statements} rightly answered statements)")
-    print(report(judged) if statements else "no prompt was answered rightly")
+    if judged.empty:
+        print("no prompt was answered rightly")
+        return
+    for question, title in ((False, "evidence alone can be credited (question=False)"), (True, "the question too")):
+        own = judged[judged["question"] == question]
+        statements = len(own) // len(own.groupby(["signal", "assign"]))
+        print(f"\nF1 of curated sources, in percent, {statements} rightly answered statements: {title}")
+        print(report(own))
 
 
 if __name__ == "__main__":

@@ -53,7 +53,8 @@ def supports(statement: Statement) -> list[Support]:
 def credit(samples: Iterable[Sample], tracer: ot.Tracer, signals: Sequence[str] = SIGNALS) -> pd.DataFrame:
     """Judge every rightly answered prompt: a row a (signal, rule, statement).
 
-    `modality` is that of the statement's truth, "two" for a comparison.
+    `modality` is that of the statement's truth, "two" for a comparison; `question` says whether the question's own
+    sentence could be credited too.
     """
     tables = []
     for sample in samples:
@@ -61,9 +62,11 @@ def credit(samples: Iterable[Sample], tracer: ot.Tracer, signals: Sequence[str] 
         told = [text.strip() for text in trace.statements["text"]]
         if told != [statement.text for statement in sample.statements]:
             continue
-        judged = judge(trace, {place: supports(statement) for place, statement in enumerate(sample.statements)})
+        truth = {place: supports(statement) for place, statement in enumerate(sample.statements)}
         kinds = {place: MODALITIES.get(statement.kind, "two") for place, statement in enumerate(sample.statements)}
-        tables.append(judged.assign(modality=judged["statement"].map(kinds)))
+        for question in (False, True):
+            judged = judge(trace, truth, question=question)
+            tables.append(judged.assign(modality=judged["statement"].map(kinds), question=question))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
