@@ -26,14 +26,14 @@ NOTE = Passage(
     )
 )
 PICTURES = (
-    Picture(((0, Shape("red", "circle")),), side=SIDE, seed=11),
-    Picture(((1, Shape("blue", "triangle")), (2, Shape("yellow", "square"))), side=SIDE, seed=12),
+    Picture(((0, Shape("yellow", "cross")),), side=SIDE, seed=212),
+    Picture(((2, Shape("red", "square")), (3, Shape("yellow", "triangle"))), side=SIDE, seed=213),
 )
-RECORDING = Recording(("bell", "drum", "whistle"), seed=13)
+RECORDING = Recording(("chirp", "buzzer", "siren"), seed=214)
 FILM = Film(
-    (Shape("green", "cross"), Shape("white", "circle"), Shape("red", "square")),
-    ("horn", "chirp", "bell"),
-    seed=14,
+    (Shape("green", "cross"), Shape("green", "circle"), Shape("black", "circle")),
+    ("hiss", "chirp", "whistle"),
+    seed=215,
 )
 
 

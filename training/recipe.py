@@ -60,6 +60,7 @@ STAGES = (
         {"ordered": 0.08, "picture": 0.05, "talkie": 0.06, "reel": 0.05, "mixed": 0.4, "large": 0.27, "long": 0.09},
     ),
     Stage("last", 240, 5000, {"ordered": 0.2, "mixed": 0.35, "large": 0.3, "long": 0.15}),
+    Stage("again", 750, 5000, {"ordered": 0.2, "mixed": 0.3, "large": 0.35, "long": 0.15}),
 )
 TOTAL_STEPS = sum(stage.steps for stage in STAGES)
 
