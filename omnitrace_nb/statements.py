@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from spacy.language import Language
 
+    from omnitrace_nb.trace.records import Response
+
 NOWHERE = -1
 
 
@@ -39,6 +41,28 @@ class StatementOptions:
         if not isinstance(self.clauses, bool):
             raise SettingsError(f"clauses={self.clauses!r} is not usable; give True or False.")
         check(self.nlp)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Statements:
+    """A response of `T` steps, cut into statements.
+
+    Attributes:
+        chars: start and end of each, in characters of the response.
+        of_step: `int64 [T]`, the statement of each step, -1 for none.
+        tags: `[T]`, the Universal POS tag of each step, "" for none.
+    """
+
+    chars: tuple[Interval, ...]
+    of_step: np.ndarray
+    tags: tuple[str, ...]
+
+    @classmethod
+    def of(cls, response: Response, options: StatementOptions | None = None) -> Statements:
+        """Cut a response, and tag its tokens."""
+        chars = split(response.text, options)
+        words, tags = tag(response.text, options)
+        return cls(chars, statement_of_tokens(response.chars, chars), tags_of_tokens(response.chars, words, tags))
 
 
 def split(text: str, options: StatementOptions | None = None) -> tuple[Interval, ...]:

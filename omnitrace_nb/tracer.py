@@ -9,15 +9,16 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from omnitrace_nb import alignment, capture, media, models
+from omnitrace_nb import alignment, capture, models, passes
 from omnitrace_nb import signals as registry
 from omnitrace_nb._version import __version__
 from omnitrace_nb.capture import settings
-from omnitrace_nb.content import as_parts
 from omnitrace_nb.curation import CurationSettings
 from omnitrace_nb.errors import SettingsError, SignalError
-from omnitrace_nb.sources import SourceOptions, baseline_rows, build
-from omnitrace_nb.statements import StatementOptions
+from omnitrace_nb.prompting import Prompt
+from omnitrace_nb.signals import Signal
+from omnitrace_nb.sources import SourceOptions
+from omnitrace_nb.statements import StatementOptions, Statements
 from omnitrace_nb.trace import Trace
 from omnitrace_nb.trace.records import RunInfo
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     import torch
 
     from omnitrace_nb.models import Adapter
-    from omnitrace_nb.signals import Signal
+    from omnitrace_nb.trace.records import Response
 
 DEFAULT_SIGNALS = ("excess", "attmean")
 _Options = TypeVar("_Options", SourceOptions, StatementOptions, CurationSettings)
@@ -90,7 +91,7 @@ class Tracer:
     def trace(
         self,
         content: object,
-        signals: Sequence[str] | str = DEFAULT_SIGNALS,
+        signals: Sequence[str | Signal] | str | Signal = DEFAULT_SIGNALS,
         *,
         max_new_tokens: int | None = None,
         sources: SourceOptions | Mapping[str, Any] | None = None,
@@ -108,7 +109,7 @@ class Tracer:
         Args:
             content: the prompt: a part, string, path, picture or array, a list of them, chat messages, or a sample of
                 the paper's files.
-            signals: names from `omnitrace_nb.signals.names()`.
+            signals: names from `omnitrace_nb.signals.list()`, or signals such as `signals.get("attmean") | control`.
             max_new_tokens: the longest response, in tokens; left out: what the model's generation configuration says,
                 else 256.
             sources: how finely the prompt is cut, such as `{"image": (4, 4), "bin_seconds": 0.5}`.
@@ -135,51 +136,117 @@ class Tracer:
             generation["max_new_tokens"] = max_new_tokens
         settings.check(generation, first_step=first_step, seed=seed, own=_OWN)
         generation = settings.with_length(self.adapter.model, generation)
-        parts = as_parts(content)
-        loaded = media.load(parts, self.adapter.needs, self.adapter.modalities)
-        encoded = self.adapter.encode(loaded)
-        records = [media.record(part, label) for part, label in zip(loaded, media.labels(parts), strict=True)]
-        units = build(encoded.layout, records, cut)
+        prompt = Prompt.read(self.adapter, content, cut)
         decoded = capture.decode(
             self.adapter,
-            encoded,
-            chosen,
-            baseline_rows(encoded.layout, units),
+            prompt.encoded,
+            list({signal.name: signal.bare for signal in chosen if signal.online}.values()),
+            prompt.baseline,
             first_step=first_step,
             progress=progress,
             seed=seed,
             **generation,
         )
-        _warn(decoded)
         response = alignment.align(
             self.adapter.token_bytes(decoded.token_ids.tolist()), decoded.token_ids, decoded.logprobs, decoded.stopped
         )
-        run = RunInfo(
+        text = Statements.of(response, statement_options)
+        run = self._run(prompt, response, text, selection, first_step=first_step, progress=progress)
+        run.interrupted = decoded.stopped == "interrupted"
+        scored = passes.score(run, chosen, decoded.scores)
+        _warn(scored)
+        about = RunInfo(
             model=_name(self.adapter),
             family=str(getattr(self.adapter, "family", type(self.adapter).__name__)),
-            signals=decoded.notes,
+            signals=scored.notes,
             generation=settings.plain({**generation, "first_step": first_step, "seed": seed}),
             versions={
                 "omnitrace_nb": __version__,
                 **{name: version(name) for name in ("torch", "transformers", "captum", "numpy")},
             },
-            seconds={stage: round(seconds, 3) for stage, seconds in decoded.seconds.items()},
+            seconds={stage: round(seconds, 3) for stage, seconds in (decoded.seconds | scored.seconds).items()},
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-        return Trace.build(records, encoded.layout, units, response, decoded.scores, run, selection, statement_options)
+        return Trace.build(
+            prompt.records, prompt.encoded.layout, prompt.sources, response, scored.scores, about, selection, text
+        )
+
+    def add(
+        self,
+        trace: Trace,
+        signals: Sequence[str | Signal] | str | Signal,
+        *,
+        content: object = None,
+        progress: bool = True,
+    ) -> Trace:
+        """Score a trace's response with further signals; nothing is generated again.
+
+        Args:
+            trace: made by this model. It stays as it is.
+            signals: names or signals; one that the trace has already is computed anew.
+            content: the prompt again, where the trace does not keep its media (it does in a live session, and in a file
+                saved with `embed_media=True`).
+            progress: show bars that count passes.
+
+        Returns:
+            a new trace with the old signals and the new.
+
+        Raises:
+            ContentError: the prompt's media are not there, or are others.
+            SignalError: an unknown signal, or one that this model cannot give.
+        """
+        chosen = _signals(signals)
+        run = self.finished(trace, content=content, progress=progress)
+        scored = passes.score(run, chosen)
+        _warn(scored)
+        return trace.with_scores(scored)
+
+    def finished(self, trace: Trace, *, content: object = None, progress: bool = True) -> passes.Finished:
+        """Give a trace's run back with its model, for passes over it; arguments and errors as for `add`."""
+        prompt = Prompt.of_trace(self.adapter, trace, content)
+        text = Statements(trace.statement_chars, trace.statement_of, trace.tags)
+        first_step = trace.run.generation.get("first_step", "last")
+        return self._run(prompt, trace.response_record, text, trace.settings, first_step=first_step, progress=progress)
+
+    def _run(
+        self,
+        prompt: Prompt,
+        response: Response,
+        text: Statements,
+        selection: CurationSettings,
+        *,
+        first_step: Literal["last", "prompt_mean"],
+        progress: bool,
+    ) -> passes.Finished:
+        return passes.Finished(
+            self.adapter,
+            prompt.encoded,
+            response,
+            loaded=prompt.loaded,
+            records=prompt.records,
+            sources=prompt.sources,
+            statements=text.chars,
+            statement_of=text.of_step,
+            weights=selection.token_weights(text.tags),
+            baseline=prompt.baseline,
+            first_step=first_step,
+            progress=progress,
+        )
 
 
 def _name(adapter: Adapter) -> str:
     return str(getattr(adapter, "name", type(adapter.model).__name__))
 
 
-def _signals(names: Sequence[str] | str) -> tuple[Signal, ...]:
-    if not isinstance(names, Iterable):
-        raise SignalError(f"signals={names!r}: expected a name or a list of names, of {', '.join(registry.names())}")
-    wanted = [names] if isinstance(names, str) else list(names)
+def _signals(given: Sequence[str | Signal] | str | Signal) -> tuple[Signal, ...]:
+    if isinstance(given, (str, Signal)):
+        given = [given]
+    if not isinstance(given, Iterable):
+        raise SignalError(f"signals={given!r}: expected a name or a list of names, of {', '.join(registry.names())}")
+    wanted = {signal.label: signal for signal in map(registry.get, given)}
     if not wanted:
         raise SignalError(f"no signal was given: name at least one of {', '.join(registry.names())}")
-    return tuple(registry.get(name) for name in dict.fromkeys(wanted))
+    return tuple(wanted.values())
 
 
 def _options(kind: type[_Options], given: _Options | Mapping[str, Any] | None, keyword: str) -> _Options:
@@ -196,8 +263,8 @@ def _options(kind: type[_Options], given: _Options | Mapping[str, Any] | None, k
     return kind(**options)
 
 
-def _warn(decoded: capture.Decode) -> None:
-    for name, note in decoded.notes.items():
+def _warn(scored: passes.Scored) -> None:
+    for name, note in scored.notes.items():
         if steps := note.get("not_finite"):
             warnings.warn(
                 f"{name}: the scores of {len(steps)} steps are not finite and count as 0 (first: step {steps[0]})",

@@ -25,7 +25,7 @@ from transformers import (
 )
 
 from omnitrace_nb import models, signals
-from omnitrace_nb.capture import decode, run_passes
+from omnitrace_nb.capture import decode
 from omnitrace_nb.capture.attention import LISTENER
 from omnitrace_nb.capture.borrow import tapped
 from omnitrace_nb.content import Audio, Image, Text, Video
@@ -33,6 +33,8 @@ from omnitrace_nb.errors import ModelError, SettingsError, SignalError
 from omnitrace_nb.layout import Layout
 from omnitrace_nb.media import load
 from omnitrace_nb.models.adapter import Encoded
+from omnitrace_nb.passes import run_passes
+from tests.runs import scored
 
 ONLINE = ("attmean", "rawatt", "attgrads", "excess")
 SMALL = {
@@ -399,7 +401,7 @@ def test_the_model_is_left_as_it_was_found(names, error):
     processors = [Raises(error, 3)] if error else []
     expected = pytest.raises(ValueError, match="user's") if isinstance(error, ValueError) else contextlib.nullcontext()
     with expected:
-        decode(adapter, prompt(), chosen(*names), progress=False, seed=1, max_new_tokens=5, logits_processor=processors)
+        scored(adapter, prompt(), names, seed=1, max_new_tokens=5, logits_processor=processors)
     assert state(adapter.model) == before
     assert torch.equal(torch.get_rng_state(), generator)
     assert plain(adapter, prompt(), max_new_tokens=3)
@@ -415,7 +417,7 @@ def test_the_model_is_left_as_it_was_found_when_a_pass_fails():
     adapter.model.model.layers[1].train()
     before = state(adapter.model)
     with pytest.raises(ZeroDivisionError):
-        decode(adapter, prompt(), chosen("attgrads", "fails"), progress=False, max_new_tokens=3)
+        scored(adapter, prompt(), ("attgrads", "fails"), max_new_tokens=3)
     assert state(adapter.model) == before
 
 
@@ -436,9 +438,7 @@ def _registry_as_before(monkeypatch):
 def test_an_interrupt_gives_what_was_decoded(llama):
     whole = decode(llama, prompt(), chosen(*ONLINE), progress=False, max_new_tokens=8)
     stop = Raises(KeyboardInterrupt(), 3)
-    got = decode(
-        llama, prompt(), chosen(*ONLINE, "input_x_gradient"), progress=False, max_new_tokens=8, logits_processor=[stop]
-    )
+    got = scored(llama, prompt(), (*ONLINE, "input_x_gradient"), max_new_tokens=8, logits_processor=[stop])
     assert (got.stopped, got.token_ids.tolist()) == ("interrupted", whole.token_ids[:3].tolist())
     for name in ONLINE:
         np.testing.assert_allclose(got.scores[name], whole.scores[name][:3, : 21 + 3], atol=1e-6)
@@ -465,7 +465,7 @@ def test_scores_that_are_not_finite_count_as_nothing_and_are_noted(llama):
     def breaks(step):
         return step.mean.log() if len(step.mean) == 23 else step.mean * (torch.inf if len(step.mean) == 24 else 1)
 
-    got = decode(llama, prompt(), chosen("breaks", "attmean"), progress=False, max_new_tokens=5)
+    got = scored(llama, prompt(), ("breaks", "attmean"), max_new_tokens=5)
     assert got.notes["breaks"] == {"steps": 5, "not_finite": [3]}
     assert not got.scores["breaks"][3].any()
     assert "not_finite" not in got.notes["attmean"]
@@ -490,7 +490,7 @@ def test_a_signal_that_gives_no_score_for_each_position_is_told_what_to_give(lla
 def test_a_signal_with_passes_of_its_own_is_told_what_to_give(llama):
     signals.register("mine")(lambda _forced, steps: torch.zeros(len(steps)))
     with pytest.raises(SignalError, match=r"'mine' gave a tensor of shape \(3,\).*shape \(3, q\).*at most 24"):
-        decode(llama, prompt(), chosen("mine"), progress=False, max_new_tokens=3)
+        scored(llama, prompt(), ("mine",), max_new_tokens=3)
 
 
 class OwnAttention(LlamaForCausalLM):
@@ -510,7 +510,7 @@ def test_a_model_whose_attention_cannot_be_read_is_named_and_other_signals_work(
     adapter = bare(OwnAttention, LlamaConfig)
     with pytest.raises(SignalError, match="OwnAttention does not run its attention"):
         decode(adapter, prompt(), chosen("attmean"), progress=False)
-    got = decode(adapter, prompt(), chosen("input_x_gradient"), progress=False, max_new_tokens=3)
+    got = scored(adapter, prompt(), ("input_x_gradient",), max_new_tokens=3)
     assert got.scores["input_x_gradient"].any()
 
 

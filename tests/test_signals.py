@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from omnitrace_nb import models, signals
-from omnitrace_nb.capture import TeacherForced, decode
 from omnitrace_nb.content import Audio, Image, Text, Video
 from omnitrace_nb.errors import SignalError
 from omnitrace_nb.media import load
+from omnitrace_nb.passes import TeacherForced
 from omnitrace_nb.signals import Step
+from tests.runs import scored
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_a_new_signal_is_one_function_and_one_registration(text, new_name):
         return step.last[0]
 
     adapter, encoded = text
-    got = decode(adapter, encoded, [signals.get(new_name), signals.get("rawatt")], progress=False, max_new_tokens=3)
+    got = scored(adapter, encoded, [new_name, "rawatt"], max_new_tokens=3)
     assert signals.get(new_name).summary == "The last layer's first head."
     np.testing.assert_allclose(got.scores[new_name].sum(1), 1, atol=1e-5)
     assert not np.allclose(got.scores[new_name], got.scores["rawatt"])
@@ -80,7 +81,7 @@ def test_a_new_signal_with_passes_of_its_own_is_one_function_too(text, new_name)
         return torch.stack(drops, 1)
 
     adapter, encoded = text
-    got = decode(adapter, encoded, [signals.get(new_name)], progress=False, max_new_tokens=3)
+    got = scored(adapter, encoded, [new_name], max_new_tokens=3)
     assert got.scores[new_name][:, :2].all()
     assert not got.scores[new_name][:, 2:].any()
     assert got.seconds[new_name] > 0
@@ -112,7 +113,7 @@ def test_formulas_on_numbers_done_by_hand():
 
 def test_a_step_sees_nothing_that_comes_after_it(omni, mixed):
     names = ("attmean", "rawatt", "attgrads", "excess", "input_x_gradient")
-    got = decode(omni, mixed, [signals.get(name) for name in names], progress=False, max_new_tokens=6)
+    got = scored(omni, mixed, names, max_new_tokens=6)
     n = len(mixed.layout)
     for name, rows in got.scores.items():
         assert rows.shape == (6, n + 6)
@@ -124,7 +125,7 @@ def test_a_step_sees_nothing_that_comes_after_it(omni, mixed):
 
 
 def test_attention_signals_sum_to_one_over_every_earlier_position(omni, mixed):
-    got = decode(omni, mixed, [signals.get("attmean"), signals.get("rawatt")], progress=False, max_new_tokens=6)
+    got = scored(omni, mixed, ["attmean", "rawatt"], max_new_tokens=6)
     for rows in got.scores.values():
         np.testing.assert_allclose(rows.sum(1), 1, atol=1e-5)
 
@@ -132,7 +133,7 @@ def test_attention_signals_sum_to_one_over_every_earlier_position(omni, mixed):
 def test_input_x_gradient_is_the_models_own_gradient_on_every_modality(omni, mixed):
     """Truth: plain autograd through the model's own forward, media and all, hooked at its input embeddings."""
     settings = {"max_new_tokens": 4, "suppress_tokens": list(range(10))}
-    got = decode(omni, mixed, [signals.get("input_x_gradient")], progress=False, **settings)
+    got = scored(omni, mixed, ["input_x_gradient"], **settings)
     n = len(mixed.layout)
     for step, token in enumerate(got.token_ids.tolist()):
         ids = torch.cat([mixed.inputs["input_ids"], torch.as_tensor(got.token_ids[None, :step])], 1)
@@ -167,9 +168,9 @@ def test_teacher_forced_logits_do_not_depend_on_the_batch(omni, mixed):
 
 def test_passes_that_are_interrupted_keep_their_rows_and_say_so(text, monkeypatch):
     adapter, encoded = text
-    monkeypatch.setattr("omnitrace_nb.capture.decoding._PASS_TOKENS", 1)
+    monkeypatch.setattr("omnitrace_nb.passes.scoring.PASS_TOKENS", 1)
     names = ("input_x_gradient", "attmean")
-    whole = decode(adapter, encoded, [signals.get(name) for name in names], progress=False, max_new_tokens=5)
+    whole = scored(adapter, encoded, names, max_new_tokens=5)
     forward, calls = TeacherForced.logits, []
 
     def interrupted_at_the_third(self, embeddings, steps):
@@ -179,8 +180,8 @@ def test_passes_that_are_interrupted_keep_their_rows_and_say_so(text, monkeypatc
         return forward(self, embeddings, steps)
 
     monkeypatch.setattr(TeacherForced, "logits", interrupted_at_the_third)
-    got = decode(adapter, encoded, [signals.get(name) for name in names], progress=False, max_new_tokens=5)
-    assert got.notes["input_x_gradient"] == {"steps": 2, "interrupted": True}
+    got = scored(adapter, encoded, names, max_new_tokens=5)
+    assert got.notes["input_x_gradient"].items() >= {"steps": 2, "interrupted": True, "forwards": 2}.items()
     assert got.stopped == "length"
     np.testing.assert_allclose(got.scores["input_x_gradient"][:2], whole.scores["input_x_gradient"][:2], rtol=1e-5)
     assert not got.scores["input_x_gradient"][2:].any()

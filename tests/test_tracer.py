@@ -65,7 +65,8 @@ def test_the_run_says_where_it_comes_from(trace):
     run = trace.run
     assert run.family == "qwen_omni"
     assert set(run.signals) == set(ALL)
-    assert run.signals["input_x_gradient"] == {"steps": 12}
+    assert run.signals["attmean"] == {"steps": 12}
+    assert run.signals["input_x_gradient"] == {"steps": 12, "forwards": 12, "tokens": 12 * (len(trace.layout) + 11)}
     assert run.generation["max_new_tokens"] == 12
     assert run.versions["torch"] == version("torch")
     assert {"prefill", "decode", "input_x_gradient"} <= set(run.seconds)

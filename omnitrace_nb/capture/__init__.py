@@ -1,9 +1,7 @@
-"""Reading a model while it decodes: the attention wrapper, the decoding loop, passes over the finished response."""
+"""Reading a model while it decodes: the attention wrapper and the decoding loop."""
 
 from omnitrace_nb.capture.decoding import decode
-from omnitrace_nb.capture.passes import run_passes
 from omnitrace_nb.capture.result import Decode
-from omnitrace_nb.capture.signal import Signal, Step
-from omnitrace_nb.capture.teacher import TeacherForced
+from omnitrace_nb.capture.signal import Control, Signal, Step
 
-__all__ = ["Decode", "Signal", "Step", "TeacherForced", "decode", "run_passes"]
+__all__ = ["Control", "Decode", "Signal", "Step", "decode"]

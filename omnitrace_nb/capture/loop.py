@@ -37,12 +37,14 @@ class Loop:
         tap: what reads attention; None if no signal does.
         progress: whether a bar counts the tokens.
         streamer: served each token, as `generate` would.
+        forced: `int64 [T]`, the tokens to decode; None lets the model choose.
     """
 
     signals: Sequence[Signal]
     tap: Tap | None
     progress: bool = True
     streamer: Any = None
+    forced: Tensor | None = None
     begun: bool = False
     steps: list[_Decoded] = field(default_factory=list)
     stopped: str = "length"
@@ -77,12 +79,11 @@ class Loop:
                 logits, rows = run.prompt(input_ids)
                 self.seconds["prefill"] = time.perf_counter() - started
                 while True:
-                    scores = logits_processor(input_ids, logits)
-                    token = _choose(scores, sample=bool(generation_config.do_sample))
+                    token = self._token(input_ids, logits, logits_processor, sample=bool(generation_config.do_sample))
                     step = run.step(input_ids, token, rows, first=not self.steps)
                     found = {signal.name: signal.scored(step, input_ids.shape[1]) for signal in self.signals}
                     input_ids = torch.cat([input_ids, token[:, None]], dim=-1)
-                    done = stopping_criteria(input_ids, None)
+                    done = self._done(input_ids, stopping_criteria)
                     logprob = logits.log_softmax(-1).gather(-1, token[:, None])
                     # One transfer a step: whatever the device still has to do for the scores goes on behind it.
                     chosen, nats, finished = (
@@ -104,6 +105,17 @@ class Loop:
         if self.streamer is not None:
             self.streamer.end()
         return input_ids
+
+    def _token(self, ids: Tensor, logits: Tensor, processors: LogitsProcessorList, *, sample: bool) -> Tensor:
+        if self.forced is not None:
+            return self.forced[len(self.steps)].view(1).to(ids)
+        return _choose(processors(ids, logits), sample=sample)
+
+    def _done(self, ids: Tensor, criteria: StoppingCriteriaList) -> Tensor:
+        if self.forced is not None:
+            return torch.tensor([len(self.steps) + 1 == len(self.forced)], device=ids.device)
+        done: Tensor = criteria(ids, None)
+        return done
 
     def _tell(self, token: Tensor, bar: tqdm) -> None:
         bar.update()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,9 +19,7 @@ class Decode:
         scores: signal name -> `float32 [T, n + T]`; row t scores every earlier position, generated ones included;
             entries from `n + t` on are 0.
         stopped: why it ended: "eos", "length", "stop", or "interrupted".
-        seconds: seconds of wall time, by stage ("prefill", "decode", and a passing signal's name).
-        notes: signal name -> what a reader of its scores must know: how many rows there are (`steps`), whether its
-            passes were interrupted (`interrupted`), steps whose scores were not finite and stand as 0 (`not_finite`).
+        seconds: seconds of wall time, by stage ("prefill", "decode").
     """
 
     token_ids: np.ndarray
@@ -29,4 +27,3 @@ class Decode:
     scores: dict[str, np.ndarray]
     stopped: str
     seconds: dict[str, float] = field(default_factory=dict)
-    notes: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -1,9 +1,9 @@
-"""What a signal may read of a run, and what a signal is: the small contract between `capture` and `signals`."""
+"""What a signal is, and what it may read of a run: the contract between `signals` and the rooms that read models."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, get_args
 
 from torch import Tensor
 
@@ -12,9 +12,12 @@ from omnitrace_nb.errors import SignalError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from omnitrace_nb.capture.teacher import TeacherForced
+    import numpy as np
+
+    from omnitrace_nb.passes import Finished, TeacherForced
 
 Reading = Literal["mean", "last", "gradient", "baseline"]
+READINGS: tuple[Reading, ...] = get_args(Reading)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,25 +44,83 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Signal:
-    """One way to score every earlier position for a step: the paper's `a_t(i)`.
-
-    A signal has one of two functions: `score` reads the decode as it runs and costs no pass of its own; `explain` runs
-    passes over the finished response. Make one with `omnitrace_nb.signals.register`.
+class Control:
+    """A correction of what a signal says, put behind it by `|`.
 
     Attributes:
-        name: what users write.
-        summary: one line for tables and error messages.
-        reads: what `score` uses of a `Step`.
-        score: `Step` -> `[p]`.
-        explain: the teacher-forced model and some steps `[b]` -> `[b, q]`, with `q` at most prompt plus response.
+        name: what stands behind the bar in the signal's label.
+        summary: its formula, in one line.
+        apply: the scores `[T, n + T]` so far, the run, and the signal that gave them -> scores `[T, n + T]`.
     """
 
     name: str
     summary: str
+    apply: Callable[[np.ndarray, Finished, Signal], np.ndarray]
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One way to score every earlier position for a step: the paper's `a_t(i)`.
+
+    A signal has one of three functions: `score` reads the decode as it runs and costs no pass of its own; `explain`
+    runs passes over the finished response, some steps at a time; `credit` does what it likes with the finished run.
+    Make one with `omnitrace_nb.signals.register`; put controls behind it by `|`.
+
+    Attributes:
+        name: what users write.
+        summary: one line for tables and error messages.
+        family: "attention", "gradient", "flow", "ablation", "baseline", "learned" or "custom".
+        cost: what it costs beyond plain decoding, in words.
+        source: where it comes from: a paper, or "this project".
+        signed: whether negative scores mean something (evidence against).
+        reads: what `score` uses of a `Step`.
+        score: `Step` -> `[p]`.
+        explain: the teacher-forced model and some steps `[b]` -> `[b, q]`, with `q` at most prompt plus response.
+        credit: the finished run -> `[T, q]`, NaN in the rows of steps that were not reached.
+        controls: corrections, in the order in which they are applied.
+        label: the signal's name in a trace; left out: `name` and its controls, joined by "|".
+    """
+
+    name: str
+    summary: str
+    family: str = "custom"
+    cost: str = ""
+    source: str = ""
+    signed: bool = False
     reads: frozenset[Reading] = frozenset()
     score: Callable[[Step], Tensor] | None = None
     explain: Callable[[TeacherForced, Tensor], Tensor] | None = None
+    credit: Callable[[Finished], np.ndarray] | None = None
+    controls: tuple[Control, ...] = ()
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        """Give the label its default; refuse a signal without exactly one function."""
+        if sum(each is not None for each in (self.score, self.explain, self.credit)) != 1:
+            raise SignalError(f"signal {self.name!r} needs one of score, explain and credit")
+        if self.score is not None and not self.reads:
+            raise SignalError(f"signal {self.name!r} scores steps but reads nothing: name some of {list(READINGS)}")
+        object.__setattr__(self, "label", self.label or "|".join([self.name, *(each.name for each in self.controls)]))
+
+    def __or__(self, control: Control) -> Signal:
+        """Put a control behind the signal."""
+        if not isinstance(control, Control):
+            return NotImplemented
+        return replace(self, controls=(*self.controls, control), label="")
+
+    def named(self, label: str) -> Signal:
+        """Give the same signal under another label in traces."""
+        return replace(self, label=label)
+
+    @property
+    def bare(self) -> Signal:
+        """Give the signal without its controls."""
+        return replace(self, controls=(), label="")
+
+    @property
+    def online(self) -> bool:
+        """Tell whether it reads the decode as it runs."""
+        return self.score is not None
 
     def scored(self, step: Step, positions: int) -> Tensor:
         """Give the scores `[p]` of one step; `SignalError` if `score` gave anything else."""

@@ -14,11 +14,12 @@ Every module of this folder registers its own, so a new one is one file (or one 
 from importlib import import_module
 from pkgutil import iter_modules
 
-from omnitrace_nb.capture.signal import Signal, Step
-from omnitrace_nb.capture.teacher import TeacherForced
-from omnitrace_nb.signals.registry import get, names, register
+from omnitrace_nb.capture.signal import Control, Signal, Step
+from omnitrace_nb.passes import Finished, TeacherForced
+from omnitrace_nb.signals.registry import add, get, names, register
+from omnitrace_nb.signals.registry import table as list  # noqa: A004 - read as `ot.signals.list()`
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
 
-__all__ = ["Signal", "Step", "TeacherForced", "get", "names", "register"]
+__all__ = ["Control", "Finished", "Signal", "Step", "TeacherForced", "add", "get", "list", "names", "register"]

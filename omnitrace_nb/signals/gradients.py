@@ -10,10 +10,16 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from omnitrace_nb.capture.signal import Step
-    from omnitrace_nb.capture.teacher import TeacherForced
+    from omnitrace_nb.passes import TeacherForced
 
 
-@register("attgrads", reads={"gradient"})
+@register(
+    "attgrads",
+    reads={"gradient"},
+    family="gradient",
+    cost="a backward through the last layer a step",
+    source="OmniTrace, arXiv 2604.13073",
+)
 def attgrads(step: Step) -> Tensor:
     """Gradient x attention of the last layer, averaged over heads, then clamped at 0 (OmniTrace, "AttGrads")."""
     assert step.row is not None  # noqa: S101 - declared in `reads`
@@ -21,7 +27,12 @@ def attgrads(step: Step) -> Tensor:
     return (step.gradient * step.row).mean(0).clamp(min=0)
 
 
-@register("input_x_gradient")
+@register(
+    "input_x_gradient",
+    family="gradient",
+    cost="a forward and a backward a step",
+    source="Shrikumar et al., arXiv 1605.01713",
+)
 def input_x_gradient(forced: TeacherForced, steps: Tensor) -> Tensor:
     """Input embedding x its gradient, summed over the embedding and clamped at 0 (Shrikumar et al., arXiv 1605.01713).
 

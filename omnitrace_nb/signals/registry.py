@@ -3,30 +3,47 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
-from omnitrace_nb.capture.signal import Reading, Signal
+from omnitrace_nb.capture.signal import READINGS, Reading, Signal
 from omnitrace_nb.errors import SignalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    import pandas as pd
+
 _SIGNALS: dict[str, Signal] = {}
 _Function = TypeVar("_Function", bound="Callable[..., object]")
-_READINGS: tuple[Reading, ...] = ("mean", "last", "gradient", "baseline")
+Over = Literal["steps", "run"]
 
 
-def register(name: str, *, reads: Iterable[Reading] | Reading = ()) -> Callable[[_Function], _Function]:
+def register(
+    name: str,
+    *,
+    reads: Iterable[Reading] | Reading = (),
+    over: Over = "steps",
+    family: str = "custom",
+    cost: str = "",
+    source: str = "",
+    signed: bool = False,
+) -> Callable[[_Function], _Function]:
     """Make the decorated function a signal; its docstring's first line is the summary.
 
     With `reads`, the function is `Step -> [p]` and runs at every decoding step. Without, it is
-    `(TeacherForced, steps [b]) -> [b, q]` and runs over the finished response, in batches.
+    `(TeacherForced, steps [b]) -> [b, q]` and runs over the finished response, in batches; with `over="run"`, it is
+    `Finished -> ndarray [T, q]` and does what it likes.
 
     Registering a name again replaces it, so that a notebook cell can be run twice.
 
     Args:
         name: what users write.
-        reads: what the function uses of a `Step`: "mean", "last", "gradient", "baseline".
+        reads: what the function uses of a `Step`.
+        over: what a function that reads no `Step` is called for: some steps, or the run.
+        family: its family, for `list`.
+        cost: what it costs, in words, for `list`.
+        source: its paper, for `list`.
+        signed: whether negative scores mean evidence against.
 
     Raises:
         SignalError: an unusable name, or a reading that no step has.
@@ -34,29 +51,35 @@ def register(name: str, *, reads: Iterable[Reading] | Reading = ()) -> Callable[
     wanted: frozenset[Reading] = frozenset([reads] if isinstance(reads, str) else reads)
     if not name.isidentifier():
         raise SignalError(f"signal name {name!r}: expected a Python identifier, such as 'my_signal'")
-    if unknown := wanted - set(_READINGS):
-        raise SignalError(f"signal {name!r} reads {sorted(unknown)}: expected some of {list(_READINGS)}")
+    if unknown := wanted - set(READINGS):
+        raise SignalError(f"signal {name!r} reads {sorted(unknown)}: expected some of {list(READINGS)}")
+    kind = "score" if wanted else {"steps": "explain", "run": "credit"}.get(over)
+    if kind is None:
+        raise SignalError(f"signal {name!r}: over={over!r} is unknown; use 'steps' or 'run'")
 
-    def add(function: _Function) -> _Function:
+    def decorate(function: _Function) -> _Function:
         summary = (function.__doc__ or name).strip().splitlines()[0]
-        _SIGNALS[name] = Signal(
-            name,
-            summary,
-            wanted,
-            score=function if wanted else None,  # type: ignore[arg-type]
-            explain=None if wanted else function,  # type: ignore[arg-type]
-        )
+        about = {"family": family, "cost": cost, "source": source, "signed": signed}
+        add(Signal(name, summary, reads=wanted, **about, **{kind: function}))  # type: ignore[arg-type]
         return function
 
-    return add
+    return decorate
 
 
-def get(name: str) -> Signal:
-    """Give the signal of a name.
+def add(signal: Signal) -> Signal:
+    """Register a signal under its label, in place of any of that label; give it back."""
+    _SIGNALS[signal.label] = signal
+    return signal
+
+
+def get(name: str | Signal) -> Signal:
+    """Give the signal of a name; a signal is given back.
 
     Raises:
         SignalError: no such signal; the message lists those there are.
     """
+    if isinstance(name, Signal):
+        return name
     try:
         return _SIGNALS[name]
     except (KeyError, TypeError):
@@ -68,3 +91,28 @@ def get(name: str) -> Signal:
 def names() -> tuple[str, ...]:
     """Give the names of all signals, in alphabetical order."""
     return tuple(sorted(_SIGNALS))
+
+
+def table() -> pd.DataFrame:
+    """Give a row a signal: name, family, needs, cost, source, signed, summary; by family and name."""
+    import pandas as pd  # noqa: PLC0415 - signals are used without tables too
+
+    rows = [
+        {
+            "name": name,
+            "family": signal.family,
+            "needs": _needs(signal),
+            "cost": signal.cost,
+            "source": signal.source,
+            "signed": signal.signed,
+            "summary": signal.summary,
+        }
+        for name, signal in sorted(_SIGNALS.items(), key=lambda item: (item[1].family, item[0]))
+    ]
+    return pd.DataFrame(rows, columns=["name", "family", "needs", "cost", "source", "signed", "summary"])
+
+
+def _needs(signal: Signal) -> str:
+    if signal.online:
+        return "the decode: " + ", ".join(sorted(signal.reads))
+    return "passes over the response"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
     from omnitrace_nb.curation import Assign, Curated
     from omnitrace_nb.layout import Layout
-    from omnitrace_nb.statements import StatementOptions
+    from omnitrace_nb.passes import Scored
+    from omnitrace_nb.statements import StatementOptions, Statements
     from omnitrace_nb.trace.records import PartRecord, Response, RunInfo, Source
     from omnitrace_nb.view import TraceView
 
@@ -82,7 +84,7 @@ class Trace:
         scores: Mapping[str, np.ndarray],
         run: RunInfo,
         curation: CurationSettings | None = None,
-        statement_options: StatementOptions | None = None,
+        statements: Statements | StatementOptions | None = None,
     ) -> Trace:
         """Make a trace from what a run gave.
 
@@ -94,30 +96,55 @@ class Trace:
             scores: signal -> `float32 [T, n + T]`, of every earlier position for each step.
             run: where it comes from.
             curation: how sources are chosen for `spans`.
-            statement_options: how the response is cut into statements.
+            statements: the response's statements, or how it is cut into them.
 
         Raises:
             ValueError: scores of another shape, or sources that are not numbered from 0 within the prompt.
         """
-        from omnitrace_nb import statements as cutting  # noqa: PLC0415 (opening a saved trace never comes here)
+        from omnitrace_nb.statements import Statements  # noqa: PLC0415 (opening a saved trace never comes here)
 
         _check_scores(scores, len(layout), len(response.token_ids))
-        statements = cutting.split(response.text, statement_options)
-        words, tags = cutting.tag(response.text, statement_options)
+        if not isinstance(statements, Statements):
+            statements = Statements.of(response, statements)
         trace = cls(
             parts=parts,
             layout=layout,
             sources=sources,
             response=response,
             scores={name: pack(each) for name, each in scores.items()},
-            statements=statements,
-            statement_of=cutting.statement_of_tokens(response.chars, statements),
-            tags=cutting.tags_of_tokens(response.chars, words, tags),
+            statements=statements.chars,
+            statement_of=statements.of_step,
+            tags=statements.tags,
             run=run,
             settings=curation or CurationSettings(),
         )
         check(trace)
         return trace
+
+    def with_scores(self, scored: Scored) -> Trace:
+        """Give the same trace with further signals, or with some in place of its own."""
+        _check_scores(scored.scores, len(self.layout), len(self))
+        run = dataclasses.replace(
+            self.run,
+            signals={**self.run.signals, **scored.notes},
+            seconds={**self.run.seconds, **{name: round(taken, 3) for name, taken in scored.seconds.items()}},
+        )
+        return self._but(scores={**self.packed, **{name: pack(each) for name, each in scored.scores.items()}}, run=run)
+
+    def _but(self, **changed: Any) -> Trace:  # noqa: ANN401 (the constructor's own keywords)
+        kept = {
+            "parts": self.parts,
+            "layout": self.layout,
+            "sources": self.source_records,
+            "response": self.response_record,
+            "scores": self.packed,
+            "statements": self.statement_chars,
+            "statement_of": self.statement_of,
+            "tags": self.tags,
+            "run": self.run,
+            "settings": self.settings,
+        }
+        return Trace(**{**kept, **changed})
 
     @property
     def response(self) -> str:

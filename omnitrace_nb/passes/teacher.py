@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from omnitrace_nb.capture.borrow import evaluating, frozen
+from omnitrace_nb.passes.cost import Cost
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from transformers import PreTrainedModel
 
@@ -27,6 +28,7 @@ class TeacherForced:
         embeddings: `[1, n + T, hidden]`, the input embeddings of every modality and of the response.
         targets: `int64 [T]`, the response's tokens.
         prompt: `n`, the number of prompt positions.
+        cost: where forwards and tokens are counted.
     """
 
     model: PreTrainedModel
@@ -34,13 +36,28 @@ class TeacherForced:
     options: dict[str, Any]
     targets: Tensor
     prompt: int
+    cost: Cost = field(default_factory=Cost)
 
     @classmethod
-    def of(cls, adapter: Adapter, encoded: Encoded, response: Tensor) -> TeacherForced:
-        """Embed a prompt and its response (`int64 [T]`) once, without gradient."""
+    def of(
+        cls,
+        adapter: Adapter,
+        encoded: Encoded,
+        response: Tensor,
+        *,
+        edit: Callable[[Tensor], Tensor] | None = None,
+        cost: Cost | None = None,
+    ) -> TeacherForced:
+        """Embed a prompt and its response (`int64 [T]`) once, without gradient.
+
+        `edit` changes the prompt's embeddings `[1, n, hidden]` first.
+        """
         with torch.no_grad(), evaluating(adapter.model):
             embeddings, options = adapter.embed(encoded, response)
-        return cls(adapter.model, embeddings, options, response, embeddings.shape[1] - len(response))
+        prompt = embeddings.shape[1] - len(response)
+        if edit is not None:
+            embeddings = torch.cat([edit(embeddings[:, :prompt].clone()), embeddings[:, prompt:]], dim=1)
+        return cls(adapter.model, embeddings, options, response, prompt, cost or Cost())
 
     def inputs(self, steps: Tensor) -> Tensor:
         """Give the embeddings that steps (`int64 [b]`) saw, a copy for each, cut after the latest: `[b, q, hidden]`."""
@@ -53,6 +70,7 @@ class TeacherForced:
         Works under autograd; the vocabulary is projected at one position a step.
         """
         batch, length = embeddings.shape[:2]
+        self.cost.add(forwards=batch, tokens=batch * length)
         steps = steps.to(embeddings.device)
         options = {name: _fit(value, batch, length, self.embeddings.shape[1]) for name, value in self.options.items()}
         with _only(self.model, self.prompt + steps - 1):

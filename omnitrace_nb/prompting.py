@@ -1,0 +1,101 @@
+"""A prompt made ready for a model: decoded, encoded, and cut into sources."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from omnitrace_nb import media
+from omnitrace_nb.content import Audio, Image, Text, Video, as_parts
+from omnitrace_nb.errors import ContentError
+from omnitrace_nb.layout import AUDIO
+from omnitrace_nb.sources import baseline_rows, build
+
+if TYPE_CHECKING:
+    from omnitrace_nb.content.parts import Part, Role
+    from omnitrace_nb.media.loaded import LoadedPart
+    from omnitrace_nb.models import Adapter
+    from omnitrace_nb.models.adapter import Encoded
+    from omnitrace_nb.sources import SourceOptions
+    from omnitrace_nb.trace import Trace
+    from omnitrace_nb.trace.records import PartRecord, Source
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prompt:
+    """A prompt of `n` positions.
+
+    Attributes:
+        loaded: its decoded parts.
+        encoded: what the model takes.
+        records: what a trace keeps of the parts.
+        sources: what can be credited.
+        baseline: `int64 [k]`, the rows that `excess` takes as its baseline.
+    """
+
+    loaded: tuple[LoadedPart, ...]
+    encoded: Encoded
+    records: tuple[PartRecord, ...]
+    sources: tuple[Source, ...]
+    baseline: np.ndarray
+
+    @classmethod
+    def read(cls, adapter: Adapter, content: object, cut: SourceOptions | None = None) -> Prompt:
+        """Read what a user gave, and cut it into sources."""
+        parts = as_parts(content)
+        loaded = tuple(media.load(parts, adapter.needs, adapter.modalities))
+        encoded = adapter.encode(loaded)
+        records = tuple(media.record(part, label) for part, label in zip(loaded, media.labels(parts), strict=True))
+        sources = build(encoded.layout, records, cut)
+        return cls(loaded, encoded, records, sources, baseline_rows(encoded.layout, sources))
+
+    @classmethod
+    def of_trace(cls, adapter: Adapter, trace: Trace, content: object = None) -> Prompt:
+        """Read a trace's prompt again, from `content` or from the media that the trace keeps; its sources stay.
+
+        Raises:
+            ContentError: media that the trace does not keep, or content that is not the trace's prompt.
+        """
+        parts = [_again(record, trace) for record in trace.parts] if content is None else as_parts(content)
+        loaded = tuple(media.load(parts, adapter.needs, adapter.modalities))
+        encoded = adapter.encode(loaded)
+        if not np.array_equal(encoded.layout.token_ids, trace.layout.token_ids):
+            raise ContentError(
+                f"this is not the prompt of the trace: it has {len(encoded.layout)} positions, the trace's "
+                f"{len(trace.layout)}, or other tokens; give the same parts, and the model that made the trace"
+            )
+        changed = [
+            record
+            for record, part in zip(trace.parts, loaded, strict=True)
+            if part.kind != "text" and part.sha256 != record.sha256
+        ]
+        if changed and content is not None:
+            raise ContentError(f"{changed[0].label} is not the one of the trace: give the same parts")
+        if lossy := [record.label for record in changed if record.kind == "video"]:
+            warnings.warn(
+                f"{lossy[0]} was given as an array and is kept as a compressed film, whose frames differ a little: "
+                "pass content= for exact numbers",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+        sources = trace.source_records
+        return cls(loaded, encoded, tuple(trace.parts), sources, baseline_rows(encoded.layout, sources))
+
+
+def _again(record: PartRecord, trace: Trace) -> Part:
+    role = cast("Role", record.role)
+    if record.kind == "text":
+        return Text(record.text or "", role=role)
+    if record.media is None:
+        raise ContentError(
+            f"the trace does not keep {record.label}: pass the prompt again as content=, or save traces with "
+            "embed_media=True"
+        )
+    if record.kind == "video":
+        heard = len(trace.layout.positions(record.index, AUDIO)) > 0
+        return Video(record.media, role=role, sound=heard)
+    kind = Image if record.kind == "image" else Audio
+    return kind(record.media, role=role)
