@@ -12,9 +12,10 @@ from omnitrace_nb.curation import CurationSettings
 from omnitrace_nb.layout import Layout
 from omnitrace_nb.trace import arrays, container
 from omnitrace_nb.trace.packed import PackedScores
+from omnitrace_nb.trace.pieces import check
 from omnitrace_nb.trace.plain import settings_json
 from omnitrace_nb.trace.records import PartRecord, Response, RunInfo, Source
-from omnitrace_nb.trace.result import Trace, check
+from omnitrace_nb.trace.result import Trace
 
 if TYPE_CHECKING:
     import os
