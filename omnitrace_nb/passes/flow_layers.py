@@ -1,0 +1,87 @@
+"""What every attention layer did in one teacher-forced forward over a finished run, kept for reading rows afterwards.
+
+Queries, keys and values stay in memory, so that rows of any layer can be computed in any order: memory is linear in
+the number of positions, and no attention matrix is built.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from copy import copy
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from omnitrace_nb.capture.attention import LISTENER, Call
+from omnitrace_nb.capture.borrow import tapped
+from omnitrace_nb.errors import SignalError
+
+if TYPE_CHECKING:
+    from omnitrace_nb.passes.finished import Finished
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FlowLayer:
+    """One attention layer over the `N = n + T - 1` positions that the steps of a run look at.
+
+    Attributes:
+        module: the attention layer.
+        call: its attention call, which gives rows of its matrix: `call.rows(which [r])` is `[heads, r, N]`.
+    """
+
+    module: nn.Module
+    call: Call
+
+
+def read_layers(run: Finished) -> list[FlowLayer]:
+    """Run prompt and response once, and give the attention layers from the lowest to the top.
+
+    Raises:
+        SignalError: a model some of whose layers have no attention that can be read.
+    """
+    decoder, forced = run.adapter.decoder(), run.forced
+    listener = _Keeper({id(module) for module in decoder.modules()})
+    last = torch.tensor([run.steps - 1])
+    with ExitStack() as held:
+        held.enter_context(torch.no_grad())
+        held.enter_context(forced.running())
+        held.enter_context(tapped(decoder))
+        token = LISTENER.set(listener)
+        held.callback(LISTENER.reset, token)
+        forced.logits(forced.inputs(last), last)
+    layers = [listener.layers[index] for index in sorted(listener.layers)]
+    _check(decoder, len(layers))
+    return layers
+
+
+def _check(decoder: Any, found: int) -> None:  # noqa: ANN401 - a language model of any family
+    wanted = int(getattr(decoder.config, "num_hidden_layers", found))
+    if found == 0:
+        raise SignalError(
+            f"{type(decoder).__name__} does not run its attention through transformers' AttentionInterface, so the "
+            "flow through its layers cannot be read: ask for leave_one_out or input_x_gradient"
+        )
+    if found < wanted:
+        raise SignalError(
+            f"{found} of the {wanted} layers of {type(decoder).__name__} have attention that can be read; the others "
+            "(linear attention or state spaces) mix positions too, so the flow through all layers is unknown: ask for "
+            "attmean, leave_one_out or input_x_gradient"
+        )
+
+
+@dataclass(slots=True, eq=False)
+class _Keeper:
+    """Keeps the call of every attention layer of one language model."""
+
+    modules: set[int]
+    layers: dict[int, FlowLayer] = field(default_factory=dict)
+
+    def hears(self, module: nn.Module) -> bool:
+        return id(module) in self.modules and getattr(module, "layer_idx", None) is not None
+
+    def attend(self, module: nn.Module, call: Call) -> Tensor:
+        # A copy: an eager call keeps the whole matrix once it has run.
+        self.layers[int(module.layer_idx)] = FlowLayer(module, copy(call))  # type: ignore[arg-type]
+        return call.output()

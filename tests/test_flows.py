@@ -1,0 +1,215 @@
+"""Flows against naive products of full matrices, taken from transformers' own eager attention."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from transformers import (
+    Gemma2Config,
+    Gemma2ForCausalLM,
+    GptOssConfig,
+    GptOssForCausalLM,
+    Lfm2Config,
+    Lfm2ForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    MambaConfig,
+    MambaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+)
+
+from omnitrace_nb import models, passes, signals
+from omnitrace_nb.capture import attention
+from omnitrace_nb.content import Audio, Image, Text, Video
+from omnitrace_nb.errors import SignalError
+from omnitrace_nb.layout import Layout
+from omnitrace_nb.media import load
+from omnitrace_nb.models.adapter import Encoded
+from omnitrace_nb.passes import flow_stream
+from tests.runs import finished
+
+SMALL = {
+    "vocab_size": 101,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "initializer_range": 0.3,
+    "bos_token_id": 1,
+    "eos_token_id": None,
+    "pad_token_id": 0,
+}
+RESPONSE = [7, 3, 99, 12, 5]
+
+
+class Bare:
+    """The smallest adapter: ids in, ids out."""
+
+    def __init__(self, model):
+        """Take the model."""
+        self.model, self.tokenizer = model.eval(), None
+
+    def decoder(self):
+        """Give the language model."""
+        return self.model.get_decoder()
+
+    def embed(self, encoded, response_ids):
+        """Embed prompt and response."""
+        ids = torch.cat([encoded.inputs["input_ids"], response_ids[None]], 1)
+        return self.model.get_input_embeddings()(ids), {"attention_mask": torch.ones_like(ids)}
+
+
+def bare(kind, config, **changes):
+    torch.manual_seed(3)
+    return Bare(kind(config(**{**SMALL, **changes})))
+
+
+def a_run(adapter, length=21, response=RESPONSE):
+    ids = torch.randint(2, 101, (1, length), generator=torch.Generator().manual_seed(0))
+    encoded = Encoded({"input_ids": ids, "attention_mask": torch.ones_like(ids)}, {}, Layout.blank(ids[0].numpy()))
+    return finished(adapter, encoded, response)
+
+
+@pytest.fixture(scope="module")
+def llama():
+    return bare(LlamaForCausalLM, LlamaConfig)
+
+
+@pytest.fixture(scope="module")
+def mixed(toy_omni, media_dir):
+    """A prompt of every modality, answered by six tokens."""
+    omni = models.adapt(*toy_omni)
+    parts = (
+        Image(media_dir / "red.png"),
+        Audio(media_dir / "tone.wav"),
+        Video(media_dir / "film.mp4"),
+        Text("What is it?"),
+    )
+    return finished(omni, omni.encode(load(parts, omni.needs, omni.modalities)), [20, 40, 60, 80, 100, 120])
+
+
+def matrices(run):
+    """Every layer's attention over prompt and response, `[heads, N, N]` each, from the eager function."""
+    model = run.adapter.model
+    before = model.config._attn_implementation
+    model.set_attn_implementation("eager")
+    embeddings, options = run.adapter.embed(run.encoded, torch.as_tensor(run.response.token_ids))
+    with torch.no_grad():
+        found = model(inputs_embeds=embeddings, **options, output_attentions=True, use_cache=False).attentions
+    model.set_attn_implementation(before)
+    return [layer[0, :, : run.width - 1, : run.width - 1].double() for layer in found]
+
+
+def naive_rollout(run):
+    product = torch.eye(run.width - 1, dtype=torch.float64)
+    for layer in matrices(run):
+        product = (layer.mean(0) / 2 + torch.eye(len(product)) / 2) @ product
+    return product[run.prompt - 1 :].numpy()
+
+
+KINDS = {
+    "llama": (LlamaForCausalLM, LlamaConfig, {}),
+    "sliding window": (MistralForCausalLM, MistralConfig, {"sliding_window": 6}),
+    "eager, softcapped": (Gemma2ForCausalLM, Gemma2Config, {"head_dim": 8, "attn_implementation": "eager"}),
+    "eager, sinks": (
+        GptOssForCausalLM,
+        GptOssConfig,
+        {"head_dim": 8, "num_local_experts": 2, "num_experts_per_tok": 1, "attn_implementation": "eager"},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rollout_is_the_product_of_full_matrices(kind):
+    model, config, changes = KINDS[kind]
+    run = a_run(bare(model, config, **changes))
+    np.testing.assert_allclose(signals.get("rollout").credit(run), naive_rollout(run), atol=1e-6)
+
+
+def test_rollout_is_the_product_of_full_matrices_on_every_modality(mixed):
+    found = signals.get("rollout").credit(mixed)
+    np.testing.assert_allclose(found, naive_rollout(mixed), atol=1e-6)
+    np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
+
+
+def test_blocks_of_rows_change_nothing(llama, monkeypatch):
+    run = a_run(llama)
+    at_once = signals.get("rollout").credit(run)
+    monkeypatch.setattr(attention, "_BLOCK", 300)
+    np.testing.assert_allclose(signals.get("rollout").credit(run), at_once, atol=1e-7)
+
+
+class Largest(TorchDispatchMode):
+    """Notes the largest tensor that anything gives."""
+
+    def __init__(self):
+        """Nothing is noted yet."""
+        super().__init__()
+        self.numbers = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        """Run the operation and note what it gave."""
+        given = function(*args, **(kwargs or {}))
+        for each in given if isinstance(given, (tuple, list)) else [given]:
+            if isinstance(each, torch.Tensor):
+                self.numbers = max(self.numbers, each.untyped_storage().nbytes() // each.element_size())
+        return given
+
+
+@pytest.mark.parametrize("name", ["rollout"])
+def test_no_tensor_grows_with_the_square_of_the_prompt(llama, name, monkeypatch):
+    monkeypatch.setattr(attention, "_BLOCK", 1 << 10)
+    largest = {}
+    for length in (256, 512):
+        run = a_run(llama, length)
+        run.forced  # noqa: B018 - embedded before the count
+        with Largest() as seen:
+            signals.get(name).credit(run)
+        largest[length] = seen.numbers
+    assert largest[512] < 2.1 * largest[256]
+    assert largest[512] < 512 * 512
+
+
+def test_one_forward_serves_every_step(llama):
+    run = a_run(llama)
+    found = passes.score(run, [signals.get("rollout")])
+    assert (run.cost.forwards, run.cost.backwards, run.cost.tokens) == (1, 0, 21 + 5 - 1)
+    assert found.notes["rollout"] == {"steps": 5, "forwards": 1, "tokens": 25}
+    rows = found.scores["rollout"]
+    assert rows.shape == (5, 26)
+    assert all(not rows[step, 21 + step :].any() for step in range(5))
+
+
+def test_a_run_without_steps_has_no_rows(llama):
+    assert passes.score(a_run(llama, response=[]), [signals.get("rollout")]).scores["rollout"].shape == (0, 21)
+
+
+def test_an_interrupted_flow_leaves_the_other_signals_and_the_model_alone(llama, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(flow_stream, "_down", interrupt)
+    run = a_run(llama)
+    found = passes.score(run, [signals.get("rollout")])
+    assert found.notes["rollout"]["interrupted"]
+    assert not found.scores["rollout"].any()
+    assert llama.model.config._attn_implementation == "sdpa"
+    assert attention.LISTENER.get() is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "changes"),
+    [
+        (Lfm2ForCausalLM, Lfm2Config, {"layer_types": ["conv", "full_attention", "conv"]}),
+        (MambaForCausalLM, MambaConfig, {"state_size": 4}),
+    ],
+    ids=["hybrid", "state space"],
+)
+def test_layers_that_mix_positions_without_attention_are_refused(kind, config, changes):
+    run = a_run(bare(kind, config, **changes))
+    with pytest.raises(SignalError, match="ask for"):
+        passes.score(run, [signals.get("rollout")])
