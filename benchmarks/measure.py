@@ -1,4 +1,4 @@
-"""One measurement in a process of its own: one way of decoding, one prompt length, one model of random weights."""
+"""One measurement in a process of its own: the memory of one way of decoding a prompt, by a model of random weights."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import json
 import resource
 import sys
 import time
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import Qwen2_5OmniThinkerConfig, Qwen2_5OmniThinkerForConditionalGeneration
@@ -17,6 +16,9 @@ from omnitrace_nb import signals
 from omnitrace_nb.capture import decode
 from omnitrace_nb.layout import Layout
 from omnitrace_nb.models.adapter import Encoded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ONLINE = ("attmean", "rawatt", "excess", "attgrads")
 BASELINE_ROWS = 64
@@ -54,21 +56,6 @@ def thinker() -> Qwen2_5OmniThinkerForConditionalGeneration:
     return Qwen2_5OmniThinkerForConditionalGeneration(config).eval()
 
 
-class Clock:
-    """A streamer that notes when each token comes."""
-
-    def __init__(self) -> None:
-        """Start with nothing noted."""
-        self.times: list[float] = []
-
-    def put(self, _ids: torch.Tensor) -> None:
-        """Note the time: of the prompt first, then of each token."""
-        self.times.append(time.perf_counter())
-
-    def end(self) -> None:
-        """Do nothing: `generate` wants this method."""
-
-
 class TextOnly:
     """The least of an adapter that a decode needs."""
 
@@ -82,46 +69,45 @@ class TextOnly:
         return language_model
 
 
-def run(way: str, length: int, steps: int) -> dict[str, Any]:
-    """Decode `steps` tokens after a prompt of `length` positions; give seconds and peak memory in bytes.
+def prompt_ids(length: int) -> torch.Tensor:
+    """Give a prompt of random tokens: `int64 [1, length]`."""
+    generator = torch.Generator().manual_seed(1)
+    return torch.randint(0, VOCABULARY - len(SPECIALS), (1, length), generator=generator)
 
-    Args:
-        way: "plain", "output_attentions", a signal's name, or "all four".
-        length: prompt positions.
-        steps: tokens to generate.
+
+def way_of_decoding(way: str) -> Callable[[Any, torch.Tensor, int, Any], object]:
+    """Give what decodes in a way: "plain", "output_attentions", "all four", or an online signal's name.
+
+    It takes the model, the prompt `int64 [1, n]`, the number of tokens, and a streamer or None.
     """
-    model = thinker()
-    ids = torch.randint(0, VOCABULARY - len(SPECIALS), (1, length), generator=torch.Generator().manual_seed(1))
-    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
-    exactly: dict[str, Any] = {"max_new_tokens": steps, "min_new_tokens": steps, "do_sample": False}
-    if way == "output_attentions":
-        model.set_attn_implementation("eager")
-        exactly |= {"output_attentions": True, "return_dict_in_generate": True}
-    model.generate(input_ids=ids[:, :16], attention_mask=inputs["attention_mask"][:, :16], max_new_tokens=2)
-    before = _memory("VmRSS")
-    clock = Clock()
-    if way in {"plain", "output_attentions"}:
-        kept = model.generate(**inputs, **exactly, streamer=clock)
-    else:
-        names = ONLINE if way == "all four" else (way,)
+
+    def decode_it(model: Any, ids: torch.Tensor, steps: int, streamer: Any) -> object:  # noqa: ANN401 - a model's class
+        inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+        exactly: dict[str, Any] = {"max_new_tokens": steps, "min_new_tokens": steps, "do_sample": False}
+        if way == "output_attentions":
+            model.set_attn_implementation("eager")
+            exactly |= {"output_attentions": True, "return_dict_in_generate": True}
+        if way in {"plain", "output_attentions"}:
+            return model.generate(**inputs, **exactly, streamer=streamer)
+        chosen = [signals.get(name) for name in (ONLINE if way == "all four" else (way,))]
         prompt = Encoded(inputs, {}, Layout.blank(ids[0].numpy()))
-        rows = slice(length - BASELINE_ROWS, length)
-        chosen = [signals.get(name) for name in names]
+        rows = slice(ids.shape[1] - BASELINE_ROWS, ids.shape[1])
         adapter: Any = TextOnly(model)
-        kept = decode(adapter, prompt, chosen, rows, progress=False, streamer=clock, **exactly)
-    ended = time.perf_counter()
+        return decode(adapter, prompt, chosen, rows, progress=False, streamer=streamer, **exactly)
+
+    return decode_it
+
+
+def run(way: str, length: int, steps: int) -> dict[str, Any]:
+    """Decode `steps` tokens after a prompt of `length` positions; give wall seconds and peak memory in bytes."""
+    model, ids = thinker(), prompt_ids(length)
+    model.generate(input_ids=ids[:, :16], attention_mask=torch.ones_like(ids[:, :16]), max_new_tokens=2)
+    before, started = _memory("VmRSS"), time.perf_counter()
+    kept = way_of_decoding(way)(model, ids, steps, None)
+    seconds = time.perf_counter() - started
     del kept
-    times = clock.times
-    return {
-        "way": way,
-        "length": length,
-        "total": ended - times[0],
-        "first": times[1] - times[0],
-        "steps": [late - early for early, late in pairwise(times[1:])],
-        "peak": _memory("VmHWM"),
-        "grown": _memory("VmHWM") - before,
-        "parameters": sum(weight.numel() for weight in model.parameters()),
-    }
+    peak = _memory("VmHWM")
+    return {"way": way, "length": length, "seconds": seconds, "peak": peak, "grown": peak - before}
 
 
 def _memory(field: str) -> int:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import av
 import numpy as np
 import torch
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     GenerationConfig,
     LlamaConfig,
     LlamaForCausalLM,
-    PreTrainedTokenizerFast,
     Qwen2_5OmniProcessor,
     Qwen2_5OmniThinkerConfig,
     Qwen2_5OmniThinkerForConditionalGeneration,
@@ -19,18 +17,7 @@ from transformers import (
     WhisperFeatureExtractor,
 )
 
-SPECIALS = {
-    "pad_token": "<|endoftext|>",
-    "eos_token": "<|im_end|>",
-    "im_start_token": "<|im_start|>",
-    "vision_bos_token": "<|vision_bos|>",
-    "vision_eos_token": "<|vision_eos|>",
-    "audio_bos_token": "<|audio_bos|>",
-    "audio_eos_token": "<|audio_eos|>",
-    "image_token": "<|IMAGE|>",
-    "video_token": "<|VIDEO|>",
-    "audio_token": "<|AUDIO|>",
-}
+from training.vocabulary import SPECIAL, byte_level
 
 # The template of Qwen/Qwen2.5-Omni-7B, its counters for `add_vision_id` left out.
 QWEN_TEMPLATE = (
@@ -58,36 +45,12 @@ CORPUS = [
 def make_tokenizer():
     """A byte-level BPE of Qwen's kind, some of whose tokens hold several characters and some only part of one."""
     words = r"(?i:'s|'t)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(words), "isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=420,
-        special_tokens=list(SPECIALS.values()),
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(CORPUS, trainer)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        pad_token=SPECIALS["pad_token"],
-        eos_token=SPECIALS["eos_token"],
-        extra_special_tokens={
-            name: token for name, token in SPECIALS.items() if name not in {"pad_token", "eos_token"}
-        },
-        clean_up_tokenization_spaces=False,
-        padding_side="left",
-    )
+    return byte_level(CORPUS, SPECIAL, size=420, pattern=words)
 
 
 def make_omni_config(tokenizer):
     def token(name):
-        return tokenizer.convert_tokens_to_ids(SPECIALS[name])
+        return tokenizer.convert_tokens_to_ids(SPECIAL[name])
 
     wide = 0.2  # random weights large enough that every input moves every output it reaches
     return Qwen2_5OmniThinkerConfig(

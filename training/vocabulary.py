@@ -5,7 +5,7 @@ an answer as in the middle of a passage. Saved once with the model and loaded fr
 the ids.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 from pathlib import Path
 
@@ -68,30 +68,44 @@ def corpus() -> Iterator[str]:
 
 def train_tokenizer() -> PreTrainedTokenizerFast:
     """The tokenizer, from the world's own words."""
+    return byte_level(corpus(), SPECIAL, size=2000, pattern=WORD, model_max_length=32768)
+
+
+def byte_level(
+    texts: Iterable[str], special: Mapping[str, str], *, size: int, pattern: str, **options: object
+) -> PreTrainedTokenizerFast:
+    """A byte-level BPE of Qwen's kind, trained on `texts`.
+
+    Args:
+        texts: what it learns from.
+        special: name -> special token; they get the first ids, in order.
+        size: tokens in all, the 256 bytes and the special ones included.
+        pattern: what is cut apart before merges are learnt.
+        options: further arguments of `PreTrainedTokenizerFast`.
+    """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(WORD), "isolated"),
+            pre_tokenizers.Split(Regex(pattern), "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=2000,
-        min_frequency=1,
-        special_tokens=list(SPECIAL.values()),
+        vocab_size=size,
+        special_tokens=list(special.values()),
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(corpus(), trainer)
+    tokenizer.train_from_iterator(texts, trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
-        pad_token=SPECIAL["pad_token"],
-        eos_token=SPECIAL["eos_token"],
-        extra_special_tokens={name: token for name, token in SPECIAL.items() if name not in EXTRA},
+        pad_token=special["pad_token"],
+        eos_token=special["eos_token"],
+        extra_special_tokens={name: token for name, token in special.items() if name not in EXTRA},
         clean_up_tokenization_spaces=False,
-        model_max_length=32768,
         padding_side="left",
+        **options,
     )
 
 
