@@ -12,7 +12,7 @@ from omnitrace_nb import media
 from omnitrace_nb.content import Audio, Image, Text, Video, as_parts
 from omnitrace_nb.errors import ContentError
 from omnitrace_nb.layout import AUDIO
-from omnitrace_nb.sources import baseline_rows, build
+from omnitrace_nb.sources import build, row_sets
 
 if TYPE_CHECKING:
     from omnitrace_nb.content.parts import Part, Role
@@ -33,14 +33,14 @@ class Prompt:
         encoded: what the model takes.
         records: what a trace keeps of the parts.
         sources: what can be credited.
-        baseline: `int64 [k]`, the rows that `excess` takes as its baseline.
+        baseline: the rows that an excess takes as its baseline, by name (`sources.row_sets`).
     """
 
     loaded: tuple[LoadedPart, ...]
     encoded: Encoded
     records: tuple[PartRecord, ...]
     sources: tuple[Source, ...]
-    baseline: np.ndarray
+    baseline: dict[str, np.ndarray]
 
     @classmethod
     def read(cls, adapter: Adapter, content: object, cut: SourceOptions | None = None) -> Prompt:
@@ -50,7 +50,7 @@ class Prompt:
         encoded = adapter.encode(loaded)
         records = tuple(media.record(part, label) for part, label in zip(loaded, media.labels(parts), strict=True))
         sources = build(encoded.layout, records, cut)
-        return cls(loaded, encoded, records, sources, baseline_rows(encoded.layout, sources))
+        return cls(loaded, encoded, records, sources, row_sets(encoded.layout, sources))
 
     @classmethod
     def of_trace(cls, adapter: Adapter, trace: Trace, content: object = None) -> Prompt:
@@ -82,7 +82,7 @@ class Prompt:
                 stacklevel=3,
             )
         sources = trace.source_records
-        return cls(loaded, encoded, tuple(trace.parts), sources, baseline_rows(encoded.layout, sources))
+        return cls(loaded, encoded, tuple(trace.parts), sources, row_sets(encoded.layout, sources))
 
 
 def _again(record: PartRecord, trace: Trace) -> Part:

@@ -62,9 +62,10 @@ class Call(Protocol):
         ...
 
     def graded(self) -> tuple[Tensor, Tensor]:
-        """Give the same as `single`, the output depending on the row by autograd, and on nothing else.
+        """Give the same as `single`, the output depending on the row by autograd.
 
-        Gradient mode is left switched on, so that what follows in this forward is recorded and what came before is not.
+        Gradient mode is left switched on, so that what follows in this forward is recorded and what came before the
+        first such call is not. In later ones the row itself depends on the rows of the layers below.
         """
         ...
 
@@ -132,9 +133,10 @@ class SdpaCall:
         return (self._mix(row) if self._exact else self.output()), row
 
     def graded(self) -> tuple[Tensor, Tensor]:
-        """Make the row a leaf, and the output depend on it while keeping the kernel's own value."""
-        kernel = None if self._exact else self.output()
-        row = self._row().requires_grad_()
+        """Put the row between what came before and the output, which keeps the kernel's own value."""
+        with torch.no_grad():
+            kernel = None if self._exact else self.output()
+        row = self._row().requires_grad_()  # a leaf, unless a layer below is in the graph already
         torch.set_grad_enabled(True)  # the `no_grad` block around the forward switches it off again
         mixed = self._mix(row)
         return (mixed if kernel is None else kernel + (mixed - mixed.detach())), row
@@ -190,7 +192,8 @@ class EagerCall:
         """Give the weights as they stand in the graph of the eager function."""
         torch.set_grad_enabled(True)
         # The weights must stand in the graph between something that requires a gradient and the output.
-        return self._kernel(self._query.detach().requires_grad_(), *self._rest)
+        query = self._query if self._query.requires_grad else self._query.detach().requires_grad_()
+        return self._kernel(query, *self._rest)
 
 
 def _eager(module: nn.Module) -> Callable[..., tuple[Tensor, Tensor]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +14,7 @@ from omnitrace_nb.capture.borrow import editing, evaluating, seeded, tapped
 from omnitrace_nb.capture.loop import Loop
 from omnitrace_nb.capture.result import Decode
 from omnitrace_nb.capture.tap import Tap
+from omnitrace_nb.capture.usual import Usual
 from omnitrace_nb.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ def decode(
     adapter: Adapter,
     encoded: Encoded,
     signals: Sequence[Signal],
-    baseline_rows: np.ndarray | slice | None = None,
+    baseline_rows: Mapping[str, np.ndarray] | np.ndarray | slice | None = None,
     *,
     first_step: FirstStep = "last",
     progress: bool = True,
@@ -46,7 +48,8 @@ def decode(
         adapter: the model.
         encoded: its prompt, of `n` positions.
         signals: what to score with, all in this one decode: those that read it as it runs.
-        baseline_rows: prompt rows whose mean `excess` subtracts; none given: the last row alone.
+        baseline_rows: prompt rows whose mean an excess subtracts, by name ("after", "question", "template"); rows alone
+            are those "after"; a name left out has the rows "after", and none given: the last row alone.
         first_step: the row of the first token: the prompt's last ("last", the paper's text) or the mean of all the
             prompt's rows ("prompt_mean", the paper's code).
         progress: show bars that count tokens and passes.
@@ -64,9 +67,9 @@ def decode(
         generation["max_new_tokens"] = len(forced)
     options, streamer = settings.prepare(adapter.model, adapter.tokenizer, generation, first_step=first_step, seed=seed)
     prompt = len(encoded.layout)
-    rows = _baseline(baseline_rows, prompt)
     reads: frozenset[Reading] = frozenset().union(*(signal.reads for signal in signals))
-    tap = Tap(adapter.decoder(), reads, rows, prompt_mean=first_step == "prompt_mean") if reads else None
+    usual = Usual(reads, _row_sets(baseline_rows, prompt))
+    tap = Tap(adapter.decoder(), reads, usual, prompt_mean=first_step == "prompt_mean") if reads else None
     loop = Loop(signals, tap, progress, streamer, None if forced is None else torch.as_tensor(forced))
     with ExitStack() as borrowed:
         borrowed.enter_context(evaluating(adapter.model))
@@ -84,10 +87,12 @@ def decode(
     return _assemble(signals, loop, prompt)
 
 
-def _baseline(rows: np.ndarray | slice | None, prompt: int) -> np.ndarray:
+def _row_sets(rows: Mapping[str, np.ndarray] | np.ndarray | slice | None, prompt: int) -> dict[str, np.ndarray]:
     every = np.arange(prompt)
-    chosen = every[-1:] if rows is None else every[rows]
-    return chosen if len(chosen) else every[-1:]
+    given = rows if isinstance(rows, Mapping) else {} if rows is None else {"after": rows}
+    chosen = {name: every[which] for name, which in given.items()}
+    after = chosen["after"] if len(chosen.get("after", ())) else every[-1:]
+    return {name: chosen[name] if len(chosen.get(name, ())) else after for name in ("after", "question", "template")}
 
 
 def _assemble(signals: Sequence[Signal], loop: Loop, prompt: int) -> Decode:

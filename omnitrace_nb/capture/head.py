@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from transformers import PreTrainedModel
 
 
 class HeadWatch:
-    """Takes the gradient of one logit.
+    """Takes the gradients of one logit.
 
     A plain linear head is cut out of the graph: the logit's gradient in the head's input is one row of its weight, so
     its backward over the vocabulary is spared. A head whose output is changed afterwards (softcapping, scaling), or
@@ -51,18 +51,16 @@ class HeadWatch:
         self._plain = self._output is not None and logits is self._output
         self._hidden = self._output = None
 
-    def gradient(self, logits: Tensor, token: Tensor, leaf: Tensor) -> Tensor:
-        """Give the gradient of the last position's raw logit of `token` (`int64 [1]`) in `leaf`, like `leaf`."""
+    def gradients(self, logits: Tensor, token: Tensor, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Give the gradient of the last position's raw logit of `token` (`int64 [1]`) in each input, like the input."""
         if self._plain and self._hidden is not None:
             weight = self._head.weight
             outer = torch.zeros_like(self._hidden)
             outer[0, -1] = weight.detach()[token.to(weight.device)].to(self._hidden)
-            (found,) = torch.autograd.grad(self._hidden, leaf, grad_outputs=outer)
-        else:
-            with torch.enable_grad():
-                logit = logits[0, -1][token.to(logits.device)].sum()
-            (found,) = torch.autograd.grad(logit, leaf)
-        return found
+            return torch.autograd.grad(self._hidden, inputs, grad_outputs=outer)
+        with torch.enable_grad():
+            logit = logits[0, -1][token.to(logits.device)].sum()
+        return torch.autograd.grad(logit, inputs)
 
     def _before(self, _head: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
         self._hidden = args[0]

@@ -61,7 +61,7 @@ class Loop:
     ) -> Tensor:
         """Decode until a criterion or the user says stop; give the ids, as `generate` expects."""
         self.begun = True
-        graded = self.tap is not None and any("gradient" in signal.reads for signal in self.signals)
+        graded = self.tap is not None and self.tap.graded
         run = _Run(model, self.tap, graded, generation_config, model_kwargs)
         started = time.perf_counter()
         if self.streamer is not None:
@@ -146,7 +146,6 @@ class _Run:
         self.model, self.tap, self.graded, self.config, self.kwargs = model, tap, graded, config, kwargs
         self.head = HeadWatch(model)
         self._logits = torch.empty(0)
-        self._baseline: Tensor | None = None
         if graded:
             _make_croppable(kwargs.get("past_key_values"))
 
@@ -154,14 +153,11 @@ class _Run:
         """Read the prompt."""
         outputs, rows = self._watched(lambda: self.model._prefill(ids, self.config, self.kwargs), ids)  # noqa: SLF001
         self.head.learn(outputs.logits)
-        if self.tap is not None:
-            if rows is None:
-                raise SignalError(
-                    f"{type(self.model).__name__} does not run its attention through transformers' "
-                    "AttentionInterface, so it cannot be read: ask for signals that need no attention, such as "
-                    "input_x_gradient"
-                )
-            self._baseline = self.tap.baseline()
+        if self.tap is not None and rows is None:
+            raise SignalError(
+                f"{type(self.model).__name__} does not run its attention through transformers' AttentionInterface, so "
+                "it cannot be read: ask for signals that need no attention, such as input_x_gradient"
+            )
         if self.graded:
             self._again = dict(self.kwargs)
         return self._finish(outputs, ids), rows
@@ -177,24 +173,29 @@ class _Run:
         """Put together what signals may read, once the token is chosen."""
         if rows is None or self.tap is None:
             return Step()
-        own, gradient = rows, None
+        own, gradients = rows, None
         if self.graded:
             with self._last_prompt_token_again(ids) if first else nullcontext(rows) as own:
-                assert own.leaf is not None  # noqa: S101 - a graded forward has one
-                found = self.head.gradient(self._logits, token, own.leaf)
-            gradient = self.tap.gradient(found)
-        baseline = self._baseline
-        if baseline is not None:
-            generated = rows.last.shape[-1] - baseline.shape[-1]
-            baseline = torch.nn.functional.pad(baseline, (0, generated))
-        return Step(mean=rows.mean, last=rows.last, row=own.last, gradient=gradient, baseline=baseline)
+                gradients = self.tap.placed(self.head.gradients(self._logits, token, own.leaves))
+        return Step(
+            mean=rows.mean,
+            last=rows.last,
+            row=own.last,
+            gradient=None if gradients is None else gradients[-1],
+            rows=rows.every,
+            own=own.every,
+            gradients=gradients,
+            **self.tap.usual.beside(rows),
+        )
 
     def _watched(self, forward: Any, ids: Tensor, *, graded: bool = False) -> tuple[Any, Rows | None]:  # noqa: ANN401
-        # The tap switches gradients on at the last layer's attention; leaving `no_grad` switches them off again.
+        # The tap switches gradients on at an attention layer; leaving `no_grad` switches them off again.
         if self.tap is None:
             return forward(), None
         with torch.no_grad(), self.tap.listening(ids.shape[1], graded=graded):
             outputs = forward()
+        if graded:
+            _cut_off(self.kwargs["past_key_values"])
         return outputs, self.tap.take()
 
     def _one(self, ids: Tensor, kwargs: dict[str, Any]) -> Any:  # noqa: ANN401 - a model's output class
@@ -230,10 +231,17 @@ class _Run:
 def _make_croppable(cache: Any) -> None:  # noqa: ANN401 - any of transformers' caches
     if cache is None or not cache.is_croppable:
         raise SignalError(
-            f"attgrads runs the prompt's last token twice, which {type(cache).__name__} does not allow: leave "
-            "cache_implementation out, or leave attgrads out"
+            f"gradients of attention need the prompt's last token twice, which {type(cache).__name__} does not allow: "
+            "leave cache_implementation out, or leave attgrads and its like out"
         )
     cache.activate_past_recording()
+
+
+def _cut_off(cache: Any) -> None:  # noqa: ANN401 - any of transformers' caches
+    """Take what a cache holds out of autograd's graph, which would grow from step to step."""
+    for layer in cache.layers:
+        if getattr(layer, "keys", None) is not None:
+            layer.keys, layer.values = layer.keys.detach(), layer.values.detach()
 
 
 def _choose(scores: Tensor, *, sample: bool) -> Tensor:

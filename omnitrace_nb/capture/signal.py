@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from omnitrace_nb.passes import Finished, TeacherForced
 
-Reading = Literal["mean", "last", "gradient", "baseline"]
+Reading = Literal[
+    "mean", "last", "gradient", "baseline", "rows", "gradients", "after", "question", "template", "response"
+]
 READINGS: tuple[Reading, ...] = get_args(Reading)
 
 
@@ -34,6 +36,17 @@ class Step:
         gradient: `[heads, p]`, the gradient of the chosen token's raw logit in those rows (reads "gradient").
         baseline: `[p]`, `mean` averaged over the run's baseline rows of the prompt; 0 at generated positions (reads
             "baseline").
+        rows: `[layers, heads, p]`, the rows of every layer (reads "rows").
+        own: `[layers, heads, p]`, the rows that `gradients` belongs to; `rows`, unless the first step averages the
+            prompt's rows (reads "gradients").
+        gradients: `[layers, heads, p]`, the gradient of the chosen token's raw logit in those rows, through every layer
+            above (reads "gradients").
+        after: `[layers, heads, p]`, the average of the prompt's rows after its last source, question and template; 0
+            at generated positions, here and in the next two (reads "after").
+        question: `[layers, heads, p]`, the same of the trailing question's rows (reads "question").
+        template: `[layers, heads, p]`, the same of the template's rows after the last source (reads "template").
+        response: `[layers, heads, p]`, the average of the earlier steps' rows, at each position over those that saw it;
+            0 where none did (reads "response").
     """
 
     mean: Tensor | None = None
@@ -41,6 +54,13 @@ class Step:
     row: Tensor | None = None
     gradient: Tensor | None = None
     baseline: Tensor | None = None
+    rows: Tensor | None = None
+    own: Tensor | None = None
+    gradients: Tensor | None = None
+    after: Tensor | None = None
+    question: Tensor | None = None
+    template: Tensor | None = None
+    response: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)

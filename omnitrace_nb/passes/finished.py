@@ -12,7 +12,7 @@ from omnitrace_nb.passes.cost import Cost
 from omnitrace_nb.passes.teacher import TeacherForced
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from omnitrace_nb.ablation import Ablator
     from omnitrace_nb.media.loaded import LoadedPart
@@ -35,7 +35,7 @@ class Finished:
         statements: start and end of each statement, in characters of the response.
         statement_of: `int64 [T]`, the statement of each step, -1 for none.
         weights: `float64 [T]`, the part-of-speech weight of each step.
-        baseline: `int64 [k]`, the prompt rows that `excess` takes as its baseline.
+        baseline: the prompt rows that an excess takes as its baseline, by name; those "after" the sources if alone.
         first_step: the row of the first step, "last" or "prompt_mean".
         progress: whether passes show bars.
         cost: forwards and tokens spent on the run so far, beyond decoding.
@@ -55,7 +55,7 @@ class Finished:
         statements: Sequence[tuple[int, int]] = (),
         statement_of: np.ndarray | None = None,
         weights: np.ndarray | None = None,
-        baseline: np.ndarray | None = None,
+        baseline: Mapping[str, np.ndarray] | np.ndarray | None = None,
         first_step: Literal["last", "prompt_mean"] = "last",
         progress: bool = True,
         cost: Cost | None = None,

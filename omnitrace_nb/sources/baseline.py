@@ -36,6 +36,18 @@ def question_sources(sources: Sequence[Source], records: Sequence[PartRecord]) -
     return frozenset(source.id for source in sources if source.part == last)
 
 
+def row_sets(layout: Layout, sources: Sequence[Source]) -> dict[str, np.ndarray]:
+    """Give the prompt rows that a step's row can be held against, by name: `int64 [k]` each, k at most 64.
+
+    "after": see `baseline_rows`; "question": those of them that belong to the trailing question; "template": those that
+    belong to no part. A prompt without a question, or without a template behind its sources, has none of that name.
+    """
+    after = baseline_rows(layout, sources)
+    asked = [source.positions for source in sources if source.question]
+    question = np.intersect1d(np.concatenate(asked), after) if asked else after[:0]
+    return {"after": after, "question": question, "template": after[layout.part[after] < 0]}
+
+
 def baseline_rows(layout: Layout, sources: Sequence[Source]) -> np.ndarray:
     """Give the prompt rows of the baseline: `int64 [k]`, 1 <= k <= 64 for a prompt of at least one position.
 
