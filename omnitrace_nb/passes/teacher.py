@@ -73,10 +73,24 @@ class TeacherForced:
         self.cost.add(forwards=batch, tokens=batch * length)
         steps = steps.to(embeddings.device)
         options = {name: _fit(value, batch, length, self.embeddings.shape[1]) for name, value in self.options.items()}
-        with _only(self.model, self.prompt + steps - 1):
+        with only(self.model, self.prompt + steps - 1):
             logits = self.model(inputs_embeds=embeddings, use_cache=False, return_dict=True, **options).logits
         rows = logits[:, 0] if logits.shape[1] == 1 else logits[torch.arange(batch), self.prompt + steps - 1]
         return rows.gather(1, self.targets.to(rows.device)[steps.to(rows.device)][:, None])[:, 0].float()
+
+    def rows(self, embeddings: Tensor, steps: Tensor) -> Tensor:
+        """Give the raw logits before each step's token, `[b, k, vocabulary]`: from `[b, q, hidden]`, steps `int64 [k]`.
+
+        Every sequence is read at the same steps, so that many targets share one forward. Works under autograd.
+        """
+        batch, length = embeddings.shape[:2]
+        self.cost.add(forwards=batch, tokens=batch * length)
+        places = self.prompt + steps.to(embeddings.device) - 1
+        options = {name: _fit(value, batch, length, self.embeddings.shape[1]) for name, value in self.options.items()}
+        with only(self.model, places.expand(batch, -1)):
+            logits = self.model(inputs_embeds=embeddings, use_cache=False, return_dict=True, **options).logits
+        read: Tensor = (logits if logits.shape[1] == len(steps) else logits[:, places.to(logits.device)]).float()
+        return read
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -86,8 +100,8 @@ class TeacherForced:
 
 
 @contextmanager
-def _only(model: PreTrainedModel, positions: Tensor) -> Iterator[None]:
-    """Let the output head see one position of each sequence, so that no `[b, q, vocabulary]` is built."""
+def only(model: PreTrainedModel, positions: Tensor) -> Iterator[None]:
+    """Let the output head see only some positions `[b]` or `[b, k]` of each sequence: no `[b, q, vocabulary]` is built."""
     head = model.get_output_embeddings()
     if not isinstance(head, nn.Module):
         yield
@@ -95,8 +109,8 @@ def _only(model: PreTrainedModel, positions: Tensor) -> Iterator[None]:
 
     def pick(_head: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         hidden = args[0]
-        chosen = hidden[torch.arange(len(hidden), device=hidden.device), positions.to(hidden.device)]
-        return (chosen[:, None], *args[1:])
+        places = positions.to(hidden.device).reshape(len(hidden), -1)
+        return (hidden[torch.arange(len(hidden), device=hidden.device)[:, None], places], *args[1:])
 
     hook = head.register_forward_pre_hook(pick)
     try:

@@ -93,6 +93,21 @@ class Source:
     question: bool = False
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Ablations:
+    """What the model made of its response with some of the `S` sources ablated: a row a set of kept sources.
+
+    Attributes:
+        operator: how sources were ablated: "mask", "mask_direct", "mean" or "raw".
+        keep: `bool [m, S]`, the sources that were kept; no row twice.
+        logprobs: `float32 [m, T]`, nats, of each token of the response, teacher-forced.
+    """
+
+    operator: str
+    keep: np.ndarray
+    logprobs: np.ndarray
+
+
 @dataclass(frozen=True, slots=True)
 class RunInfo:
     """Where a trace comes from: model, settings, versions, seconds; plain JSON values only."""
@@ -104,3 +119,53 @@ class RunInfo:
     versions: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     created: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What hiding one source did to one statement (`omnitrace_nb.verification`).
+
+    Attributes:
+        statement: id of the statement.
+        source: id of the source.
+        signals: those that proposed it; empty for a source drawn at random.
+        drop: by how many nats the statement's log-probability falls without the source.
+        low: lower end of the drop's 95 % bootstrap interval over the statement's tokens; NaN if it has only one.
+        high: upper end.
+        verdict: "verified", "not verified" or "contradicted"; "" for a source drawn at random.
+    """
+
+    statement: int
+    source: int
+    signals: tuple[str, ...]
+    drop: float
+    low: float
+    high: float
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """One verification of a trace, and what it cost.
+
+    Attributes:
+        operator: how sources were hidden.
+        signals: whose proposals were checked.
+        top: at most so many proposals a statement and signal.
+        seed: of the random sources and of the bootstrap.
+        forwards: forwards of the language model.
+        tokens: positions pushed through it.
+        seconds: wall time.
+        interrupted: whether it was, and checks are missing.
+        checks: the rows of `trace.checks`.
+    """
+
+    operator: str
+    signals: tuple[str, ...]
+    top: int
+    seed: int
+    forwards: int
+    tokens: int
+    seconds: float
+    interrupted: bool
+    checks: tuple[Check, ...]

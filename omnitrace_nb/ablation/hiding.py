@@ -1,0 +1,151 @@
+"""Operators that leave the content alone: sources hidden from later positions, or their embeddings replaced."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from omnitrace_nb.ablation.replay import Replay
+from omnitrace_nb.errors import SignalError
+from omnitrace_nb.layout import MODALITIES
+
+if TYPE_CHECKING:
+    from omnitrace_nb.passes.finished import Finished
+
+PASS_TOKENS = 4096  # inputs of a batch
+PASS_KEYS = 65536  # keys of a batch, which a mask hides from few inputs
+
+
+class Operator:
+    """One way to ablate sources of a run with `S` sources and `T` steps.
+
+    Attributes:
+        batch: how many sets of sources fit one pass.
+        replay: the run, read again.
+    """
+
+    name = ""
+
+    def __init__(self, run: Finished) -> None:
+        """Take the run; `SignalError` if it or its model does not allow the operator."""
+        self.run, self.replay = run, Replay(run)
+        self.batch = max(1, PASS_TOKENS // run.width)
+
+    def order(self, keep: np.ndarray) -> np.ndarray:
+        """Give the order in which to run sets `bool [m, S]`: from late first changes to early ones, `int64 [m]`."""
+        return np.argsort([-_first(row) for row in hidden(self.run, keep)], kind="stable")
+
+    def logprobs(self, keep: np.ndarray) -> Tensor:
+        """Give the log-probabilities `[b, T]` of the response with sets `bool [b, S]` of sources kept, none whole."""
+        raise NotImplementedError
+
+
+class Mask(Operator):
+    """Sources hidden from every later position: nobody sees them, so they are left out, and positions are kept.
+
+    Exact: equal to the same sequence under an attention mask that hides the sources from every position but
+    themselves. Only what follows the first hidden source is read again. The prompt's last position, from which the
+    response's first token is chosen, always stays.
+    """
+
+    name = "mask"
+
+    def logprobs(self, keep: np.ndarray) -> Tensor:
+        """Give the log-probabilities; `SignalError` if the model cannot leave positions out."""
+        _refuse(self.replay, self.name)
+        gone = hidden(self.run, keep)
+        start = min(map(_first, gone))
+        after = np.concatenate([~gone[:, start:], np.ones((len(keep), self.run.steps - 1), bool)], axis=1)
+        rows = [torch.from_numpy(start + np.flatnonzero(row)) for row in after]
+        places = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).to(self.replay.device)
+        lengths = torch.tensor([len(row) for row in rows], device=self.replay.device)
+        return self.replay.logprobs(places, lengths, start)
+
+
+class MaskDirect(Operator):
+    """Sources hidden from the response's rows alone: what the prompt itself made of them stays.
+
+    The rows are those that choose the response's tokens, from the prompt's last position on (which always sees
+    itself); they are read again behind the prompt's cached keys and values, `T` inputs a set.
+    """
+
+    name = "mask_direct"
+
+    def __init__(self, run: Finished) -> None:
+        """Take the run."""
+        super().__init__(run)
+        self.batch = max(1, min(PASS_TOKENS // run.steps, PASS_KEYS // run.width))
+
+    def logprobs(self, keep: np.ndarray) -> Tensor:
+        """Give the log-probabilities; `SignalError` if the model does not keep the prompt's keys and values."""
+        _refuse(self.replay, self.name)
+        gone = torch.from_numpy(hidden(self.run, keep)).to(self.replay.device)
+        start, end = self.run.prompt - 1, self.replay.length
+        places = torch.arange(start, end, device=self.replay.device).expand(len(keep), -1)
+        lengths = torch.full((len(keep),), end - start, device=self.replay.device)
+        seen = torch.cat([~gone, gone.new_ones(len(keep), self.run.steps - 1)], dim=1)
+        return self.replay.logprobs(places, lengths, start, seen=seen)
+
+
+class Mean(Operator):
+    """Sources whose input embeddings are replaced by the mean of their modality's in the prompt.
+
+    What comes before the first of them is borrowed where the model keeps all keys and values.
+    """
+
+    name = "mean"
+
+    def logprobs(self, keep: np.ndarray) -> Tensor:
+        """Give the log-probabilities."""
+        gone = hidden(self.run, keep, last=True)
+        start = 0 if self.replay.layers is None else min(map(_first, gone))
+        places = torch.arange(start, self.replay.length, device=self.replay.device).expand(len(keep), -1)
+        lengths = torch.full((len(keep),), places.shape[1], device=self.replay.device)
+        replaced = torch.from_numpy(gone[:, start:, None]).to(self.replay.device)
+        embeddings = self.replay.forced.embeddings[0, places]
+        prompt = self.run.prompt - start
+        embeddings[:, :prompt] = torch.where(replaced, self._means[start:], embeddings[:, :prompt])
+        return self.replay.logprobs(places, lengths, start, embeddings=embeddings)
+
+    @property
+    def _means(self) -> Tensor:
+        """`[n, hidden]`, the mean embedding of each position's modality."""
+        embeddings = self.replay.forced.embeddings[0, : self.run.prompt]
+        modality = torch.from_numpy(self.run.encoded.layout.modality).to(embeddings.device)
+        means = embeddings.clone()
+        for kind in range(1, len(MODALITIES)):
+            own = modality == kind
+            if own.any():
+                means[own] = embeddings[own].mean(0)
+        return means
+
+
+def hidden(run: Finished, keep: np.ndarray, *, last: bool = False) -> np.ndarray:
+    """Give the prompt positions of the sources that are not kept, `bool [m, n]`; the last position only if asked."""
+    owned = np.zeros((len(run.sources), run.prompt), bool)
+    for row, source in zip(owned, run.sources, strict=True):
+        row[source.positions] = True
+    owned[:, -1] &= last
+    return (~keep).astype(np.float32) @ owned.astype(np.float32) > 0
+
+
+def _first(gone: np.ndarray) -> int:
+    """Give the first position that is not as it was; the last of the prompt if there is none."""
+    return int(gone.argmax()) if gone.any() else len(gone) - 1
+
+
+def _refuse(replay: Replay, operator: str) -> None:
+    name = type(replay.model).__name__
+    if replay.layers is None:
+        raise SignalError(
+            f"operator {operator!r} cannot be exact with {name}: some of its layers see a window shorter than the "
+            f"{replay.length} positions, or keep a state instead of keys and values; use operator='mean' or 'raw'"
+        )
+    if operator == "mask" and not replay.takes_positions:
+        raise SignalError(
+            f"operator 'mask' cannot be exact with {name}: it counts positions itself, so none can be left out; use "
+            "operator='mask_direct', 'mean' or 'raw'"
+        )
