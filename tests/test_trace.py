@@ -24,14 +24,17 @@ from omnitrace_nb import sources as sourcing
 from omnitrace_nb.alignment import align
 from omnitrace_nb.curation import CurationSettings
 from omnitrace_nb.errors import SettingsError, SignalError, TraceFileError
+from omnitrace_nb.passes import Scored
 from omnitrace_nb.statements import StatementOptions
 from omnitrace_nb.trace import container, open_trace
 from omnitrace_nb.trace.packed import pack
-from omnitrace_nb.trace.records import RunInfo
+from omnitrace_nb.trace.records import Ablations, Check, RunInfo, Verification
 from omnitrace_nb.trace.result import Trace
+from omnitrace_nb.trace.tables import COLUMNS
 
 DOCS = Path(__file__).parent.parent / "docs" / "tables.md"
-TABLES = ("sources", "steps", "statements", "spans", "intervals")
+TABLES = ("sources", "steps", "statements", "spans", "intervals", "checks")
+ASKED = {"votes", "attribute"}  # tables that take a signal
 
 
 @pytest.fixture(scope="module")
@@ -55,17 +58,17 @@ def documented():
     return found
 
 
-def all_tables(trace):
-    return {**{name: getattr(trace, name) for name in TABLES}, "votes": trace.votes(trace.signals[0])}
-
-
 @pytest.mark.parametrize("which", ["trace", "empty"])
 def test_every_table_has_the_documented_columns_and_types_full_or_empty(which, request):
-    tables = all_tables(request.getfixturevalue(which))
-    assert sorted(documented()) == sorted(tables)
+    trace = request.getfixturevalue(which)
+    assert {*TABLES, *ASKED} <= set(documented())
+    assert set(documented()) == set(COLUMNS)
     for name, columns in documented().items():
-        assert {column: str(kind) for column, kind in tables[name].dtypes.items()} == columns, name
-        assert list(tables[name].columns) == list(columns)
+        if name == "attribute" and which == "empty":
+            continue
+        table = getattr(trace, name)(trace.signals[0]) if name in ASKED else getattr(trace, name)
+        assert {column: str(kind) for column, kind in table.dtypes.items()} == columns, name
+        assert list(table.columns) == list(columns)
 
 
 def test_an_empty_trace_has_sources_but_no_steps(empty):
@@ -565,8 +568,85 @@ def test_two_entries_of_one_name_are_refused(saved, tmp_path):
 def test_a_newer_schema_asks_for_an_upgrade(saved, tmp_path):
     _, data = saved
     path = tmp_path / "t.omnitrace"
-    path.write_bytes(data.replace(b"omnitrace/1 ", b"omnitrace/2 "))
-    with pytest.raises(TraceFileError, match=r"schema 2; this omnitrace-nb .* reads up to 1.*pip install --upgrade"):
+    path.write_bytes(data.replace(b"omnitrace/2 ", b"omnitrace/3 "))
+    with pytest.raises(TraceFileError, match=r"schema 3; this omnitrace-nb .* reads up to 2.*pip install --upgrade"):
+        open_trace(path)
+
+
+def test_a_file_of_the_first_schema_opens(trace, tmp_path):
+    def older(entries):
+        about = json.loads(entries["trace.json"])
+        del about["ablations"], about["verification"]
+        return {**entries, "trace.json": json.dumps(about).encode()}
+
+    data = rewritten(trace.save(tmp_path / "t").read_bytes(), older)
+    path = tmp_path / "old.omnitrace"
+    path.write_bytes(data.replace(b"omnitrace/2 ", b"omnitrace/1 "))
+    assert_same(trace, open_trace(path))
+
+
+def verified(trace):
+    """The trace as if two masks had been run and two of its spans checked, one of them in an interval of no width."""
+    rng = np.random.default_rng(3)
+    keep = rng.random((5, len(trace.source_records))) < 0.5
+    masks = Ablations("mask", keep, rng.normal(size=(5, len(trace))).astype(np.float32))
+    first = trace.spans.iloc[0]
+    checks = (
+        Check(int(first["statement"]), int(first["source"]), ("excess", "attmean"), 2.5, 1.5, 3.5, "verified"),
+        Check(3, 7, ("excess",), -0.25, np.nan, np.nan, "not verified"),
+        Check(3, 8, (), 0.125, -0.5, 0.5, ""),
+    )
+    about = Verification("mask", ("excess", "attmean"), 5, 0, 4, 1234, 0.5, interrupted=False, checks=checks)
+    return trace.with_verification(about, {"mask": masks})
+
+
+def test_masks_and_checks_come_back_from_the_file(trace, tmp_path):
+    checked = verified(trace)
+    path = checked.save(tmp_path / "t.omnitrace")
+    opened = open_trace(path)
+    assert_same(checked, opened)
+    np.testing.assert_array_equal(opened.ablations["mask"].keep, checked.ablations["mask"].keep)
+    np.testing.assert_array_equal(opened.ablations["mask"].logprobs, checked.ablations["mask"].logprobs)
+    assert repr(opened.verification) == repr(checked.verification)
+    assert opened.save(tmp_path / "again").read_bytes() == path.read_bytes()
+    assert opened.checks.attrs == {"operator": "mask", "forwards": 4, "tokens": 1234, "seconds": 0.5}
+    plain = json.loads(checked.to_json())
+    assert (plain["verification"]["forwards"], plain["verification"]["tokens"]) == (4, 1234)
+    assert plain["checks"][1]["drop_low"] is None
+
+
+def test_a_check_stands_in_the_spans_of_every_signal_and_of_every_curation(trace):
+    checked = verified(trace)
+    first = checked.verification.checks[0]
+    for spans in (checked.spans, checked.curate(gamma=0.5)):
+        own = spans[(spans["statement"] == first.statement) & (spans["source"] == first.source)]
+        assert set(own["signal"]) == {"excess", "attmean"}
+        assert set(own["verdict"]) == {"verified"}
+        assert own[["drop", "drop_low", "drop_high"]].to_numpy().tolist() == [[2.5, 1.5, 3.5]] * len(own)
+        others = spans.drop(own.index)
+        assert others[others["drop"].isna()]["verdict"].isna().all()
+    assert checked.checks["verdict"].isna().tolist() == [False, False, True]
+    assert trace.spans["verdict"].isna().all()
+    assert len(trace.checks) == 0
+
+
+def test_further_signals_leave_the_checks_and_masks_in_place(trace):
+    checked = verified(trace)
+    more = checked.with_scores(Scored({"again": np.ones((len(trace), len(trace.layout) + len(trace)), np.float32)}))
+    assert more.signals == ("excess", "attmean", "again")
+    assert more.verification is checked.verification
+    assert more.ablations == checked.ablations
+
+
+def test_checks_and_masks_of_another_trace_are_refused_in_a_file(trace, tmp_path):
+    checked = verified(trace)
+    foreign = dataclasses.replace(checked.verification, checks=(Check(99, 0, (), 0, 0, 0, ""),))
+    path = checked.with_verification(foreign, {}).save(tmp_path / "t.omnitrace")
+    with pytest.raises(TraceFileError, match="own statements and sources"):
+        open_trace(path)
+    narrow = dataclasses.replace(checked.ablations["mask"], keep=np.ones((5, 3), bool))
+    checked.with_verification(checked.verification, {"mask": narrow}).save(path)
+    with pytest.raises(TraceFileError, match=r"expected bool \(5, 20\)"):
         open_trace(path)
 
 

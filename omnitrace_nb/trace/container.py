@@ -23,7 +23,7 @@ from omnitrace_nb.errors import TraceFileError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SCHEMA = 1
+SCHEMA = 2
 SUFFIX = ".omnitrace"
 MOST_BYTES = 8 * 2**30
 

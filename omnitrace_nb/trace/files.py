@@ -13,8 +13,8 @@ from omnitrace_nb.layout import Layout
 from omnitrace_nb.trace import arrays, container
 from omnitrace_nb.trace.packed import PackedScores
 from omnitrace_nb.trace.pieces import check
-from omnitrace_nb.trace.plain import settings_json
-from omnitrace_nb.trace.records import PartRecord, Response, RunInfo, Source
+from omnitrace_nb.trace.plain import plain, settings_json
+from omnitrace_nb.trace.records import Ablations, Check, PartRecord, Response, RunInfo, Source, Verification
 from omnitrace_nb.trace.result import Trace
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ def _entries(trace: Trace, *, embed_media: bool) -> dict[str, bytes]:
         "response": {"text": response.text, "tokens": list(response.tokens), "stopped": response.stopped},
         "statements": [list(each) for each in trace.statement_chars],
         "tags": list(trace.tags),
+        "ablations": [{"operator": name, "masks": len(each.keep)} for name, each in trace.ablations.items()],
+        "verification": None if trace.verification is None else plain(dataclasses.asdict(trace.verification)),
     }
     entries = {"trace.json": json.dumps(about).encode()}
     put = {f"layout_{name}": getattr(trace.layout, name) for name in _LAYOUT}
@@ -79,6 +81,8 @@ def _entries(trace: Trace, *, embed_media: bool) -> dict[str, bytes]:
     put["source_positions"] = np.concatenate([np.zeros(0, np.int32), *(each.positions for each in sources)])
     for index, packed in enumerate(trace.packed.values()):
         put |= {f"scores_{index}": packed.halves, f"scales_{index}": packed.scales}
+    for index, each in enumerate(trace.ablations.values()):
+        put |= {f"masks_{index}": each.keep, f"masked_logprobs_{index}": each.logprobs}
     put |= {f"peaks_{part.index}": part.peaks for part in trace.parts if part.peaks is not None}
     kinds = _array_kinds(about)
     entries |= {f"arrays/{name}.npy": arrays.dump(np.asarray(each, kinds[name][0])) for name, each in put.items()}
@@ -111,6 +115,10 @@ def _trace(entries: Mapping[str, bytes]) -> Trace:
         name: PackedScores(got[f"scores_{index}"], got[f"scales_{index}"])
         for index, name in enumerate(about["signals"])
     }
+    ablations = {
+        each["operator"]: Ablations(each["operator"], got[f"masks_{index}"], got[f"masked_logprobs_{index}"])
+        for index, each in enumerate(about.get("ablations", ()))
+    }
     trace = Trace(
         parts=[_part(each, entries, got) for each in about["parts"]],
         layout=layout,
@@ -122,6 +130,8 @@ def _trace(entries: Mapping[str, bytes]) -> Trace:
         tags=about["tags"],
         run=RunInfo(**about["run"]),
         settings=CurationSettings(**about["settings"]),
+        ablations=ablations,
+        verification=_verification(about.get("verification")),
     )
     check(trace)
     return trace
@@ -129,7 +139,7 @@ def _trace(entries: Mapping[str, bytes]) -> Trace:
 
 def _array_kinds(about: Mapping[str, Any]) -> dict[str, tuple[str, tuple[int | None, ...]]]:
     """Give the type and shape of every array that a trace with these properties has."""
-    n, steps = about["positions"], about["steps"]
+    n, steps, sources = about["positions"], about["steps"], len(about["sources"])
     kinds: dict[str, tuple[str, tuple[int | None, ...]]] = {}
     kinds |= {f"layout_{name}": (kind, (n, *rest)) for name, (kind, rest) in _LAYOUT.items()}
     kinds |= {f"response_{name}": (kind, (steps, *rest)) for name, (kind, rest) in _RESPONSE.items()}
@@ -138,36 +148,50 @@ def _array_kinds(about: Mapping[str, Any]) -> dict[str, tuple[str, tuple[int | N
     for index in range(len(about["signals"])):
         kinds[f"scores_{index}"] = ("float16", (steps, n + steps))
         kinds[f"scales_{index}"] = ("float32", (steps,))
+    for index, each in enumerate(about.get("ablations", ())):
+        kinds[f"masks_{index}"] = ("bool", (each["masks"], sources))
+        kinds[f"masked_logprobs_{index}"] = ("float32", (each["masks"], steps))
     kinds |= {f"peaks_{each['index']}": ("float32", (None, 2)) for each in about["parts"] if each["peaks"]}
     return kinds
 
 
+def _verification(about: Mapping[str, Any] | None) -> Verification | None:
+    if about is None:
+        return None
+    checks = [{**each, "signals": tuple(each["signals"])} for each in about["checks"]]
+    for each in checks:
+        each |= {name: np.nan for name in ("low", "high") if each[name] is None}
+    return Verification(
+        **{**about, "signals": tuple(about["signals"]), "checks": tuple(Check(**each) for each in checks)}
+    )
+
+
 def _part_json(part: PartRecord) -> dict[str, Any]:
-    plain = {each.name: getattr(part, each.name) for each in dataclasses.fields(part)}
-    del plain["media"]
-    return {**plain, "thumbnails": len(part.thumbnails), "peaks": part.peaks is not None}
+    known = {each.name: getattr(part, each.name) for each in dataclasses.fields(part)}
+    del known["media"]
+    return {**known, "thumbnails": len(part.thumbnails), "peaks": part.peaks is not None}
 
 
-def _part(plain: Mapping[str, Any], entries: Mapping[str, bytes], got: Mapping[str, np.ndarray]) -> PartRecord:
-    index = int(plain["index"])
+def _part(about: Mapping[str, Any], entries: Mapping[str, bytes], got: Mapping[str, np.ndarray]) -> PartRecord:
+    index = int(about["index"])
     known = {
-        **plain,
-        "size": None if plain["size"] is None else (plain["size"][0], plain["size"][1]),
-        "thumbnails": tuple(entries[f"thumbnails/{index}-{at}.webp"] for at in range(plain["thumbnails"])),
-        "thumbnail_times": tuple(plain["thumbnail_times"]),
-        "peaks": got[f"peaks_{index}"] if plain["peaks"] else None,
+        **about,
+        "size": None if about["size"] is None else (about["size"][0], about["size"][1]),
+        "thumbnails": tuple(entries[f"thumbnails/{index}-{at}.webp"] for at in range(about["thumbnails"])),
+        "thumbnail_times": tuple(about["thumbnail_times"]),
+        "peaks": got[f"peaks_{index}"] if about["peaks"] else None,
         "media": entries.get(f"media/{index}.bin"),
     }
     return PartRecord(**known)
 
 
 def _source_json(source: Source) -> dict[str, Any]:
-    plain = {each.name: getattr(source, each.name) for each in dataclasses.fields(source)}
-    del plain["id"], plain["positions"]
-    return {**plain, "tokens": len(source.positions)}
+    known = {each.name: getattr(source, each.name) for each in dataclasses.fields(source)}
+    del known["id"], known["positions"]
+    return {**known, "tokens": len(source.positions)}
 
 
-def _source(id_: int, plain: Mapping[str, Any], positions: np.ndarray) -> Source:
-    places = {name: None if plain[name] is None else tuple(plain[name]) for name in ("chars", "box", "time")}
-    known = {name: value for name, value in plain.items() if name != "tokens"}
+def _source(id_: int, about: Mapping[str, Any], positions: np.ndarray) -> Source:
+    places = {name: None if about[name] is None else tuple(about[name]) for name in ("chars", "box", "time")}
+    known = {name: value for name, value in about.items() if name != "tokens"}
     return Source(**{**known, **places, "id": id_, "positions": positions})

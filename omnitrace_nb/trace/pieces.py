@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from omnitrace_nb.layout import Layout
     from omnitrace_nb.passes import Scored
     from omnitrace_nb.statements import StatementOptions, Statements
-    from omnitrace_nb.trace.records import PartRecord, Response, RunInfo, Source
+    from omnitrace_nb.trace.records import Ablations, PartRecord, Response, RunInfo, Source, Verification
 
 
 class Pieces:
@@ -37,6 +37,8 @@ class Pieces:
         statement_of: `int64 [T]`, the statement of each step, -1 for none.
         tags: `[T]`, the Universal POS tag of each step, "" for none.
         packed: signal -> its scores as they are kept; `scores`, `earlier` and `mass` read them.
+        ablations: operator -> the response's log-probabilities under every mask that was run.
+        verification: the last verification, whose rows are `checks`; None before there is one.
     """
 
     def __init__(
@@ -52,6 +54,8 @@ class Pieces:
         tags: Sequence[str],
         run: RunInfo,
         settings: CurationSettings,
+        ablations: Mapping[str, Ablations] | None = None,
+        verification: Verification | None = None,
     ) -> None:
         """Take the pieces as they are; `build` makes them."""
         self.parts = tuple(parts)
@@ -64,6 +68,8 @@ class Pieces:
         self.statement_chars = tuple(statements)
         self.statement_of = statement_of
         self.tags = tuple(tags)
+        self.ablations = dict(ablations or {})
+        self.verification = verification
         self._masses: dict[tuple[str, str], np.ndarray] = {}
 
     @classmethod
@@ -77,6 +83,7 @@ class Pieces:
         run: RunInfo,
         curation: CurationSettings | None = None,
         statements: Statements | StatementOptions | None = None,
+        ablations: Mapping[str, Ablations] | None = None,
     ) -> Self:
         """Make a trace from what a run gave.
 
@@ -89,6 +96,7 @@ class Pieces:
             run: where it comes from.
             curation: how sources are chosen for `spans`.
             statements: the response's statements, or how it is cut into them.
+            ablations: operator -> the log-probabilities under its masks.
 
         Raises:
             ValueError: scores of another shape, or sources that are not numbered from 0 within the prompt.
@@ -109,19 +117,25 @@ class Pieces:
             tags=statements.tags,
             run=run,
             settings=curation or CurationSettings(),
+            ablations=ablations,
         )
         check(trace)
         return trace
 
-    def with_scores(self, scored: Scored) -> Self:
-        """Give the same trace with further signals, or with some in place of its own."""
+    def with_scores(self, scored: Scored, ablations: Mapping[str, Ablations] | None = None) -> Self:
+        """Give the same trace with further signals, or with some in place of its own, and with further ablations."""
         _check_scores(scored.scores, len(self.layout), len(self))
         run = dataclasses.replace(
             self.run,
             signals={**self.run.signals, **scored.notes},
             seconds={**self.run.seconds, **{name: round(taken, 3) for name, taken in scored.seconds.items()}},
         )
-        return self._but(scores={**self.packed, **{name: pack(each) for name, each in scored.scores.items()}}, run=run)
+        scores = {**self.packed, **{name: pack(each) for name, each in scored.scores.items()}}
+        return self._but(scores=scores, run=run, ablations={**self.ablations, **(ablations or {})})
+
+    def with_verification(self, verification: Verification, ablations: Mapping[str, Ablations]) -> Self:
+        """Give the same trace with this verification in place of any other, and with further ablations."""
+        return self._but(verification=verification, ablations={**self.ablations, **ablations})
 
     def _but(self, **changed: Any) -> Self:  # noqa: ANN401 (the constructor's own keywords)
         kept = {
@@ -135,6 +149,8 @@ class Pieces:
             "tags": self.tags,
             "run": self.run,
             "settings": self.settings,
+            "ablations": self.ablations,
+            "verification": self.verification,
         }
         return type(self)(**{**kept, **changed})
 
@@ -203,9 +219,21 @@ def check(trace: Pieces) -> None:
         raise ValueError("each step must have a tag and a statement")
     if any(not 0 <= start < end <= len(trace.response) for start, end in trace.statement_chars):
         raise ValueError("statements must lie within the response")
+    _check_ablations(trace)
 
 
 def _check_scores(scores: Mapping[str, np.ndarray], n: int, steps: int) -> None:
     for name, each in scores.items():
         if each.shape != (steps, n + steps):
             raise ValueError(f"scores[{name!r}] has shape {each.shape}, expected {(steps, n + steps)}")
+
+
+def _check_ablations(trace: Pieces) -> None:
+    statements, sources = len(trace.statement_chars), len(trace.source_records)
+    for operator, each in trace.ablations.items():
+        shapes = (len(each.keep), sources), (len(each.keep), len(trace))
+        if each.operator != operator or (each.keep.shape, each.logprobs.shape) != shapes:
+            raise ValueError(f"ablations[{operator!r}] must have masks {shapes[0]} and log-probabilities {shapes[1]}")
+    for row in trace.verification.checks if trace.verification else ():
+        if not (0 <= row.statement < statements and 0 <= row.source < sources):
+            raise ValueError("checks must be of the trace's own statements and sources")

@@ -21,7 +21,7 @@ def to_dict(trace: Trace) -> dict[str, Any]:
     return {
         "format": "omnitrace.json",
         "schema": JSON_SCHEMA,
-        "run": _plain(dataclasses.asdict(trace.run)),
+        "run": plain(dataclasses.asdict(trace.run)),
         "settings": settings_json(trace.settings),
         "prompt": {"positions": len(trace.layout), "parts": [_part(part) for part in trace.parts]},
         "response": {"text": trace.response, "stopped": trace.response_record.stopped},
@@ -31,22 +31,37 @@ def to_dict(trace: Trace) -> dict[str, Any]:
         "statements": rows(trace.statements),
         "spans": rows(trace.spans),
         "intervals": rows(trace.intervals),
+        "checks": rows(trace.checks),
+        "verification": _verification(trace),
     }
+
+
+def _verification(trace: Trace) -> dict[str, Any] | None:
+    """Give what the last verification was and cost; its checks are rows of their own."""
+    if trace.verification is None:
+        return None
+    return plain(
+        {
+            each.name: getattr(trace.verification, each.name)
+            for each in dataclasses.fields(trace.verification)
+            if each.name != "checks"
+        }
+    )
 
 
 def settings_json(settings: CurationSettings) -> dict[str, Any]:
     """Give curation settings as plain values."""
-    plain = {each.name: getattr(settings, each.name) for each in dataclasses.fields(settings)}
-    return {**plain, "weights": dict(settings.weights)}
+    known = {each.name: getattr(settings, each.name) for each in dataclasses.fields(settings)}
+    return {**known, "weights": dict(settings.weights)}
 
 
 def rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Give a table's rows; what is missing (NaN, <NA>) is None."""
-    columns = {name: [_plain(value) for value in table[name].tolist()] for name in table.columns}
+    columns = {name: [plain(value) for value in table[name].tolist()] for name in table.columns}
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> Any:  # noqa: ANN401 (any JSON value)
     """Give what JSON can say of a value: nothing of NaN and <NA>, the name of what it has no word for."""
     match value:
         case None | str() | int():
@@ -54,9 +69,9 @@ def _plain(value: object) -> object:
         case float():
             return value if math.isfinite(value) else None
         case dict():
-            return {str(key): _plain(each) for key, each in value.items()}
+            return {str(key): plain(each) for key, each in value.items()}
         case list() | tuple():
-            return [_plain(each) for each in value]
+            return [plain(each) for each in value]
     return None if repr(value) == "<NA>" else str(value)
 
 

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from omnitrace_nb.curation import Curated, CurationSettings
+    from omnitrace_nb.targets import TargetLike
     from omnitrace_nb.view import TraceView
 
 
 class Trace(Pieces):
-    """One run, as tables: a prompt of `n` positions and `S` sources, a response of `T` steps, and what signals say of it.
+    """One run, as tables: a prompt of `n` positions and `S` sources, a response of `T` steps, and what signals say.
 
     Made by `Tracer.trace`, `ot.open` or `Trace.build`; never changed afterwards. Tables are fresh copies. What it is
     made of (`parts`, `layout`, `run`, ...) is described in `omnitrace_nb.trace.pieces`.
@@ -55,6 +56,11 @@ class Trace(Pieces):
         """The selected time bins of sound and film, merged where they touch (docs/tables.md)."""
         return tables.intervals_table(self._spans, self.source_records, self.parts)
 
+    @property
+    def checks(self) -> pd.DataFrame:
+        """A row a (statement, source) that `Tracer.verify` hid, random ones too (docs/tables.md)."""
+        return tables.checks_table(self.verification, self.source_records)
+
     def curate(self, **settings: Any) -> pd.DataFrame:  # noqa: ANN401 (each is checked by CurationSettings)
         """Give the spans again under other settings, those of `CurationSettings`; no model is needed.
 
@@ -70,6 +76,25 @@ class Trace(Pieces):
         source, confidence, vote = curating.votes(self._credited(signal, chosen), weights, chosen.gamma)
         columns = {"step": range(len(source)), "statement": self.statement_of, "source": source}
         return tables.table("votes", {**columns, "confidence": confidence, "weight": weights, "vote": vote})
+
+    def attribute(self, signal: str, target: TargetLike = None) -> pd.DataFrame:
+        """Give what each source is worth for a target, by a signal (docs/tables.md); no model is needed.
+
+        Masses are summed over the target's steps. A signal that ablates sources is worked out again for the target as a
+        whole, from the log-probabilities that the trace keeps, if its explainer is not a sum over steps.
+
+        Args:
+            signal: one of `signals`.
+            target: None for the whole response, the id of a statement, a range of steps, `(start, end)` in characters
+                of the response, or a text that occurs in it once.
+
+        Raises:
+            SignalError: a signal that the trace does not have.
+            SettingsError: a target outside the response, or none.
+        """
+        from omnitrace_nb.attribution import attribute  # noqa: PLC0415 (it knows Trace)
+
+        return attribute(self, signal, target)
 
     def save(self, path: str | Path, *, embed_media: bool = False) -> Path:
         """Write the trace to one file, whole or not at all; `ot.open` reads it, without a model.
@@ -144,7 +169,7 @@ class Trace(Pieces):
         return settings.token_weights(self.tags)
 
     def _curate(self, settings: CurationSettings) -> pd.DataFrame:
-        return tables.spans_table(self._curated(settings), self.source_records, self.signals)
+        return tables.spans_table(self._curated(settings), self.source_records, self.signals, self.verification)
 
     def _curated(self, settings: CurationSettings) -> Iterator[tuple[str, int, Curated, np.ndarray]]:
         weights = self._weights(settings)

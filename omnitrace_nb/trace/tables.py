@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from omnitrace_nb.curation import Curated
-    from omnitrace_nb.trace.records import PartRecord, Response, Source
+    from omnitrace_nb.trace.records import PartRecord, Response, Source, Verification
 
 SOURCE_MODALITIES = tuple(name for index, name in enumerate(MODALITIES) if index != TEMPLATE)
 
@@ -36,7 +36,15 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
     "statements": {"id": INT, "text": TEXT, "start": INT, "end": INT, "first": INT, "last": INT, "steps": INT},
     "spans": {
         "signal": CATEGORY, "statement": INT, "source": INT, "modality": CATEGORY, "label": TEXT, "p": FLOAT,
-        "mass": FLOAT, "run": FLOAT, "score": FLOAT, "rank": INT, "selected": BOOL,
+        "mass": FLOAT, "run": FLOAT, "score": FLOAT, "rank": INT, "selected": BOOL, "verdict": TEXT, "drop": FLOAT,
+        "drop_low": FLOAT, "drop_high": FLOAT,
+    },
+    "checks": {
+        "statement": INT, "source": INT, "modality": CATEGORY, "label": TEXT, "tokens": INT, "signals": TUPLE,
+        "drop": FLOAT, "drop_low": FLOAT, "drop_high": FLOAT, "verdict": TEXT,
+    },
+    "attribute": {
+        "source": INT, "modality": CATEGORY, "label": TEXT, "value": FLOAT, "share": FLOAT, "rank": INT,
     },
     "intervals": {
         "signal": CATEGORY, "statement": INT, "part": INT, "label": TEXT, "t0": FLOAT, "t1": FLOAT, "sources": TUPLE,
@@ -124,22 +132,70 @@ def statements_table(text: str, statements: Sequence[tuple[int, int]], of_step: 
 
 
 def spans_table(
-    curated: Iterable[tuple[str, int, Curated, np.ndarray]], sources: Sequence[Source], signals: Sequence[str]
+    curated: Iterable[tuple[str, int, Curated, np.ndarray]],
+    sources: Sequence[Source],
+    signals: Sequence[str],
+    verification: Verification | None = None,
 ) -> pd.DataFrame:
     """Give a row for each (signal, statement, source with votes), best first.
 
     `curated` yields signal, statement, what curation says, and each source's mean mass over the statement's steps.
     """
     rows: dict[str, list[Any]] = {column: [] for column in COLUMNS["spans"]}
+    checks = {(each.statement, each.source): each for each in (verification.checks if verification else ())}
     for signal, statement, found, mass in curated:
         order = np.flatnonzero(found.rank)
         for source in order[np.argsort(found.rank[order])].tolist():
             about = sources[source].modality, sources[source].label
             numbers = found.p[source], mass[source], found.run[source], found.score[source]
-            values = (signal, statement, source, *about, *numbers, found.rank[source], found.selected[source])
+            placed = found.rank[source], found.selected[source]
+            check = checks.get((statement, source))
+            checked = (check.verdict or None, check.drop, check.low, check.high) if check else (None, *[np.nan] * 3)
+            values = (signal, statement, source, *about, *numbers, *placed, *checked)
             for column, value in zip(rows.values(), values, strict=True):
                 column.append(value)
     return table("spans", rows, signals)
+
+
+def checks_table(verification: Verification | None, sources: Sequence[Source]) -> pd.DataFrame:
+    """Give a row for each (statement, source) that was checked; what all of them cost is in its `attrs`."""
+    checks = verification.checks if verification else ()
+    own = [sources[each.source] for each in checks]
+    made = table(
+        "checks",
+        {
+            "statement": [each.statement for each in checks],
+            "source": [each.source for each in checks],
+            "modality": [source.modality for source in own],
+            "label": [source.label for source in own],
+            "tokens": [len(source.positions) for source in own],
+            "signals": [each.signals for each in checks],
+            "drop": [each.drop for each in checks],
+            "drop_low": [each.low for each in checks],
+            "drop_high": [each.high for each in checks],
+            "verdict": [each.verdict or None for each in checks],
+        },
+    )
+    if verification:
+        made.attrs = {name: getattr(verification, name) for name in ("operator", "forwards", "tokens", "seconds")}
+    return made
+
+
+def attribute_table(values: np.ndarray, sources: Sequence[Source]) -> pd.DataFrame:
+    """Give a row a source with its value `[S]` for a target."""
+    positive = np.maximum(values, 0)
+    order = np.argsort(-values, kind="stable")
+    return table(
+        "attribute",
+        {
+            "source": [source.id for source in sources],
+            "modality": [source.modality for source in sources],
+            "label": [source.label for source in sources],
+            "value": values,
+            "share": positive / (positive.sum() or 1.0),
+            "rank": np.argsort(order) + 1,
+        },
+    )
 
 
 def intervals_table(spans: pd.DataFrame, sources: Sequence[Source], parts: Sequence[PartRecord]) -> pd.DataFrame:
