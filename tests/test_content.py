@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import doctest
+import io
 import json
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from made_media import SOUNDS, encoded, film_file, picture, plain, tone
@@ -321,3 +323,15 @@ def test_content_and_media_need_no_model():
     code = f"import sys, omnitrace_nb.content, omnitrace_nb.media; print({heavy} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
+
+
+def test_open_files_and_tensors_are_taken_as_bytes_and_arrays(tmp_path):
+    PILImage.new("RGB", (2, 2), "red").save(tmp_path / "a.png")
+    data = (tmp_path / "a.png").read_bytes()
+    with (tmp_path / "a.png").open("rb") as file:
+        assert Image(file).source == data
+    assert Image(io.BytesIO(data)).source == data
+    assert as_parts([io.BytesIO(data)])[0].source == data
+    np.testing.assert_array_equal(Audio(torch.ones(4), sampling_rate=8000).source, np.ones(4))
+    film = Video(torch.zeros(2, 4, 4, 3, dtype=torch.uint8), fps=1.0)
+    assert film.source.shape == (2, 4, 4, 3)

@@ -36,10 +36,11 @@ def as_parts(content: object) -> tuple[Part, ...]:
 
     Accepted, alone or in a list: `Text`, `Image`, `Audio`, `Video`; a string (always text: a file is
     `ot.Image("a.png")` or `pathlib.Path("a.png")`, and a string that names a media file on disk is warned about); a
-    `pathlib.Path` (a file, read as what its content is: picture, sound, film or UTF-8 text); encoded bytes; a
-    `PIL.Image`; a `uint8` array of 2 or 3 dimensions (a picture; sounds and films need `ot.Audio` and `ot.Video`,
-    which take a rate). Also a list of chat messages as Hugging Face writes them, whose roles are kept, a sample of the
-    paper's own code (`samples.sample_parts` says in which order it is read), and a `Sample` of `read_samples`.
+    `pathlib.Path` (a file, read as what its content is: picture, sound, film or UTF-8 text); encoded bytes, or an open
+    binary file; a `PIL.Image`; a `uint8` array of 2 or 3 dimensions (a picture; sounds and films need `ot.Audio` and
+    `ot.Video`, which take a rate). Also a list of chat messages as Hugging Face writes them, whose roles are kept, a
+    sample of the paper's own code (`samples.sample_parts` says in which order it is read), and a `Sample` of
+    `read_samples`.
 
     Raises:
         ContentError: an empty prompt, something of another kind, or an unusable part; see `check`.
@@ -94,6 +95,8 @@ def _part(item: object, name: str) -> Part:
             part = _path_part(item, name)
         case bytes() | bytearray() | memoryview():
             part = _bytes_part(bytes(item), name)
+        case io.IOBase():
+            part = _bytes_part(item.read(), name)
         case PILImage.Image():
             part = Image(item)
         case np.ndarray():

@@ -7,7 +7,7 @@ found at once and a large file is opened once.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +37,15 @@ def _brief(self: Image | Audio | Video) -> str:
     return f"{type(self).__name__}({', '.join(shown)})"
 
 
+def _settle(self: Image | Audio | Video) -> None:
+    """Read file objects and copy tensors, so that later rooms see paths, bytes, pictures and arrays only."""
+    source: Any = self.source
+    if callable(getattr(source, "read", None)):
+        object.__setattr__(self, "source", source.read())
+    elif hasattr(source, "cpu"):
+        object.__setattr__(self, "source", source.detach().cpu().numpy())
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
     """A piece of text. `label` is shown in tables and views instead of "text 1"."""
@@ -50,14 +59,19 @@ class Text:
 class Image:
     """A picture: a path, encoded bytes, a `PIL.Image`, or an array `[height, width]` or `[height, width, 3 or 4]`.
 
-    Of an animated picture (GIF, WebP, PNG) the first frame is read.
+    An open binary file and a torch tensor are taken too, here and in `Audio` and `Video`. Of an animated picture (GIF,
+    WebP, PNG) the first frame is read.
     """
 
-    source: str | Path | bytes | PILImage.Image | np.ndarray
+    source: str | Path | bytes | IO[bytes] | PILImage.Image | np.ndarray
     label: str | None = field(default=None, kw_only=True)
     role: Role = field(default="user", kw_only=True)
 
     __repr__ = _brief
+
+    def __post_init__(self) -> None:
+        """Read an open file, copy a tensor."""
+        _settle(self)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -70,6 +84,10 @@ class Audio:
     role: Role = field(default="user", kw_only=True)
 
     __repr__ = _brief
+
+    def __post_init__(self) -> None:
+        """Read an open file, copy a tensor."""
+        _settle(self)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -89,6 +107,10 @@ class Video:
     role: Role = field(default="user", kw_only=True)
 
     __repr__ = _brief
+
+    def __post_init__(self) -> None:
+        """Read an open file, copy a tensor."""
+        _settle(self)
 
 
 Part = Text | Image | Audio | Video
