@@ -43,11 +43,12 @@ LISTENER: ContextVar[Listener | None] = ContextVar("omnitrace_listener", default
 
 
 class Call(Protocol):
-    """One attention call of one layer: its output, and any rows of its attention matrix."""
+    """One attention call of one layer: output, rows of its attention matrix, and `values [key heads, keys, dim]`."""
 
     queries: int
     heads: int
     device: torch.device
+    values: Tensor
 
     def output(self) -> Tensor:
         """Give the kernel's own output, `[1, queries, heads, dim]`."""
@@ -102,6 +103,7 @@ class SdpaCall:
         # SDPA's own causal mask starts at the first key, so keys past the queries (an empty static cache) are not seen.
         seen = self.queries if self._causal else key.shape[2]
         self._key, self._value = key[:, :, :seen], value[:, :, :seen]
+        self.values = self._value[0]
         self._scale = query.shape[-1] ** -0.5 if options.get("scaling") is None else options["scaling"]
 
     def output(self) -> Tensor:
@@ -170,6 +172,7 @@ class EagerCall:
         self.heads, self.queries, self.device = query.shape[1], query.shape[2], query.device
         self._query = query
         self._rest = (key, value, mask)
+        self.values = value[0]
         self._kernel = partial(_eager(module), module, **options)
         self._done: tuple[Tensor, Tensor] | None = None
 
