@@ -16,10 +16,26 @@ from pkgutil import iter_modules
 
 from omnitrace_nb.capture.signal import Control, Signal, Step
 from omnitrace_nb.passes import Finished, TeacherForced
+from omnitrace_nb.signals.attention_excess import excess, excess_grads
+from omnitrace_nb.signals.attention_rows import attention
 from omnitrace_nb.signals.registry import add, get, names, register
 from omnitrace_nb.signals.registry import table as list  # noqa: A004 - read as `ot.signals.list()`
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
 
-__all__ = ["Control", "Finished", "Signal", "Step", "TeacherForced", "add", "get", "list", "names", "register"]
+from omnitrace_nb.signals.ablations import ablate  # noqa: E402 - the factories of the modules above
+
+__all__ = [
+    "Control",
+    "Finished",
+    "Signal",
+    "Step",
+    "TeacherForced",
+    "ablate",
+    "add",
+    "get",
+    "list",
+    "names",
+    "register",
+]

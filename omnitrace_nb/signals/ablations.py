@@ -1,0 +1,87 @@
+"""Signals from ablation: what each source adds to the log-probability of the response's tokens, signed."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from omnitrace_nb.ablation import OPERATORS, Effects
+from omnitrace_nb.capture.signal import Signal
+from omnitrace_nb.errors import SignalError
+from omnitrace_nb.signals import registry
+
+if TYPE_CHECKING:
+    from omnitrace_nb.passes.finished import Per
+
+_ABOUT = {
+    "leave_one_out": (
+        "What each token's log-probability loses without the source, all others kept (captum's FeatureAblation).",
+        "S + 1 forwards, from the source on",
+        "Li et al., arXiv 1612.08220",
+    ),
+    "shapley": (
+        "Shapley values of the sources from random permutations (captum's ShapleyValueSampling).",
+        "10 S forwards",
+        "Castro et al. 2009",
+    ),
+    "kernel_shap": (
+        "Shapley values of the sources by a weighted linear fit over random sets (captum's KernelShap).",
+        "2 S forwards, at least 64",
+        "Lundberg & Lee, arXiv 1705.07874",
+    ),
+    "lime": (
+        "A local LASSO over random sets of sources, for each statement (captum's Lime).",
+        "2 S forwards, at least 64",
+        "Ribeiro et al., arXiv 1602.04938",
+    ),
+    "contextcite": (
+        "LASSO on the logit of each statement's probability over random sets of sources.",
+        "64 forwards",
+        "ContextCite, arXiv 2409.00729",
+    ),
+}
+
+
+def ablate(
+    method: str, *, operator: str = "mask", samples: int | None = None, seed: int = 0, per: Per | None = None
+) -> Signal:
+    """Give an ablation signal with settings of its own.
+
+    Args:
+        method: "leave_one_out", "shapley", "kernel_shap", "lime" or "contextcite".
+        operator: "mask", "mask_direct", "mean" or "raw", see `omnitrace_nb.ablation.Ablator`.
+        samples: permutations of "shapley", sets of the others; None for the method's default.
+        seed: of what is drawn.
+        per: what is explained at once: "step", "statement" or "response"; None for the method's default.
+
+    Raises:
+        SignalError: an unknown method or operator.
+        SettingsError: samples or per outside their range.
+
+    Example:
+        >>> ablate("leave_one_out", operator="mask_direct").name
+        'ablate(leave_one_out, operator=mask_direct)'
+    """
+    if operator not in OPERATORS:
+        raise SignalError(f"unknown operator {operator!r}: there are {', '.join(map(repr, OPERATORS))}")
+    given = {"operator": operator, "samples": samples, "seed": seed, "per": per}
+    effects = Effects(method, operator, samples, seed, per)
+    usual = Effects(method)
+    own = [f"{name}={value}" for name, value in given.items() if value != getattr(usual, name)]
+    name = f"ablate({method}, {', '.join(own)})" if own else method
+    summary, cost, source = _ABOUT[method]
+    return Signal(name, summary, family="ablation", cost=cost, source=source, signed=True, credit=effects)
+
+
+def effects_of(signal: str) -> Effects | None:
+    """Give back what a signal's name says, such as "shapley" or "ablate(shapley, samples=4)"; None for any other."""
+    found = re.fullmatch(r"ablate\((\w+), (.+)\)", signal)
+    if found is None:
+        return Effects(signal) if signal in _ABOUT else None
+    said = dict(each.split("=", 1) for each in found[2].split(", "))
+    given: dict[str, Any] = {name: int(value) if value.isdigit() else value for name, value in said.items()}
+    return Effects(found[1], **given)
+
+
+for _method in _ABOUT:
+    registry.add(ablate(_method))
