@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
 
 from omnitrace_nb import models, signals
-from omnitrace_nb.capture import Signal, decode
+from omnitrace_nb.capture import Signal, Step, decode
+from omnitrace_nb.capture.selection import Selection
 from omnitrace_nb.content import Audio, Image, Text, Video
+from omnitrace_nb.errors import SignalError
 from omnitrace_nb.media import load
 from tests.test_capture import FAMILIES, bare, eager_forward, plain, prompt
 
@@ -133,3 +135,129 @@ def test_baselines_of_named_rows_are_their_mean_by_layer_and_head(llama):
             torch.testing.assert_close(found[..., :21], matrix[:, :, rows].mean(2), atol=1e-6, rtol=0)
             assert found.shape[-1] == 21 + number
             assert not found[..., 21:].any()
+
+
+def by_hand(**readings):
+    """A step of 3 layers, 2 heads and 4 positions."""
+    made = torch.Generator().manual_seed(0)
+    return Step(**{name: torch.rand(3, 2, 4, generator=made) - shift for name, shift in readings.items()})
+
+
+@pytest.mark.parametrize(
+    ("made", "name", "formula"),
+    [
+        (signals.attention(), "attention", lambda rows: rows.mean((0, 1))),
+        (signals.attention(1), "attention(layers=1)", lambda rows: rows[1].mean(0)),
+        (signals.attention(-1), "attention(layers=-1)", lambda rows: rows[2].mean(0)),
+        (signals.attention(range(1, 3), 0), "attention(layers=1-2, heads=0)", lambda rows: rows[1:, 0].mean(0)),
+        (
+            signals.attention([0, 2], reduce="max"),
+            "attention(layers=0+2, reduce=max)",
+            lambda r: r[[0, 2]].amax((0, 1)),
+        ),
+        (signals.attention(slice(1, None)), "attention(layers=1:)", lambda rows: rows[1:].mean((0, 1))),
+        (signals.attention(slice(None, None, 2)), "attention(layers=::2)", lambda rows: rows[::2].mean((0, 1))),
+        (signals.attention("upper"), "attention(layers=upper)", lambda rows: rows[2].mean(0)),
+        (signals.attention(heads=[(0, 1), (2, 0)]), "attention(heads=0.1+2.0)", lambda r: (r[0, 1] + r[2, 0]) / 2),
+    ],
+)
+def test_attention_of_chosen_layers_and_heads(made, name, formula):
+    step = by_hand(rows=0)
+    assert made.name == name
+    torch.testing.assert_close(made.score(step), formula(step.rows))
+
+
+def test_the_upper_third_is_rounded_up():
+    chosen = {count: Selection.of("upper").of_layers(count) for count in (1, 2, 3, 4, 6, 7)}
+    assert chosen == {1: [0], 2: [1], 3: [2], 4: [2, 3], 6: [4, 5], 7: [4, 5, 6]}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"layers": "lower"}, r"layers='lower': expected a number, some numbers, a slice or \"upper\""),
+        ({"layers": []}, r"layers=\[\]: expected"),
+        ({"layers": True}, "layers=True: expected"),
+        ({"layers": 1.5}, r"layers=1\.5"),
+        ({"heads": "all"}, r"heads='all': expected a number, some numbers, or \(layer, head\) pairs"),
+        ({"heads": [(0, 1, 2)]}, r"\(0, 1, 2\) is no pair of a layer and a head"),
+        ({"heads": [(0, 1)], "layers": 1}, "name their layers: leave layers=1 out"),
+        ({"reduce": "min"}, "reduce='min': expected 'mean' or 'max'"),
+    ],
+)
+def test_layers_and_heads_that_mean_nothing_are_refused_at_once(arguments, told):
+    with pytest.raises(SignalError, match=told):
+        signals.attention(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        (signals.attention(3), "layer 3 is not in this model: it has layers 0 to 2"),
+        (signals.attention(-4), "layer -4 is not in this model"),
+        (signals.excess(heads=4), "head 4 is not in this model: it has heads 0 to 3"),
+        (signals.attention(heads=[(0, 3), (1, 4)]), "head 4 is not in this model"),
+        (signals.excess_grads(heads=[(5, 0)]), "layer 5 is not in this model"),
+        (signals.attention(slice(5, 9)), "layers=5:9 is none of this model's layers: it has layers 0 to 2"),
+    ],
+)
+def test_layers_and_heads_that_the_model_has_not_are_told_with_those_it_has(llama, made, told):
+    with pytest.raises(SignalError, match=told):
+        decode(llama, prompt(), [made], progress=False, max_new_tokens=2)
+
+
+def test_an_excess_over_any_heads_is_what_is_beyond_the_named_rows():
+    step = by_hand(rows=0, template=0, own=0, gradients=0.5, after=0)
+    beyond = (step.rows - step.template)[1].mean(0).clamp(min=0)
+    torch.testing.assert_close(signals.excess(1, rows="template").score(step), beyond)
+    owed = (step.gradients * (step.own - step.after)).mean((0, 1)).clamp(min=0)
+    torch.testing.assert_close(signals.excess_grads().score(step), owed)
+    assert owed.any()
+    assert signals.excess(1, rows="template").name == "excess(layers=1, rows=template)"
+    with pytest.raises(SignalError, match="rows='before': expected one of 'after', 'question', 'template', 'response'"):
+        signals.excess(rows="before")
+
+
+def test_excess_over_everything_is_the_cheap_one(llama):
+    rows = np.arange(16, 21)
+    cheap, full = signals.get("excess"), signals.excess()
+    apart = decode(llama, prompt(), [cheap], rows, progress=False, max_new_tokens=4).scores["excess"]
+    np.testing.assert_allclose(
+        decode(llama, prompt(), [full], rows, progress=False, max_new_tokens=4).scores["excess"], apart, atol=1e-6
+    )
+
+
+def test_gradients_and_attention_of_every_layer_by_definition(llama):
+    """Truth: full eager forwards, and autograd in their attention matrices."""
+    names = ("attgrads_all", "attcat")
+    got = decode(llama, prompt(), [signals.get(name) for name in names], progress=False, max_new_tokens=4)
+    for number in range(4):
+        rows, gradients = exact(llama, prompt(), got.token_ids, number)
+        wanted = {
+            "attgrads_all": (rows * gradients).mean((0, 1)).clamp(min=0),
+            "attcat": (rows * rows * gradients).mean(1).sum(0),
+        }
+        for name, each in wanted.items():
+            np.testing.assert_allclose(
+                got.scores[name][number, : 21 + number] / each.abs().max(), each / each.abs().max(), atol=1e-5
+            )
+
+
+def test_input_x_gradient_of_a_steps_value_vectors_is_its_row_times_the_rows_gradient(llama):
+    """The ground of `attcat`: truth is autograd in the cached values, in a step of transformers' own."""
+    tokens, steps = kept(llama, prompt(), "gradients", steps=4)
+    last = len(tokens) - 1
+    seen = torch.cat([prompt().inputs["input_ids"][0], torch.as_tensor(tokens[: last - 1])])
+    cache = DynamicCache()
+    with torch.no_grad():
+        llama.model(seen[None], past_key_values=cache)
+    for layer in cache.layers:
+        layer.values = layer.values.detach().requires_grad_()
+    values = [layer.values for layer in cache.layers]
+    logits = llama.model(torch.as_tensor(tokens[None, last - 1 : last]), past_key_values=cache).logits
+    gradients = torch.autograd.grad(logits[0, -1, tokens[last]], values)
+    product = steps[last].own * steps[last].gradients
+    for layer, (value, gradient) in enumerate(zip(values, gradients, strict=True)):
+        wanted = (value * gradient)[0].sum(-1).detach()  # [key heads, positions]; two query heads share each
+        found = product[layer].view(2, 2, -1).sum(1)[:, : len(seen)]
+        torch.testing.assert_close(found, wanted, atol=1e-5 * wanted.abs().max().item(), rtol=1e-3)

@@ -1,0 +1,114 @@
+"""Excess: what a step looks at beyond what is looked at anyway, in attention and in gradient x attention."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from omnitrace_nb.capture.selection import Heads, Layers, Selection, titled
+from omnitrace_nb.capture.signal import Signal
+from omnitrace_nb.errors import SignalError
+from omnitrace_nb.signals.registry import add, register
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from omnitrace_nb.capture.signal import Step
+
+UsualRows: TypeAlias = Literal["after", "question", "template", "response"]
+_WHAT: dict[UsualRows, str] = {
+    "after": "what question and template pay anyway",
+    "question": "what the question pays anyway",
+    "template": "what the template pays anyway",
+    "response": "what the response has paid so far",
+}
+
+
+def excess(layers: Layers = None, heads: Heads = None, *, rows: UsualRows = "after") -> Signal:
+    """Attention beyond what other rows pay anyway: `relu(mean over heads of a_t(i) - mean over the rows of a_r(i))`.
+
+    Plain attention falls on whatever is always looked at (a prompt's first sentence, long media).
+
+    Args:
+        layers: as in `attention`.
+        heads: as in `attention`.
+        rows: what is subtracted: the mean over the prompt's rows "after" its last source (question and template), its
+            "question" alone, its "template" alone, or the "response" so far. Generated positions have no baseline
+            except in "response". A prompt without rows of that name falls back on "after".
+
+    Raises:
+        SignalError: as for `attention`; rows of no known name.
+    """
+    chosen, name = Selection.of(layers, heads), _rows(rows)
+
+    def score(step: Step) -> Tensor:
+        assert step.rows is not None  # noqa: S101 - declared in `reads`
+        return (chosen.take(step.rows) - chosen.take(getattr(step, name))).mean(0).relu()
+
+    return Signal(
+        titled("excess", *_said(chosen, name)),
+        f"Attention beyond {_WHAT[name]}, clamped at 0.",
+        family="attention",
+        cost="a few more rows at prefill" if name != "response" else "one row of attention a layer and step",
+        source="this project",
+        reads=frozenset({"rows", name}),
+        score=score,
+    )
+
+
+def excess_grads(layers: Layers = None, heads: Heads = None, *, rows: UsualRows = "after") -> Signal:
+    """Gradient x excess attention: `relu(mean over heads of g_t(i) (a_t(i) - mean over the rows of a_r(i)))`.
+
+    `g` is the gradient of the chosen token's logit in `a`; so this is, to first order, what the logit owes to the
+    step's row being its own and not the usual one.
+
+    Args:
+        layers: as in `attention`.
+        heads: as in `attention`.
+        rows: as in `excess`.
+
+    Raises:
+        SignalError: as for `excess`.
+    """
+    chosen, name = Selection.of(layers, heads), _rows(rows)
+
+    def score(step: Step) -> Tensor:
+        assert step.own is not None  # noqa: S101 - declared in `reads`
+        assert step.gradients is not None  # noqa: S101 - declared in `reads`
+        beyond = chosen.take(step.own) - chosen.take(getattr(step, name))
+        return (chosen.take(step.gradients) * beyond).mean(0).relu()
+
+    return Signal(
+        titled("excess_grads", *_said(chosen, name)),
+        f"Gradient x attention beyond {_WHAT[name]}, clamped at 0.",
+        family="gradient",
+        cost="a backward through every layer a step",
+        source="this project",
+        reads=frozenset({"gradients", name}),
+        score=score,
+    )
+
+
+def _rows(name: UsualRows) -> UsualRows:
+    if name not in _WHAT:
+        raise SignalError(f"rows={name!r}: expected one of {', '.join(map(repr, _WHAT))}")
+    return name
+
+
+def _said(chosen: Selection, rows: str) -> list[str]:
+    return [*chosen.said, *([] if rows == "after" else [f"rows={rows}"])]
+
+
+@register(
+    "excess", reads={"mean", "baseline"}, family="attention", cost="a few more rows at prefill", source="this project"
+)
+def _everywhere(step: Step) -> Tensor:
+    """Attention beyond what question and template pay anyway: `relu(attmean - its mean over the baseline rows)`.
+
+    The same as `excess()`, from averages that are added up as the layers run.
+    """
+    assert step.mean is not None  # noqa: S101 - declared in `reads`
+    assert step.baseline is not None  # noqa: S101 - declared in `reads`
+    return (step.mean - step.baseline).relu()
+
+
+add(excess_grads())

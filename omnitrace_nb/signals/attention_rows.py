@@ -1,0 +1,63 @@
+"""Signals that are attention itself: they cost nothing beyond the rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from omnitrace_nb.capture.selection import Heads, Layers, Selection, reduced, titled
+from omnitrace_nb.capture.signal import Signal
+from omnitrace_nb.errors import SignalError
+from omnitrace_nb.signals.registry import register
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from omnitrace_nb.capture.signal import Step
+
+PAPER = "OmniTrace, arXiv 2604.13073"
+ROW = "one row of attention a layer and step"
+
+
+@register("attmean", reads={"mean"}, family="attention", cost=ROW, source=PAPER)
+def attmean(step: Step) -> Tensor:
+    """Attention averaged over every layer and head (OmniTrace, arXiv 2604.13073, "AttMean")."""
+    assert step.mean is not None  # noqa: S101 - declared in `reads`
+    return step.mean
+
+
+@register("rawatt", reads={"last"}, family="attention", cost=ROW, source=PAPER)
+def rawatt(step: Step) -> Tensor:
+    """Attention of the last layer, averaged over its heads (OmniTrace, "RawAtt")."""
+    assert step.last is not None  # noqa: S101 - declared in `reads`
+    return step.last.mean(0)
+
+
+def attention(layers: Layers = None, heads: Heads = None, *, reduce: Literal["mean", "max"] = "mean") -> Signal:
+    """Attention of chosen layers and heads: `mean` or `max` over them of `a_t^(layer, head)(i)`.
+
+    Args:
+        layers: numbers from 0 (negative ones count from the last), a slice, "upper" (the upper third), or None for all.
+        heads: numbers, the same in each layer; single heads as (layer, head) pairs; or None for all.
+        reduce: "mean" or "max" over the chosen heads.
+
+    Raises:
+        SignalError: layers, heads or a reduction of no known kind; at the first step, any that the model has not.
+    """
+    chosen = Selection.of(layers, heads)
+    if reduce not in {"mean", "max"}:
+        raise SignalError(f"reduce={reduce!r}: expected 'mean' or 'max'")
+
+    def score(step: Step) -> Tensor:
+        assert step.rows is not None  # noqa: S101 - declared in `reads`
+        return reduced(chosen.take(step.rows), reduce)
+
+    said = [*chosen.said, *([] if reduce == "mean" else [f"reduce={reduce}"])]
+    return Signal(
+        titled("attention", *said),
+        f"Attention, {reduce} over the chosen heads of the chosen layers.",
+        family="attention",
+        cost=ROW,
+        source="this project",
+        reads=frozenset({"rows"}),
+        score=score,
+    )
