@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from omnitrace_nb import alignment, capture, models, passes
+from omnitrace_nb import alignment, capture, models, passes, verification
 from omnitrace_nb import signals as registry
 from omnitrace_nb._version import __version__
 from omnitrace_nb.capture import settings
@@ -168,7 +168,15 @@ class Tracer:
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         return Trace.build(
-            prompt.records, prompt.encoded.layout, prompt.sources, response, scored.scores, about, selection, text
+            prompt.records,
+            prompt.encoded.layout,
+            prompt.sources,
+            response,
+            scored.scores,
+            about,
+            selection,
+            text,
+            ablations=run.ablations,
         )
 
     def add(
@@ -199,14 +207,53 @@ class Tracer:
         run = self.finished(trace, content=content, progress=progress)
         scored = passes.score(run, chosen)
         _warn(scored)
-        return trace.with_scores(scored)
+        return trace.with_scores(scored, run.ablations)
+
+    def verify(
+        self,
+        trace: Trace,
+        top: int = 5,
+        operator: str = "mask",
+        signal: str | Sequence[str] | None = None,
+        *,
+        seed: int = 0,
+        content: object = None,
+        progress: bool = True,
+    ) -> Trace:
+        """Ablate what signals proposed, and as many random sources of like length, and judge each proposal.
+
+        docs/signals/verify.md says how, and what a verdict means.
+
+        Args:
+            trace: made by this model. It stays as it is.
+            top: at most so many of the sources that the curation selected for each statement and signal.
+            operator: how a source is ablated: "mask", "mask_direct", "mean" or "raw".
+            signal: whose proposals; left out: those of all the trace's signals.
+            seed: of the random sources and the bootstrap.
+            content: as for `add`.
+            progress: show a bar that counts forwards.
+
+        Returns:
+            a new trace: `spans` with verdict and drop, `checks` with the random sources and the cost, `ablations` with
+            the log-probabilities. An interrupted verification has the statements that were finished.
+
+        Raises:
+            SignalError: a signal that the trace does not have, or an operator that this model does not allow.
+            SettingsError: `top` or `seed` out of range.
+            ContentError: as for `add`.
+        """
+        run = self.finished(trace, content=content, progress=progress)
+        return verification.verify(trace, run, top=top, operator=operator, signal=signal, seed=seed)
 
     def finished(self, trace: Trace, *, content: object = None, progress: bool = True) -> passes.Finished:
         """Give a trace's run back with its model, for passes over it; arguments and errors as for `add`."""
         prompt = Prompt.of_trace(self.adapter, trace, content)
         text = Statements(trace.statement_chars, trace.statement_of, trace.tags)
         first_step = trace.run.generation.get("first_step", "last")
-        return self._run(prompt, trace.response_record, text, trace.settings, first_step=first_step, progress=progress)
+        run = self._run(prompt, trace.response_record, text, trace.settings, first_step=first_step, progress=progress)
+        for operator, record in trace.ablations.items():
+            run.ablator(operator).remember(record)
+        return run
 
     def _run(
         self,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from omnitrace_nb.ablation import Ablator
     from omnitrace_nb.media.loaded import LoadedPart
     from omnitrace_nb.models.adapter import Adapter, Encoded
-    from omnitrace_nb.trace.records import PartRecord, Response, Source
+    from omnitrace_nb.trace.records import Ablations, PartRecord, Response, Source
 
 Per = Literal["step", "statement", "response"]
 
@@ -126,6 +126,12 @@ class Finished:
     def ablators(self) -> dict[str, Ablator]:
         """The ablators used so far, by operator."""
         return dict(self._ablators)
+
+    @property
+    def ablations(self) -> dict[str, Ablations]:
+        """What the ablators have run so far, by operator, as a trace keeps it."""
+        records = {operator: ablator.record for operator, ablator in self._ablators.items()}
+        return {operator: record for operator, record in records.items() if len(record.keep)}
 
     def but(self, **changed: Any) -> Finished:  # noqa: ANN401 - any of the constructor's keywords
         """Give the same run with some pieces exchanged; costs go to the same account."""
