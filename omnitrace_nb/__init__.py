@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from omnitrace_nb._version import __version__
 
 if TYPE_CHECKING:
-    from omnitrace_nb import signals
+    from omnitrace_nb import controls, signals
     from omnitrace_nb.content import Audio, Image, Sample, Text, Video, read_samples
     from omnitrace_nb.curation import CurationSettings
     from omnitrace_nb.errors import OmnitraceError
@@ -61,6 +61,7 @@ __all__ = [
     "Tracer",
     "Video",
     "__version__",
+    "controls",
     "display",
     "example",
     "load",
@@ -71,8 +72,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute can be anything
-    if name == "signals":
-        return import_module("omnitrace_nb.signals")
+    if name in {"controls", "signals"}:
+        return import_module(f"omnitrace_nb.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'omnitrace_nb' has no attribute {name!r}; it offers {', '.join(__all__)}")
     value = getattr(import_module(f"omnitrace_nb.{_HOMES[name]}"), _INNER_NAMES.get(name, name))

@@ -61,6 +61,20 @@ class Trace(Pieces):
         """A row a (statement, source) that `Tracer.verify` hid, random ones too (docs/tables.md)."""
         return tables.checks_table(self.verification, self.source_records)
 
+    @property
+    def budget(self) -> pd.DataFrame:
+        """A row a (signal, statement, place that its scores went to): the evidence budget (docs/tables.md)."""
+        from omnitrace_nb.budget import budget  # noqa: PLC0415 (budget knows Trace)
+
+        return budget(self)
+
+    @property
+    def modalities(self) -> pd.DataFrame:
+        """A row a (signal, statement, modality), with its share of the evidence (docs/tables.md)."""
+        from omnitrace_nb.budget import modalities  # noqa: PLC0415 (budget knows Trace)
+
+        return modalities(self)
+
     def curate(self, **settings: Any) -> pd.DataFrame:  # noqa: ANN401 (each is checked by CurationSettings)
         """Give the spans again under other settings, those of `CurationSettings`; no model is needed.
 

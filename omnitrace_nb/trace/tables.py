@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SOURCE_MODALITIES = tuple(name for index, name in enumerate(MODALITIES) if index != TEMPLATE)
 
+BUDGET_KINDS = ("source", "question", "response", "template", "unsupported")
+
 INT, FLOAT, TEXT, BOOL, CATEGORY, TUPLE = "int64", "float64", "string", "bool", "category", "object"
 
 COLUMNS: Mapping[str, Mapping[str, str]] = {
@@ -53,6 +55,10 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
     "votes": {
         "step": INT, "statement": INT, "source": INT, "confidence": FLOAT, "weight": FLOAT, "vote": FLOAT,
     },
+    "budget": {
+        "signal": CATEGORY, "statement": INT, "kind": CATEGORY, "source": INT, "modality": CATEGORY, "share": FLOAT,
+    },
+    "modalities": {"signal": CATEGORY, "statement": INT, "modality": CATEGORY, "share": FLOAT},
 }  # fmt: skip
 
 
@@ -66,7 +72,7 @@ def table(name: str, columns: Mapping[str, Any], signals: Sequence[str] = ()) ->
 def _series(column: str, kind: str, values: Iterable[Any], signals: Sequence[str]) -> pd.Series[Any]:
     values = list(values)
     if kind == CATEGORY:
-        categories = SOURCE_MODALITIES if column == "modality" else signals
+        categories = {"modality": SOURCE_MODALITIES, "kind": BUDGET_KINDS}.get(column, signals)
         return pd.Series(pd.Categorical(values, categories=list(categories)))
     if kind == TEXT:
         return pd.Series(pd.array(values, dtype="string"))

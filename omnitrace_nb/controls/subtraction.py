@@ -1,0 +1,108 @@
+"""Controls that read the response again on a prompt without its evidence, and subtract what is scored there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import torch
+
+from omnitrace_nb import passes
+from omnitrace_nb.capture.signal import Control
+from omnitrace_nb.controls.arithmetic import mean_step, without_habit
+from omnitrace_nb.controls.prompts import evidence, grid, nulled, swapped
+from omnitrace_nb.errors import SettingsError
+from omnitrace_nb.layout import MODALITIES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from omnitrace_nb.capture.signal import Signal
+    from omnitrace_nb.models import Adapter
+    from omnitrace_nb.passes import Finished
+
+What = Literal["null", "swapped"]
+Per = Literal["response", "step"]
+_SUMMARIES = {
+    "null": "minus the scores on a prompt whose sources are their modality's mean",
+    "swapped": "minus the scores on a prompt whose parts of one kind have changed places",
+}
+
+
+def minus(what: What = "null", *, foils: Sequence[object] = (), per: Per = "response") -> Control:
+    """Give `minus_null` or `minus_swapped` with other settings: subtract what the same positions get without evidence.
+
+        a'_t(i) = a_t(i) - mean over the steps s of a0_s(i)       per="response"
+        a'_t(i) = a_t(i) - a0_t(i)                                per="step"
+
+    a0 are the signal's scores of the same response on another prompt: the input embeddings of every source but the
+    question's are the mean of their modality's embeddings ("null"), or those of another part ("swapped", see
+    `prompts.swapped`). Differences stay signed, and generated positions as they are. Without such sources nothing is
+    subtracted. It costs what the signal costs over a finished run: of an attention signal, one decode.
+
+    Args:
+        what: the other prompt.
+        foils: for "swapped": pictures, sounds, films or texts, as a prompt's parts, that take the place of every part
+            of their kind; the first of each modality counts, of a film both its frames and its sound.
+        per: what is subtracted: a position's mean over the response, its habit, or its score at the same step. A model
+            that finds its evidence by its place looks there in any prompt, which the second takes for a habit.
+
+    Raises:
+        SettingsError: an unknown setting, or foils for a null prompt.
+    """
+    if what not in _SUMMARIES or per not in {"response", "step"}:
+        raise SettingsError(f"what={what!r}, per={per!r}: use 'null' or 'swapped', and 'response' or 'step'")
+    if foils and what == "null":
+        raise SettingsError("foils take the place of parts in a swapped prompt: use what='swapped'")
+
+    def apply(scores: np.ndarray, run: Finished, signal: Signal) -> np.ndarray:
+        layout, own = run.encoded.layout, evidence(run)
+        if not len(own):
+            return scores
+        if what == "null":
+            edit = nulled(layout, own)
+        else:
+            edit = swapped(layout, own, _foils(run.adapter, foils) if foils else None)
+        before = run.edit
+        other = run.but(edit=edit if before is None else lambda embeddings: edit(before(embeddings)))
+        there = _scored(other, signal)
+        run.interrupted = run.interrupted or other.interrupted
+        if per == "response":
+            return without_habit(scores, mean_step(there[:, : run.prompt]))
+        kept = scores.astype(np.float64)
+        kept[:, : run.prompt] -= there[:, : run.prompt]
+        return kept
+
+    changed = [f"foils={len(foils)}"] * bool(foils) + [f"per={per}"] * (per != "response")
+    return Control(f"minus_{what}" + (f"({', '.join(changed)})" if changed else ""), _SUMMARIES[what], apply)
+
+
+def _scored(run: Finished, signal: Signal) -> np.ndarray:
+    """Give the signal's scores `[T, n + T]` of another run, NaN for steps that were not reached."""
+    found = passes.score(run, [signal])
+    scores = found.scores[signal.label].copy()
+    scores[found.notes[signal.label]["steps"] :] = np.nan
+    return scores
+
+
+def _foils(adapter: Adapter, content: Sequence[object]) -> dict[int, torch.Tensor]:
+    """Embed foils: modality -> `[steps, rows, columns, hidden]`."""
+    from omnitrace_nb.prompting import Prompt  # noqa: PLC0415 - the tracer's room, which few controls need
+
+    prompt = Prompt.read(adapter, list(content))
+    layout = prompt.encoded.layout
+    nothing = torch.zeros(0, dtype=torch.long, device=adapter.model.device)
+    with torch.no_grad():
+        embeddings = adapter.embed(prompt.encoded, nothing)[0][0]
+    foils = {}
+    for kind in range(1, len(MODALITIES)):
+        of_kind = np.flatnonzero(layout.modality == kind)
+        if len(of_kind):
+            part = int(layout.part[of_kind[0]])
+            own = layout.positions(part, kind)
+            foils[kind] = embeddings[own].reshape(*grid(layout, part, kind, len(own)), -1)
+    return foils
+
+
+minus_null = minus("null")
+minus_swapped = minus("swapped")
