@@ -9,6 +9,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import (
     Gemma2Config,
     Gemma2ForCausalLM,
+    GPT2Config,
+    GPT2LMHeadModel,
+    GPTNeoXConfig,
+    GPTNeoXForCausalLM,
     GptOssConfig,
     GptOssForCausalLM,
     Lfm2Config,
@@ -111,6 +115,45 @@ def naive_rollout(run):
     return product[run.prompt - 1 :].numpy()
 
 
+def naive_routes(run):
+    """Every term of every vector written out, `[heads, N, N, hidden]` of a layer, and each distance taken by itself."""
+    model = run.adapter.model
+    embeddings, options = run.adapter.embed(run.encoded, torch.as_tensor(run.response.token_ids))
+    streams, values, updates = [], [], []
+    hooks = []
+    for layer in run.adapter.decoder().layers:
+        part = layer.self_attn
+        hooks += [
+            layer.register_forward_pre_hook(
+                lambda _, args, kwargs: streams.append(_first(args, kwargs)), with_kwargs=True
+            ),
+            part.v_proj.register_forward_hook(lambda _, __, out: values.append(out.detach())),
+            part.register_forward_hook(lambda _, __, out: updates.append(out[0])),
+        ]
+    with torch.no_grad():
+        model(inputs_embeds=embeddings.detach(), **options, use_cache=False)
+    for hook in hooks:
+        hook.remove()
+    count = run.width - 1
+    product = torch.eye(count, dtype=torch.float64)
+    weights = [layer.self_attn.o_proj.weight.detach().double() for layer in run.adapter.decoder().layers]
+    for attention_, x, value, update, weight in zip(matrices(run), streams, values, updates, weights, strict=True):
+        heads = len(attention_)
+        x, update = x[0, :count].double(), update[0, :count].double()  # noqa: PLW2901
+        dim = weight.shape[1] // heads
+        value = value[0, :count].double().view(count, -1, dim).repeat_interleave(heads * dim // value.shape[-1], 1)  # noqa: PLW2901
+        y = x + update
+        terms = torch.einsum("hij,jhd,khd->hijk", attention_, value, weight.view(-1, heads, dim))
+        near = (y.norm(dim=1)[:, None] - (y[:, None] - terms).norm(dim=-1)).clamp(min=0).sum(0)
+        near += torch.diag((y.norm(dim=1) - update.norm(dim=1)).clamp(min=0))
+        product = near / near.sum(1, keepdim=True) @ product
+    return product[run.prompt - 1 :].numpy()
+
+
+def _first(args, kwargs):
+    return args[0] if args else kwargs["hidden_states"]
+
+
 KINDS = {
     "llama": (LlamaForCausalLM, LlamaConfig, {}),
     "sliding window": (MistralForCausalLM, MistralConfig, {"sliding_window": 6}),
@@ -136,11 +179,50 @@ def test_rollout_is_the_product_of_full_matrices_on_every_modality(mixed):
     np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
 
 
-def test_blocks_of_rows_change_nothing(llama, monkeypatch):
+@pytest.mark.parametrize("kind", ["llama", "sliding window"])
+def test_routes_are_the_product_of_terms_written_out(kind):
+    model, config, changes = KINDS[kind]
+    run = a_run(bare(model, config, **changes))
+    found = signals.get("routes").credit(run)
+    np.testing.assert_allclose(found, naive_routes(run), atol=1e-5)
+    np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
+
+
+def test_routes_are_the_product_of_terms_written_out_on_every_modality(mixed):
+    np.testing.assert_allclose(signals.get("routes").credit(mixed), naive_routes(mixed), atol=1e-5)
+
+
+def test_routes_find_the_projection_of_other_families_and_kernels(llama):
+    """GPT-2 keeps its matrices transposed and drops out behind them; an eager kernel gives the same as SDPA."""
+    gpt = bare(GPT2LMHeadModel, GPT2Config, n_inner=48, n_positions=64)
+    found = signals.get("routes").credit(a_run(gpt))
+    np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
     run = a_run(llama)
-    at_once = signals.get("rollout").credit(run)
+    by_sdpa = signals.get("routes").credit(run)
+    llama.model.set_attn_implementation("eager")
+    by_eager = signals.get("routes").credit(run)
+    llama.model.set_attn_implementation("sdpa")
+    np.testing.assert_allclose(by_eager, by_sdpa, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "changes"),
+    [(Gemma2ForCausalLM, Gemma2Config, {"head_dim": 8}), (GPTNeoXForCausalLM, GPTNeoXConfig, {})],
+    ids=["a norm behind attention", "attention beside the MLP"],
+)
+def test_routes_are_refused_where_the_residual_stream_is_another(kind, config, changes):
+    run = a_run(bare(kind, config, **{**changes, "attn_implementation": "eager"}))
+    with pytest.raises(SignalError, match="ask for rollout"):
+        passes.score(run, [signals.get("routes")])
+    passes.score(run, [signals.get("rollout")])
+
+
+@pytest.mark.parametrize("name", ["rollout", "routes"])
+def test_blocks_of_rows_change_nothing(llama, name, monkeypatch):
+    run = a_run(llama)
+    at_once = signals.get(name).credit(run)
     monkeypatch.setattr(attention, "_BLOCK", 300)
-    np.testing.assert_allclose(signals.get("rollout").credit(run), at_once, atol=1e-7)
+    np.testing.assert_allclose(signals.get(name).credit(run), at_once, atol=1e-6)
 
 
 class Largest(TorchDispatchMode):
@@ -160,18 +242,18 @@ class Largest(TorchDispatchMode):
         return given
 
 
-@pytest.mark.parametrize("name", ["rollout"])
+@pytest.mark.parametrize("name", ["rollout", "routes"])
 def test_no_tensor_grows_with_the_square_of_the_prompt(llama, name, monkeypatch):
-    monkeypatch.setattr(attention, "_BLOCK", 1 << 10)
+    monkeypatch.setattr(attention, "_BLOCK", 1 << 13)
     largest = {}
-    for length in (256, 512):
+    for length in (150, 300):
         run = a_run(llama, length)
         run.forced  # noqa: B018 - embedded before the count
         with Largest() as seen:
             signals.get(name).credit(run)
         largest[length] = seen.numbers
-    assert largest[512] < 2.1 * largest[256]
-    assert largest[512] < 512 * 512
+    assert largest[300] < 2.1 * largest[150]
+    assert largest[300] < 300 * 300
 
 
 def test_one_forward_serves_every_step(llama):

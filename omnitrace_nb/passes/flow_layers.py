@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from omnitrace_nb.capture.attention import LISTENER, Call
 from omnitrace_nb.capture.borrow import tapped
 from omnitrace_nb.errors import SignalError
+from omnitrace_nb.passes.flow_writes import Written, watching
 
 if TYPE_CHECKING:
     from omnitrace_nb.passes.finished import Finished
@@ -29,14 +30,20 @@ class FlowLayer:
     Attributes:
         module: the attention layer.
         call: its attention call, which gives rows of its matrix: `call.rows(which [r])` is `[heads, r, N]`.
+        written: what it wrote into the residual stream, where that was asked for.
     """
 
     module: nn.Module
     call: Call
+    written: Written | None = None
 
 
-def read_layers(run: Finished) -> list[FlowLayer]:
+def read_layers(run: Finished, *, writes: bool = False) -> list[FlowLayer]:
     """Run prompt and response once, and give the attention layers from the lowest to the top.
+
+    Args:
+        run: the finished run, of at least one step; the forward is counted in its cost.
+        writes: whether to keep what the layers wrote into the residual stream, too.
 
     Raises:
         SignalError: a model some of whose layers have no attention that can be read.
@@ -48,16 +55,22 @@ def read_layers(run: Finished) -> list[FlowLayer]:
         held.enter_context(torch.no_grad())
         held.enter_context(forced.running())
         held.enter_context(tapped(decoder))
+        seen = held.enter_context(watching(decoder)) if writes else {}
         token = LISTENER.set(listener)
         held.callback(LISTENER.reset, token)
         forced.logits(forced.inputs(last), last)
-    layers = [listener.layers[index] for index in sorted(listener.layers)]
-    _check(decoder, len(layers))
-    return layers
+    _check(decoder, len(listener.calls))
+    ordered = [listener.calls[index] for index in sorted(listener.calls)]
+    return [FlowLayer(module, call, seen.get(id(module))) for module, call in ordered]
 
 
-def _check(decoder: Any, found: int) -> None:  # noqa: ANN401 - a language model of any family
-    wanted = int(getattr(decoder.config, "num_hidden_layers", found))
+def depth_of(decoder: Any) -> int:  # noqa: ANN401 - a language model of any family
+    """Give the number of layers that a language model says it has."""
+    return int(decoder.config.num_hidden_layers)
+
+
+def _check(decoder: nn.Module, found: int) -> None:
+    wanted = depth_of(decoder)
     if found == 0:
         raise SignalError(
             f"{type(decoder).__name__} does not run its attention through transformers' AttentionInterface, so the "
@@ -76,12 +89,12 @@ class _Keeper:
     """Keeps the call of every attention layer of one language model."""
 
     modules: set[int]
-    layers: dict[int, FlowLayer] = field(default_factory=dict)
+    calls: dict[int, tuple[nn.Module, Call]] = field(default_factory=dict)
 
     def hears(self, module: nn.Module) -> bool:
         return id(module) in self.modules and getattr(module, "layer_idx", None) is not None
 
     def attend(self, module: nn.Module, call: Call) -> Tensor:
         # A copy: an eager call keeps the whole matrix once it has run.
-        self.layers[int(module.layer_idx)] = FlowLayer(module, copy(call))  # type: ignore[arg-type]
+        self.calls[int(module.layer_idx)] = (module, copy(call))  # type: ignore[arg-type]
         return call.output()
