@@ -18,6 +18,14 @@ from omnitrace_nb.capture.signal import Control, Signal, Step
 from omnitrace_nb.passes import Finished, TeacherForced
 from omnitrace_nb.signals.attention_excess import excess, excess_grads
 from omnitrace_nb.signals.attention_rows import attention
+from omnitrace_nb.signals.captum_gradients import (
+    deeplift,
+    gradient_shap,
+    input_x_gradient,
+    integrated_gradients,
+    noise_tunnel,
+    saliency,
+)
 from omnitrace_nb.signals.registry import add, get, names, register
 from omnitrace_nb.signals.registry import table as list  # noqa: A004 - read as `ot.signals.list()`
 
@@ -35,10 +43,16 @@ __all__ = [
     "ablate",
     "add",
     "attention",
+    "deeplift",
     "excess",
     "excess_grads",
     "get",
+    "gradient_shap",
+    "input_x_gradient",
+    "integrated_gradients",
     "list",
     "names",
+    "noise_tunnel",
     "register",
+    "saliency",
 ]
