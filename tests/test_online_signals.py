@@ -261,3 +261,42 @@ def test_input_x_gradient_of_a_steps_value_vectors_is_its_row_times_the_rows_gra
         wanted = (value * gradient)[0].sum(-1).detach()  # [key heads, positions]; two query heads share each
         found = product[layer].view(2, 2, -1).sum(1)[:, : len(seen)]
         torch.testing.assert_close(found, wanted, atol=1e-5 * wanted.abs().max().item(), rtol=1e-3)
+
+
+def contributions(adapter, encoded, response):
+    """Norms `[layers, n]` by definition: every position's value vectors through the output projection, one by one."""
+    inputs = {**encoded.inputs}
+    inputs["input_ids"] = torch.cat([inputs["input_ids"], torch.as_tensor(response)[None]], 1)
+    cache = DynamicCache()
+    with torch.no_grad():
+        _, attentions = eager_forward(adapter, encoded, torch.as_tensor(response))
+        adapter.model(inputs["input_ids"], past_key_values=cache, attention_mask=torch.ones_like(inputs["input_ids"]))
+    found = []
+    for layer, matrix in enumerate(attentions):
+        values, attention = cache.layers[layer].values[0], adapter.decoder().layers[layer].self_attn
+        weight = attention.o_proj.weight.detach()
+        group = matrix.shape[1] // len(values)
+        row = []
+        for position in range(values.shape[1]):
+            heads = [matrix[0, h, -1, position] * values[h // group, position] for h in range(matrix.shape[1])]
+            row.append((weight @ torch.cat(heads)).norm())
+        found.append(torch.stack(row).detach())
+    return torch.stack(found)
+
+
+@pytest.mark.parametrize("heads", [1, 2, 4])
+def test_norms_are_those_of_every_positions_own_contribution(heads):
+    adapter = bare(LlamaForCausalLM, LlamaConfig, num_key_value_heads=heads, attention_bias=True)
+    tokens, steps = kept(adapter, prompt(), "norms", steps=4)
+    for number, step in enumerate(steps):
+        torch.testing.assert_close(step.norms, contributions(adapter, prompt(), tokens[:number]), atol=1e-5, rtol=1e-4)
+
+
+def test_norms_grow_with_the_response_whatever_else_is_read(llama):
+    alone = decode(llama, prompt(), [signals.get("attnorm")], progress=False, max_new_tokens=80)
+    beside = [signals.get(name) for name in ("attnorm", "attgrads_all", "excess")]
+    both = decode(llama, prompt(), beside, progress=False, max_new_tokens=80)
+    np.testing.assert_allclose(both.scores["attnorm"], alone.scores["attnorm"], atol=1e-5)
+    np.testing.assert_allclose(alone.scores["attnorm"].sum(1), 1, atol=1e-5)
+    fixed = decode(llama, prompt(), beside[:1], progress=False, max_new_tokens=80, cache_implementation="static")
+    np.testing.assert_allclose(fixed.scores["attnorm"], alone.scores["attnorm"], atol=1e-5)

@@ -185,6 +185,7 @@ class _Run:
             rows=rows.every,
             own=own.every,
             gradients=gradients,
+            norms=rows.norms,
             **self.tap.usual.beside(rows),
         )
 

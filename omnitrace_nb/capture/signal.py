@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from omnitrace_nb.passes import Finished, TeacherForced
 
 Reading = Literal[
-    "mean", "last", "gradient", "baseline", "rows", "gradients", "after", "question", "template", "response"
+    "mean", "last", "gradient", "baseline", "rows", "gradients", "norms", "after", "question", "template", "response"
 ]
 READINGS: tuple[Reading, ...] = get_args(Reading)
 
@@ -41,6 +41,8 @@ class Step:
             prompt's rows (reads "gradients").
         gradients: `[layers, heads, p]`, the gradient of the chosen token's raw logit in those rows, through every layer
             above (reads "gradients").
+        norms: `[layers, p]`, the norm of what each position contributes to a layer's output: its values, weighted by
+            the rows, through the output projection, summed over heads (reads "norms").
         after: `[layers, heads, p]`, the average of the prompt's rows after its last source, question and template; 0
             at generated positions, here and in the next two (reads "after").
         question: `[layers, heads, p]`, the same of the trailing question's rows (reads "question").
@@ -57,6 +59,7 @@ class Step:
     rows: Tensor | None = None
     own: Tensor | None = None
     gradients: Tensor | None = None
+    norms: Tensor | None = None
     after: Tensor | None = None
     question: Tensor | None = None
     template: Tensor | None = None

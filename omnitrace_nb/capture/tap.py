@@ -11,6 +11,7 @@ import torch.nn.functional as F  # noqa: N812 - its usual name
 from torch import Tensor, nn
 
 from omnitrace_nb.capture.attention import LISTENER, Call, blocks
+from omnitrace_nb.capture.norms import Norms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,12 +28,14 @@ class Rows:
         mean: `[p]`, averaged over layers and heads; None where no signal reads it.
         last: `[heads, p]`, the last layer's.
         every: `[layers, heads, p]`; None where no signal reads it.
+        norms: `[layers, p]`, of what positions contribute to each layer; None where no signal reads it.
         leaves: rows as they stand in autograd's graph, where gradients were asked for: every layer's or the last's.
     """
 
     mean: Tensor | None
     last: Tensor
     every: Tensor | None
+    norms: Tensor | None
     leaves: tuple[Tensor, ...]
 
 
@@ -54,7 +57,8 @@ class Tap:
         self.graded = bool(reads & {"gradient", "gradients"})
         self._modules = {id(module) for module in decoder.modules()}
         self._mean = "mean" in reads
-        self._every = bool(reads & {"rows", "gradients", "response"})
+        self._every = bool(reads & {"rows", "gradients", "norms", "response"})
+        self._norms = Norms() if "norms" in reads else None
         self._deep = "gradients" in reads
         self._prompt_mean = prompt_mean
         self._layers: set[int] = set()
@@ -68,6 +72,7 @@ class Tap:
         self._last: Tensor | None = None
         self._rows: list[Tensor] = []
         self._leaves: list[Tensor] = []
+        self._normed: list[Tensor] = []
 
     @contextmanager
     def listening(self, positions: int, *, graded: bool = False) -> Iterator[None]:
@@ -84,6 +89,8 @@ class Tap:
             yield
         finally:
             LISTENER.reset(token)
+            if self._norms is not None:
+                self._norms.forget_hooks()
 
     def hears(self, module: nn.Module) -> bool:
         """Tell whether the module is one of the language model's attention layers."""
@@ -97,6 +104,8 @@ class Tap:
             output = call.output()
             self._keep(self._prompt_row(call), last=True)
             self.usual.hear(call)
+            if self._norms is not None:
+                self._norms.hear(module, call, output)
             return output
         last = layer == self._final
         if not (last or self._mean or self._every):
@@ -108,18 +117,25 @@ class Tap:
         else:
             output, row = call.single()
         with torch.no_grad():
-            self._keep(self._place(row), last=last)
+            row = self._place(row)
+            self._keep(row, last=last)
+            if self._norms is not None:
+                self._normed.append(self._norms.of(module, call, row))
         return output
 
     def take(self) -> Rows | None:
         """Give the rows of the forward that has just ended; None if it showed none."""
         if self._last is None:
             return None
-        self._final = max(self._layers)
         on = self._last.device
+        if self._norms is not None and self._final is None:
+            self._normed = self._norms.of_prompt(self._rows)
+        self._final = max(self._layers)
         mean = torch.stack([part.to(on) for part in self._sums.values()]).sum(0) if self._mean else None
         every = torch.stack([row.to(on) for row in self._rows]) if self._every else None
-        return Rows(None if mean is None else mean / len(self._layers), self._last, every, tuple(self._leaves))
+        norms = None if self._norms is None else torch.stack([each.to(on) for each in self._normed])
+        mean = None if mean is None else mean / len(self._layers)
+        return Rows(mean, self._last, every, norms, tuple(self._leaves))
 
     def placed(self, gradients: Sequence[Tensor]) -> Tensor:
         """Bring the gradients of the leaves to the form of `Rows.every`: float32 `[layers, heads, p]`."""

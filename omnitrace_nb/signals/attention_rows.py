@@ -61,3 +61,20 @@ def attention(layers: Layers = None, heads: Heads = None, *, reduce: Literal["me
         reads=frozenset({"rows"}),
         score=score,
     )
+
+
+@register(
+    "attnorm",
+    reads={"norms"},
+    family="attention",
+    cost="an output projection more a layer, and a Gram matrix of the heads a position",
+    source="Kobayashi et al., EMNLP 2020, arXiv 2004.10102",
+)
+def attnorm(step: Step) -> Tensor:
+    """Norm of what a position contributes to a layer, as its share, averaged over layers (Kobayashi et al. 2020).
+
+    `|sum_h a_t^h(i) f^h(x_i)|`, with `f` the value vector through the head's part of the output projection. Each layer
+    is divided by its sum over positions, so that no layer's scale decides.
+    """
+    assert step.norms is not None  # noqa: S101 - declared in `reads`
+    return (step.norms / step.norms.sum(1, keepdim=True)).mean(0)
