@@ -59,6 +59,8 @@ def minus(what: What = "null", *, foils: Sequence[object] = (), per: Per = "resp
         layout, own = run.encoded.layout, evidence(run)
         if not len(own):
             return scores
+        if run.interrupted:
+            return np.full_like(scores, np.nan)
         if what == "null":
             edit = nulled(layout, own)
         else:
@@ -66,9 +68,10 @@ def minus(what: What = "null", *, foils: Sequence[object] = (), per: Per = "resp
         before = run.edit
         other = run.but(edit=edit if before is None else lambda embeddings: edit(before(embeddings)))
         there = _scored(other, signal)
-        run.interrupted = run.interrupted or other.interrupted
+        run.interrupted = other.interrupted
         if per == "response":
-            return without_habit(scores, mean_step(there[:, : run.prompt]))
+            habit = mean_step(there[:, : run.prompt])
+            return without_habit(scores, np.full_like(habit, np.nan) if run.interrupted else habit)
         kept = scores.astype(np.float64)
         kept[:, : run.prompt] -= there[:, : run.prompt]
         return kept

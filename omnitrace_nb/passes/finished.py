@@ -40,6 +40,7 @@ class Finished:
         progress: whether passes show bars.
         cost: forwards and tokens spent on the run so far, beyond decoding.
         interrupted: whether a pass was interrupted; passes after it are left out.
+        reports: signal name -> what it has to tell of the run besides its scores, plain values that go into its notes.
         edit: what is done to the prompt's input embeddings `[1, n, hidden]` before the model reads them.
     """
 
@@ -72,6 +73,7 @@ class Finished:
         self.progress, self.edit = progress, edit
         self.cost = cost or Cost()
         self.interrupted = False
+        self.reports: dict[str, dict[str, Any]] = {}
         self._ablators: dict[str, Ablator] = {}
 
     @property

@@ -30,7 +30,7 @@ class Scored:
         scores: label -> `float32 [T, n + T]`; row t scores every earlier position; entries from `n + t` on are 0.
         notes: label -> what a reader of its scores must know: how many rows there are (`steps`), whether its passes
             were interrupted (`interrupted`), steps whose scores were not finite and stand as 0 (`not_finite`), and what
-            its passes cost (`forwards`, `backwards`, `tokens`).
+            its passes cost (`forwards`, `backwards`, `tokens`); besides, whatever the signal itself reports.
         seconds: label -> wall time of its passes.
     """
 
@@ -57,6 +57,7 @@ def score(run: Finished, signals: Sequence[Signal], known: Mapping[str, np.ndarr
     if twice := [label for label in labels if labels.count(label) > 1]:
         raise SignalError(f"two signals are called {twice[0]!r}: give one of them another label by .named(...)")
     raw = dict(known or {})
+    passed: dict[object, np.ndarray] = {}
     result = Scored()
     again = {each.name: each.bare for each in signals if each.online and each.name not in raw}
     if again and run.steps:
@@ -66,16 +67,15 @@ def score(run: Finished, signals: Sequence[Signal], known: Mapping[str, np.ndarr
         if signal.online:
             found = raw[signal.name] if run.steps else np.zeros((0, run.width), np.float32)
         else:
-            if signal.name not in raw:
-                raw[signal.name] = _passed(run, signal.bare)
-            found = raw[signal.name]
+            key = signal.explain or signal.credit
+            if key not in passed:
+                passed[key] = _passed(run, signal.bare)
+            found = passed[key]
         note: dict[str, Any] = {"steps": run.steps}
-        if run.interrupted and (reached := _reached(found)) < run.steps:
-            note = {"steps": reached, "interrupted": True}
-            found = np.concatenate([found[:reached], np.zeros((run.steps - reached, run.width), np.float32)])
+        found = _cut(found, run, note)
         below = signal.bare
         for control in signal.controls:
-            found = _checked(signal, run, control.apply(found, run, below))
+            found = _cut(_checked(signal, run, control.apply(found, run, below)), run, note)
             below |= control
         bad = np.flatnonzero(~np.isfinite(found).all(axis=1))
         if len(bad):
@@ -83,10 +83,18 @@ def score(run: Finished, signals: Sequence[Signal], known: Mapping[str, np.ndarr
             found = found.copy()
             found[bad] = 0
         result.scores[signal.label] = found.astype(np.float32, copy=False)
-        result.notes[signal.label] = note | run.cost.since(before)
+        result.notes[signal.label] = note | run.reports.get(signal.name, {}) | run.cost.since(before)
         if not signal.online or signal.controls:
             result.seconds[signal.label] = time.perf_counter() - started
     return result
+
+
+def _cut(found: np.ndarray, run: Finished, note: dict[str, Any]) -> np.ndarray:
+    """Put 0 in the rows after an interruption, and note it."""
+    if not run.interrupted or (reached := min(_reached(found), note["steps"])) == run.steps:
+        return found
+    note |= {"steps": reached, "interrupted": True}
+    return np.concatenate([found[:reached], np.zeros((run.steps - reached, run.width), np.float32)])
 
 
 def _reached(found: np.ndarray) -> int:
@@ -97,16 +105,20 @@ def _reached(found: np.ndarray) -> int:
 
 def _replayed(run: Finished, signals: Sequence[Signal]) -> dict[str, np.ndarray]:
     tokens = run.response.token_ids
-    again = decode(
-        run.adapter,
-        run.encoded,
-        signals,
-        run.baseline,
-        first_step=run.first_step,
-        progress=run.progress,
-        forced=tokens,
-        edit=run.edit,
-    )
+    try:
+        again = decode(
+            run.adapter,
+            run.encoded,
+            signals,
+            run.baseline,
+            first_step=run.first_step,
+            progress=run.progress,
+            forced=tokens,
+            edit=run.edit,
+        )
+    except KeyboardInterrupt:
+        run.interrupted = True
+        return {signal.name: np.full((run.steps, run.width), np.nan, np.float32) for signal in signals}
     run.cost.add(forwards=len(tokens), tokens=run.width - 1)
     if len(again.token_ids) == len(tokens):
         return again.scores

@@ -28,6 +28,7 @@ from omnitrace_nb.signals.captum_gradients import (
 )
 from omnitrace_nb.signals.registry import add, get, names, register
 from omnitrace_nb.signals.registry import table as list  # noqa: A004 - read as `ot.signals.list()`
+from omnitrace_nb.signals.similarity import embed
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
@@ -44,6 +45,7 @@ __all__ = [
     "add",
     "attention",
     "deeplift",
+    "embed",
     "excess",
     "excess_grads",
     "get",
