@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from omnitrace_nb import alignment, capture, models, passes, verification
+from omnitrace_nb import alignment, capture, contrast, models, passes, targets, verification
 from omnitrace_nb import signals as registry
 from omnitrace_nb._version import __version__
 from omnitrace_nb.capture import settings
@@ -25,9 +25,11 @@ from omnitrace_nb.trace.records import RunInfo
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pandas as pd
     import torch
 
     from omnitrace_nb.models import Adapter
+    from omnitrace_nb.targets import TargetLike
     from omnitrace_nb.trace.records import Response
 
 DEFAULT_SIGNALS = ("excess", "attmean")
@@ -244,6 +246,45 @@ class Tracer:
         """
         run = self.finished(trace, content=content, progress=progress)
         return verification.verify(trace, run, top=top, operator=operator, signal=signal, seed=seed)
+
+    def attribute(
+        self,
+        trace: Trace,
+        signal: str | Signal,
+        target: TargetLike = None,
+        against: str | None = None,
+        *,
+        content: object = None,
+        progress: bool = True,
+    ) -> pd.DataFrame:
+        """Give what each source is worth for a target, or for a target against another text (docs/tables.md).
+
+        Args:
+            trace: made by this model. It stays as it is.
+            signal: a name or a signal, one of the trace or not.
+            target: as for `Trace.attribute`.
+            against: a text to put in the target's place: values say what speaks for the target rather than for it.
+            content: as for `add`.
+            progress: show bars that count passes.
+
+        Returns:
+            a row a source, as `Trace.attribute` gives it.
+
+        Raises:
+            SettingsError: a target outside the response, or a text that cannot stand in its place.
+            SignalError: an unknown signal, or `against` for one that knows no other text (attention, attgrads).
+            ContentError: as for `add`.
+        """
+        chosen = registry.get(signal)
+        targets.find(trace, target)
+        if contrast.explains_targets(chosen):
+            run = self.finished(trace, content=content, progress=progress)
+            return contrast.attribute(trace, run, chosen, target, against)
+        if against is not None:
+            raise contrast.refusal(chosen)
+        if chosen.label not in trace.signals:
+            trace = self.add(trace, chosen, content=content, progress=progress)
+        return trace.attribute(chosen.label, target)
 
     def finished(self, trace: Trace, *, content: object = None, progress: bool = True) -> passes.Finished:
         """Give a trace's run back with its model, for passes over it; arguments and errors as for `add`."""
