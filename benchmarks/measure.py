@@ -68,6 +68,14 @@ class TextOnly:
         language_model: torch.nn.Module = self.model.model.language_model
         return language_model
 
+    def embed(self, encoded: Encoded, response_ids: torch.Tensor) -> tuple[torch.Tensor, dict[str, Any]]:
+        """Give the embeddings of prompt and response, and their positions."""
+        ids = torch.cat([encoded.inputs["input_ids"], response_ids.reshape(1, -1)], dim=1)
+        with torch.no_grad():
+            embeddings = self.model.get_input_embeddings()(ids)
+        positions = torch.arange(ids.shape[1]).expand(3, 1, -1)
+        return embeddings, {"attention_mask": torch.ones_like(ids), "position_ids": positions}
+
 
 def prompt_ids(length: int) -> torch.Tensor:
     """Give a prompt of random tokens: `int64 [1, length]`."""

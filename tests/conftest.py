@@ -40,6 +40,12 @@ def toy_text():
 
 
 @pytest.fixture(scope="session")
+def embedded():
+    """A tracer of the embedded model."""
+    return import_module("omnitrace_nb").load(device="cpu")
+
+
+@pytest.fixture(scope="session")
 def media_dir(tmp_path_factory) -> Path:
     """A folder with `red.png` (160 x 120), `tone.wav` (3 s, mono, 16 kHz), `film.mp4` (4 s, sound) and `silent.mp4`."""
     toys = import_module("toys")

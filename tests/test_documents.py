@@ -2,14 +2,16 @@
 
 import ast
 import re
+import runpy
 from pathlib import Path
 
 import pytest
 
 import omnitrace_nb as ot
+from omnitrace_nb import signals
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = ("docs", "training", "benchmarks")
+FOLDERS = ("docs", "docs/signals", "training", "benchmarks")
 DOCUMENTS = [*ROOT.glob("*.md"), *(path for name in FOLDERS for path in (ROOT / name).glob("*.md"))]
 ATTRIBUTES = {"parts", "layout", "run", "settings", "packed"}  # set in the constructor of a trace
 
@@ -24,3 +26,24 @@ def test_links_and_names_exist(path):
     assert {name for name in re.findall(r"\btrace\.(\w+)", text) if name not in known} == set()
     for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
         ast.parse(code)
+
+
+def code_of(path):
+    return re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def test_the_table_of_signals_is_the_registrys():
+    made = runpy.run_path(str(ROOT / "docs" / "signal_table.py"))
+    text = (ROOT / "docs" / "signals.md").read_text(encoding="utf-8")
+    assert text == made["page"](text), "run: python docs/signal_table.py"
+
+
+def test_the_code_of_the_page_on_signals_runs(embedded, monkeypatch):
+    monkeypatch.setattr(signals.registry, "_SIGNALS", dict(signals.registry._SIGNALS))
+    names = {"tracer": embedded, "parts": ot.example("What is the first sound of the first recording?")}
+    for code in code_of(ROOT / "docs" / "signals.md"):
+        exec(code, names)  # noqa: S102 - our own page
+    added = embedded.add(names["trace"], ["sharpest", "occlusion"], progress=False)
+    for name in ("sharpest", "occlusion"):
+        assert added.scores(name).any(axis=1).all()
+    assert added.run.signals["occlusion"]["forwards"] > len(added)

@@ -113,6 +113,8 @@ def table() -> pd.DataFrame:
 
 
 def _needs(signal: Signal) -> str:
-    if signal.online:
-        return "the decode: " + ", ".join(sorted(signal.reads))
-    return "passes over the response"
+    if not signal.online:
+        return "passes over the response"
+    if signal.reads & {"gradient", "gradients"}:
+        return "attention rows and their gradients"
+    return "attention rows and values" if "norms" in signal.reads else "attention rows"
