@@ -70,10 +70,10 @@ def minus(what: What = "null", *, foils: Sequence[object] = (), per: Per = "resp
         there = _scored(other, signal)
         run.interrupted = other.interrupted
         if per == "response":
-            habit = mean_step(there[:, : run.prompt])
-            return without_habit(scores, np.full_like(habit, np.nan) if run.interrupted else habit)
+            return without_habit(scores, mean_step(there)) if not run.interrupted else np.full_like(scores, np.nan)
         kept = scores.astype(np.float64)
-        kept[:, : run.prompt] -= there[:, : run.prompt]
+        kept[:, : run.prompt] -= there
+        kept[np.isnan(there).all(axis=1)] = np.nan
         return kept
 
     changed = [f"foils={len(foils)}"] * bool(foils) + [f"per={per}"] * (per != "response")
@@ -81,10 +81,11 @@ def minus(what: What = "null", *, foils: Sequence[object] = (), per: Per = "resp
 
 
 def _scored(run: Finished, signal: Signal) -> np.ndarray:
-    """Give the signal's scores `[T, n + T]` of another run, NaN for steps that were not reached."""
+    """Give the signal's scores `[T, n]` of another run's prompt, NaN for steps that were not reached or not finite."""
     found = passes.score(run, [signal])
-    scores = found.scores[signal.label].copy()
-    scores[found.notes[signal.label]["steps"] :] = np.nan
+    scores, note = found.scores[signal.label][:, : run.prompt].copy(), found.notes[signal.label]
+    scores[note["steps"] :] = np.nan
+    scores[note.get("not_finite", [])] = np.nan
     return scores
 
 
