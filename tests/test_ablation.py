@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from transformers import MistralConfig, MistralForCausalLM
 
 from omnitrace_nb import models
-from omnitrace_nb.ablation import replay
+from omnitrace_nb.ablation import OPERATORS, editing, hiding, replay
+from omnitrace_nb.errors import SettingsError, SignalError
+from omnitrace_nb.passes import Cost
 from omnitrace_nb.sources import SourceOptions, build
 from omnitrace_nb.trace.records import PartRecord
 from tests.prompts import film, picture, prompt, sound
@@ -130,7 +135,195 @@ def test_mean_puts_the_mean_of_the_modality_in_the_place_of_each_embedding(run):
 def test_batches_and_chunks_change_nothing(run, operator, monkeypatch):
     keeps = sets(run)
     together = run.ablator(operator).logprobs(keeps)
-    monkeypatch.setattr("omnitrace_nb.ablation.hiding.PASS_TOKENS", 1)
+    monkeypatch.setitem(hiding.PASS_TOKENS, "cpu", 1)
     monkeypatch.setattr(replay, "CHUNK", 7)
     alone = run.but().ablator(operator).logprobs(keeps)
     np.testing.assert_allclose(together, alone, atol=2e-4)
+
+
+def test_raw_reads_the_prompt_without_the_sentence(text):
+    whole = run_of(text, "The harbour was quiet. The market was busy. Mia sells honey.", "What does Mia sell?")
+    without = run_of(text, "The harbour was quiet. Mia sells honey.", "What does Mia sell?")
+    [index] = [source.id for source in whole.sources if source.chars == (23, 43)]
+    keep = np.arange(len(whole.sources)) != index
+    np.testing.assert_allclose(whole.ablator("raw").logprobs(keep[None])[0], literally(without), atol=1e-4)
+
+
+def test_raw_encodes_edited_media_again(omni, mixed):
+    silence, scene = sound(2.0), film(2.0, track=sound(2.0, seed=3))
+    silence.samples[16_000:] = 0
+    scene.frames[2:] = scene.frames[1]
+    wanted = run_of(omni, "Look. Listen.", picture(112, 84), silence, scene, "What is it?")
+    keep = [
+        not (source.time and source.time[0] == 1.0 and (source.part, source.modality) in {(2, "audio"), (3, "video")})
+        for source in mixed.sources
+    ]
+    assert keep.count(False) == 2
+    np.testing.assert_allclose(mixed.ablator("raw").logprobs([keep])[0], literally(wanted), atol=1e-4)
+
+
+def test_raw_without_the_content_says_what_to_do(sentences):
+    with pytest.raises(SignalError, match="does not have: use operator='mask'"):
+        sentences.but(loaded=()).ablator("raw").logprobs(~np.eye(4, dtype=bool))
+
+
+def test_editing_blurs_each_region_by_itself_and_leaves_the_rest():
+    pixels = np.zeros((40, 60, 3), np.uint8)
+    pixels[:, 30:] = 250
+    pixels[:20, :10] = 250
+    found = editing.blurred(pixels, [(0, 0, 30, 40)])
+    assert (found[:, 30:] == 250).all()
+    assert found[:, :30].std() < 0.5 * pixels[:, :30].std()
+    assert not (pixels[20:, :30]).any()
+
+
+def test_editing_freezes_a_film_on_the_last_frame_that_is_kept():
+    scene = film(4.0)
+    one = editing.frozen(scene, [(1.0, 2.0)])
+    np.testing.assert_array_equal(one, scene.frames[[0, 1, 1, 1, 4, 5, 6, 7]])
+    run = editing.frozen(scene, [(1.0, 2.0), (2.0, 3.0)])
+    np.testing.assert_array_equal(run, scene.frames[[0, 1, 1, 1, 1, 1, 6, 7]])
+    start = editing.frozen(scene, [(0.0, 1.0)])
+    np.testing.assert_array_equal(start, scene.frames[[2, 2, 2, 3, 4, 5, 6, 7]])
+    assert len(np.unique(editing.frozen(scene, [(0.0, 4.0)]), axis=0)) == 1
+
+
+def test_editing_mutes_to_the_very_end():
+    noise = sound(1.5)
+    found = editing.muted(noise, [(1.0, 1.5)]).samples
+    assert not found[16_000:].any()
+    np.testing.assert_array_equal(found[:16_000], noise.samples[:16_000])
+
+
+@pytest.mark.parametrize("operator", list(OPERATORS))
+def test_no_set_is_run_twice_and_all_kept_costs_one_forward(text, operator):
+    run = run_of(text, "The harbour was quiet. The market was busy.", "What is it?", cost=Cost())
+    ablator, whole = run.ablator(operator), np.ones((1, 3), bool)
+    assert ablator.logprobs(np.repeat(whole, 4, axis=0)).shape == (4, 5)
+    assert run.cost.forwards == 1
+    assert run.cost.tokens == run.width - 1
+    keeps = sets(run)
+    first = ablator.logprobs(keeps)
+    spent = run.cost.forwards
+    assert spent == len(np.unique(keeps, axis=0))
+    np.testing.assert_array_equal(ablator.logprobs(keeps[::-1]), first[::-1])
+    assert run.cost.forwards == spent
+    record = ablator.record
+    assert (record.operator, record.keep.shape, record.logprobs.dtype) == (operator, (spent, 3), np.float32)
+    again = run.but().ablator(operator)
+    again.remember(record)
+    np.testing.assert_array_equal(again.logprobs(keeps), first)
+    assert run.cost.forwards == spent
+
+
+def test_mask_pushes_only_what_follows_the_source_and_mask_direct_only_the_response(sentences, monkeypatch):
+    monkeypatch.setitem(hiding.PASS_TOKENS, "cpu", 1)
+    s, counted = len(sentences.sources), {}
+    for operator in ("mask", "mask_direct"):
+        run = sentences.but(cost=Cost())
+        run.ablator(operator).logprobs(np.ones((1, s), bool))
+        before = run.cost.tokens
+        run.ablator(operator).logprobs(~np.eye(s, dtype=bool))
+        counted[operator] = run.cost.tokens - before
+    after = [sentences.width - 1 - int(one.positions[0]) - len(one.positions) for one in sentences.sources]
+    assert counted == {"mask": sum(after), "mask_direct": s * sentences.steps}
+
+
+def test_the_prompts_last_position_stays_whoever_owns_it(text):
+    """Without a chat template, the last sentence owns the position that the first token is chosen from."""
+    bare = models.adapt(text.model, _without_template(text.tokenizer))
+    run = run_of(bare, "The harbour was quiet. The market was busy.")
+    assert run.sources[-1].positions[-1] == run.prompt - 1
+    keeps = sets(run)
+    wanted = [literally(run, square(run, keep, slice(None))) for keep in keeps]
+    np.testing.assert_allclose(run.ablator("mask").logprobs(keeps), wanted, atol=2e-4)
+    with pytest.raises(SignalError, match="leaves nothing of this prompt"):
+        run.ablator("raw").logprobs(keeps[-1:])
+
+
+def _without_template(tokenizer):
+    bare = type(tokenizer)(tokenizer_object=tokenizer.backend_tokenizer, **tokenizer.special_tokens_map)
+    bare.chat_template = None
+    return bare
+
+
+@pytest.mark.parametrize(("window", "exact"), [(16, False), (4096, True)])
+def test_a_window_shorter_than_the_run_is_refused_where_it_would_not_be_exact(text, window, exact):
+    torch.manual_seed(2)
+    small = MistralConfig(
+        vocab_size=len(text.tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        sliding_window=window,
+        initializer_range=0.2,
+    )
+    model = MistralForCausalLM(small).eval()
+    model.generation_config = text.model.generation_config
+    run = run_of(models.adapt(model, text.tokenizer), "The harbour was quiet. The market was busy.", "What is it?")
+    keeps = sets(run)
+    if exact:
+        wanted = [literally(run, square(run, keep, slice(None))) for keep in keeps]
+        np.testing.assert_allclose(run.ablator("mask").logprobs(keeps), wanted, atol=2e-4)
+        return
+    for operator in ("mask", "mask_direct"):
+        with pytest.raises(SignalError, match=r"a window shorter than the .* use operator='mean' or 'raw'"):
+            run.ablator(operator).logprobs(keeps)
+    embeddings = run.forced.embeddings.clone()
+    mine = run.sources[1].positions
+    embeddings[0, mine] = embeddings[0, np.flatnonzero(run.encoded.layout.modality == 1)].mean(0)
+    found = run.ablator("mean").logprobs(keeps[2:3])[0]
+    np.testing.assert_allclose(found, literally(run, embeddings=embeddings), atol=2e-4)
+
+
+def test_an_interrupted_run_keeps_what_is_done(sentences, monkeypatch):
+    monkeypatch.setitem(hiding.PASS_TOKENS, "cpu", 1)
+    done, forward = [], replay.Replay.logprobs
+
+    def interrupted(self, *args, **options):
+        if len(done) == 2:
+            raise KeyboardInterrupt
+        done.append(args)
+        return forward(self, *args, **options)
+
+    monkeypatch.setattr(replay.Replay, "logprobs", interrupted)
+    ablator = sentences.ablator("mask")
+    found = ablator.logprobs(sets(sentences))
+    assert sentences.interrupted
+    assert np.isfinite(found).all(axis=1).sum() >= 3
+    assert np.isnan(found).any()
+    assert len(ablator.record.keep) == 3
+    assert np.isnan(ablator.logprobs(np.zeros((1, len(sentences.sources)), bool))).all()
+
+
+def test_passes_that_do_not_fit_are_halved(sentences, monkeypatch):
+    keeps, forward = sets(sentences), replay.Replay.logprobs
+    wanted = sentences.but().ablator("mask").logprobs(keeps)
+
+    def tight(self, places, *args, **options):
+        if len(places) > 2:
+            raise torch.OutOfMemoryError
+        return forward(self, places, *args, **options)
+
+    monkeypatch.setattr(replay.Replay, "logprobs", tight)
+    np.testing.assert_allclose(sentences.ablator("mask").logprobs(keeps), wanted, atol=1e-4)
+
+
+def test_wrong_requests_say_what_to_do(sentences):
+    with pytest.raises(SignalError, match="unknown operator 'blur': there are 'mask', 'mask_direct', 'mean', 'raw'"):
+        sentences.ablator("blur")
+    with pytest.raises(SettingsError, match=r"expected \(m, 4\), a column for each source"):
+        sentences.ablator("mask").logprobs(np.ones((1, 3), bool))
+    record = replace(sentences.ablator("mean").record, operator="raw")
+    with pytest.raises(SettingsError, match="of operator 'raw'"):
+        sentences.ablator("mean").remember(record)
+
+
+def test_no_sources_and_no_steps_are_no_errors(text):
+    run = run_of(text, "Look.")
+    nothing = run.but(sources=())
+    assert nothing.ablator("mask").logprobs(np.ones((2, 0), bool)).shape == (2, 5)
+    short = run_of(text, "Look.", response=[])
+    assert short.ablator("mask").logprobs(np.ones((2, 1), bool)).shape == (2, 0)

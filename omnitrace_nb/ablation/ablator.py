@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from omnitrace_nb.ablation.hiding import Mask, MaskDirect, Mean, Operator
+from omnitrace_nb.ablation.rereading import Raw
 from omnitrace_nb.errors import SettingsError, SignalError
 from omnitrace_nb.passes.batches import run_passes
 from omnitrace_nb.trace.records import Ablations
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from omnitrace_nb.passes.finished import Finished
 
 
-OPERATORS: dict[str, type[Operator]] = {each.name: each for each in (Mask, MaskDirect, Mean)}
+OPERATORS: dict[str, type[Operator]] = {each.name: each for each in (Mask, MaskDirect, Mean, Raw)}
 
 
 class Ablator:

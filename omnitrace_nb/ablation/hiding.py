@@ -15,8 +15,8 @@ from omnitrace_nb.layout import MODALITIES
 if TYPE_CHECKING:
     from omnitrace_nb.passes.finished import Finished
 
-PASS_TOKENS = 4096  # inputs of a batch
-PASS_KEYS = 65536  # keys of a batch, which a mask hides from few inputs
+PASS_TOKENS = {"cpu": 512}  # inputs of a batch; elsewhere 8192 (a CPU gains nothing from more)
+PASS_KEYS = 65536  # keys of a batch, which each of its rows has copied
 
 
 class Operator:
@@ -32,7 +32,12 @@ class Operator:
     def __init__(self, run: Finished) -> None:
         """Take the run; `SignalError` if it or its model does not allow the operator."""
         self.run, self.replay = run, Replay(run)
-        self.batch = max(1, PASS_TOKENS // run.width)
+        self.batch = self.fitting(run.width)
+
+    def fitting(self, inputs: int) -> int:
+        """Give how many sets of so many inputs fit one pass."""
+        tokens = PASS_TOKENS.get(self.replay.device.type, 8192)
+        return max(1, min(tokens // inputs, PASS_KEYS // self.run.width))
 
     def order(self, keep: np.ndarray) -> np.ndarray:
         """Give the order in which to run sets `bool [m, S]`: from late first changes to early ones, `int64 [m]`."""
@@ -77,7 +82,7 @@ class MaskDirect(Operator):
     def __init__(self, run: Finished) -> None:
         """Take the run."""
         super().__init__(run)
-        self.batch = max(1, min(PASS_TOKENS // run.steps, PASS_KEYS // run.width))
+        self.batch = self.fitting(run.steps)
 
     def logprobs(self, keep: np.ndarray) -> Tensor:
         """Give the log-probabilities; `SignalError` if the model does not keep the prompt's keys and values."""
