@@ -141,6 +141,46 @@ def test_batches_and_chunks_change_nothing(run, operator, monkeypatch):
     np.testing.assert_allclose(together, alone, atol=2e-4)
 
 
+# Where captum's own language model wrappers err with transformers 5 (docs/signals/ablation.md): truth is a plain forward.
+
+
+@torch.no_grad()
+def plainly(adapter, encoded, response):
+    """The response's log-probabilities from the model's own forward over everything, its media and no cache."""
+    ids = torch.cat([encoded.inputs["input_ids"], torch.tensor(response)[None]], 1)
+    positions = encoded.inputs.get("position_ids")
+    given = {**encoded.inputs, "input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    if positions is not None:
+        later = positions[..., -1:] + torch.arange(1, len(response) + 1)
+        given["position_ids"] = torch.cat([positions, later], -1)
+    logits = adapter.model(**given, use_cache=False).logits[0, -len(response) - 1 : -1].log_softmax(-1)
+    return logits.gather(1, torch.tensor(response)[:, None])[:, 0].numpy()
+
+
+def test_a_cache_is_borrowed_and_not_fed_again(run):
+    """Captum's cached mode feeds the whole sequence on top of its cache: other log-probabilities, without an error."""
+    ablator = run.ablator("mask_direct")
+    ablator.logprobs(sets(run))
+    found = ablator.logprobs(np.ones((1, len(run.sources)), bool))[0]
+    np.testing.assert_allclose(found, plainly(run.adapter, run.encoded, RESPONSE), atol=2e-4)
+    places = torch.arange(run.prompt - 1, run.width - 1)[None]
+    with torch.no_grad():
+        behind = ablator._hiding.replay.logprobs(places, torch.tensor([run.steps]), run.prompt - 1)[0]
+    np.testing.assert_allclose(behind, found, atol=2e-4)
+
+
+def test_pictures_sounds_and_films_reach_the_model(mixed):
+    """Captum's wrapper drops a vision model's pixels: every attribution is exactly 0."""
+    np.testing.assert_allclose(
+        mixed.ablator("mask").logprobs(sets(mixed))[0], plainly(mixed.adapter, mixed.encoded, RESPONSE), atol=2e-4
+    )
+    for operator in OPERATORS:
+        values = mixed.ablator(operator).logprobs(sets(mixed))
+        effects = np.abs(values[0] - values[1 : len(mixed.sources) + 1]).max(axis=1)
+        media = [source.modality != "text" for source in mixed.sources]
+        assert effects[media].min() > 1e-3, operator
+
+
 def test_raw_reads_the_prompt_without_the_sentence(text):
     whole = run_of(text, "The harbour was quiet. The market was busy. Mia sells honey.", "What does Mia sell?")
     without = run_of(text, "The harbour was quiet. Mia sells honey.", "What does Mia sell?")
