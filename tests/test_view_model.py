@@ -13,6 +13,7 @@ import omnitrace_nb as ot
 from omnitrace_nb import view
 from omnitrace_nb.errors import SettingsError, SignalError
 from omnitrace_nb.layout import AUDIO, IMAGE, TEXT, VIDEO
+from omnitrace_nb.trace.records import Check, Verification
 from omnitrace_nb.view.build import MOST_MEDIA
 from omnitrace_nb.view.cells import MOST_SLICES, Cells
 from omnitrace_nb.view.viewmodel import utf16_offsets
@@ -262,3 +263,46 @@ def test_the_view_needs_neither_torch_nor_widgets_until_a_widget_is_wanted(trace
     )
     done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.fixture(scope="module")
+def checked(trace):
+    """The trace with a verdict of each kind: of a sentence, a picture, and a film's frames and sound, shown as one."""
+    best = trace.spans[trace.spans["selected"] & (trace.spans["signal"] == "excess")].groupby("statement")["source"]
+    rows = [
+        (0, best.get_group(0).iloc[0], 2.5, 1.5, 3.5, "verified"),
+        (1, best.get_group(1).iloc[0], -0.75, -1.0, -0.001, "contradicted"),
+        (2, best.get_group(2).iloc[0], 0.001, np.nan, np.nan, "not verified"),
+        (4, 12, 0.0, -0.1, 0.1, "not verified"),
+        (4, 17, 1.25, 0.5, 2.0, "verified"),
+    ]
+    checks = tuple(Check(s, int(j), ("excess",), drop, low, high, said) for s, j, drop, low, high, said in rows)
+    about = Verification("mask", ("excess",), 5, 0, 7, 2000, 0.1, interrupted=False, checks=checks)
+    return trace.with_verification(about, {})
+
+
+def test_verdicts_are_marks_on_the_evidence_with_their_numbers_in_words(checked):
+    shown = view.model(checked)
+    marks = [row[0].mark for row in shown.evidence[0]]
+    assert [mark and mark.verdict for mark in marks] == [
+        "verified", "contradicted", "not verified", None, "verified",
+    ]  # fmt: skip
+    assert marks[0].words == "verified: 2.50 nats less likely without it (drop, 95 %: 1.50 to 3.50)"
+    assert marks[1].words == "contradicted: 0.75 nats more likely without it (drop, 95 %: -1.00 to 0.00)"
+    assert marks[2].words == "not verified: 0.00 nats less likely without it"
+    assert "7 forwards" in shown.notes[0]
+    document, _ = shown.state()
+    assert document["evidence"][0][0][0]["mark"]["sign"] == "\N{CHECK MARK}"
+    json.dumps(document)
+
+
+def test_a_trace_that_was_not_verified_has_no_marks(model):
+    assert all(each.mark is None for signal in model.evidence for row in signal for each in row)
+    assert not model.notes
+
+
+def test_the_text_and_the_static_form_show_the_marks(checked):
+    for form in (view.text(checked), view.static_html(checked)):
+        assert form.count("\N{CHECK MARK} verified: ") == 2
+        assert "\N{BALLOT X} contradicted: 0.75 nats more likely without it" in form
+    assert max(map(len, view.text(checked).splitlines())) <= 100

@@ -62,7 +62,9 @@ export function createLegend(data) {
     }
     if (statement === null)
       return `The whole response, by ${signal}. Point at a statement, or at a source in the prompt.`;
-    const names = data.evidence(signal, statement).map(({ label, score: own }) => `${label} (${two(own)})`);
+    const names = data
+      .evidence(signal, statement)
+      .map(({ label, score: own, mark }) => `${label} (${two(own)}${mark ? `, ${mark.verdict}` : ""})`);
     const rests = names.length ? `rests on ${names.join(", ")}` : "has no source that stands out";
     return `Statement ${statement + 1} of ${statements.length}${pinned ? ", pinned," : ""} ${rests}.`;
   }

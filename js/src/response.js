@@ -3,13 +3,31 @@
 import { h, KEYS_STAY, two } from "./dom.js";
 
 /** @import { Data } from "./data.js" */
-/** @import { Shown } from "./types.js" */
+/** @import { Mark, Shown } from "./types.js" */
 
 /** @type {Record<string, string>} */
 const STOPPED = {
   length: "… the response was cut at its longest allowed length",
   interrupted: "… interrupted",
 };
+
+/** @param {Mark | null} mark */
+const drawMark = (mark) =>
+  mark
+    ? [
+        h(
+          "span",
+          {
+            class: "otr-mark",
+            role: "img",
+            "aria-label": mark.words,
+            title: mark.words,
+            "data-verdict": mark.verdict,
+          },
+          mark.sign,
+        ),
+      ]
+    : [];
 
 /** @param {Data} data */
 export function createResponse(data) {
@@ -49,13 +67,14 @@ export function createResponse(data) {
     for (const { id, chips } of rows) {
       const evidence = data.evidence(signal, id);
       chips.replaceChildren(
-        ...evidence.map(({ sources, label, score }, i) =>
+        ...evidence.map(({ sources, label, score, mark }, i) =>
           h(
             "span",
             { class: "otr-chip", "data-chip": sources[0], "data-sources": sources.join(" ") },
             h("b", {}, String(i + 1)),
             h("span", { class: "otr-label" }, label),
             h("span", { class: "otr-value" }, two(score)),
+            ...drawMark(mark),
           ),
         ),
         ...(evidence.length ? [] : [h("span", { class: "otr-none" }, "no source stands out")]),

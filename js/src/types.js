@@ -41,7 +41,8 @@
  * @typedef {{id: number, text: string, steps: number}} Statement
  *
  * What a statement rests on, best first: one source, or neighbouring seconds together.
- * @typedef {{sources: number[], label: string, score: number}} Evidence  `score`: of the curation
+ * @typedef {{sources: number[], label: string, score: number, mark: Mark | null}} Evidence  `score`: of the curation
+ * @typedef {{verdict: string, sign: string, words: string}} Mark  a verdict of `tracer.verify`
  *
  * @typedef {object} Document
  * @property {number} schema

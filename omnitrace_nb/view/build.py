@@ -8,7 +8,7 @@ import numpy as np
 
 from omnitrace_nb.layout import AUDIO, VIDEO
 from omnitrace_nb.view.cells import Cells
-from omnitrace_nb.view.evidence import evidence
+from omnitrace_nb.view.evidence import evidence, legend
 from omnitrace_nb.view.viewmodel import (
     Box,
     MediaBytes,
@@ -64,7 +64,7 @@ def build(trace: Trace, signals: Sequence[str] | None = None) -> ViewModel:
         peaks=np.concatenate([np.zeros(0, np.int8), *peaks]),
         thumbnails=thumbnails,
         media=media,
-        notes=notes,
+        notes=(*legend(trace), *notes),
     )
 
 

@@ -5,33 +5,38 @@ The number is the score of the curation (`trace.spans`), which it ranks by; seco
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any
 
-from omnitrace_nb.view.viewmodel import Evidence
+from omnitrace_nb.view.viewmodel import Evidence, Mark
 from omnitrace_nb.view.words import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from omnitrace_nb.trace import Trace
 
 Table = tuple[tuple[tuple[Evidence, ...], ...], ...]
+
+# Shapes, not colours alone. Of seconds shown as one, the first of these verdicts is shown.
+SIGNS = {"verified": "\N{CHECK MARK}", "contradicted": "\N{BALLOT X}", "not verified": "\N{WHITE CIRCLE}"}
 
 
 def evidence(trace: Trace, signals: Sequence[str], statements: int) -> Table:
     """Give, for each signal and statement, what was selected, highest score first."""
     spans = trace.spans
     chosen = spans[spans["selected"]].to_dict("records")
-    score = {(row["signal"], row["statement"], row["source"]): float(row["score"]) for row in chosen}
+    known = {(row["signal"], row["statement"], row["source"]): row for row in chosen}
     found: dict[tuple[str, int], list[Evidence]] = {}
     for row in trace.intervals.to_dict("records"):
         key = row["signal"], row["statement"]
-        total = sum(score[*key, source] for source in row["sources"])
+        own = [known[*key, source] for source in row["sources"]]
+        total = sum(float(each["score"]) for each in own)
         label = f"{clean(row['label'])}, {_seconds(row['t0'])}-{_seconds(row['t1'])} s"
-        found.setdefault(key, []).append(Evidence(tuple(map(int, row["sources"])), label, round(total, 4)))
+        found.setdefault(key, []).append(Evidence(tuple(map(int, row["sources"])), label, round(total, 4), _mark(own)))
     for row in chosen:
         if trace.source_records[row["source"]].time is None:
-            each = Evidence((int(row["source"]),), clean(row["label"]), round(float(row["score"]), 4))
+            each = Evidence((int(row["source"]),), clean(row["label"]), round(float(row["score"]), 4), _mark([row]))
             found.setdefault((row["signal"], row["statement"]), []).append(each)
     return tuple(
         tuple(
@@ -40,6 +45,36 @@ def evidence(trace: Trace, signals: Sequence[str], statements: int) -> Table:
         )
         for signal in signals
     )
+
+
+def legend(trace: Trace) -> list[str]:
+    """Say what the marks stand for, if there are any."""
+    about = trace.verification
+    if about is None:
+        return []
+    signs = ", ".join(f"{sign} {verdict}" for verdict, sign in SIGNS.items())
+    stopped = ", interrupted" if about.interrupted else ""
+    return [f"{signs}: by hiding sources ({clean(about.operator)}; {about.forwards} forwards{stopped})."]
+
+
+def _mark(rows: Sequence[Mapping[Any, Any]]) -> Mark | None:
+    """Give the mark of spans shown as one."""
+    for verdict, sign in SIGNS.items():
+        for row in rows:
+            if str(row["verdict"]) == verdict:
+                return Mark(verdict, sign, _words(row))
+    return None
+
+
+def _words(row: Mapping[Any, Any]) -> str:
+    drop = float(row["drop"])
+    said = f"{row['verdict']}: {_nats(abs(drop))} nats {'less' if drop >= 0 else 'more'} likely without it"
+    low, high = float(row["drop_low"]), float(row["drop_high"])
+    return said if math.isnan(low) else f"{said} (drop, 95 %: {_nats(low)} to {_nats(high)})"
+
+
+def _nats(value: float) -> str:
+    return f"{round(value, 2) + 0.0:.2f}"  # -0.00 would be read as a sign
 
 
 def _seconds(value: float) -> str:

@@ -67,7 +67,7 @@ class _Form:
         statement = self.model.statements[row]
         evidence = self.model.evidence[0][row] if self.model.signals else ()
         chips = [
-            f'<span style="{CHIP}"><b>{rank}</b>&ensp;{escape(each.label)}&ensp;{each.score:.2f}</span>'
+            f'<span style="{CHIP}"><b>{rank}</b>&ensp;{escape(each.label)}&ensp;{each.score:.2f}{_mark(each)}</span>'
             for rank, each in enumerate(evidence, 1)
         ] or [f'<span style="{SMALL}">no source stands out</span>']
         line = (
@@ -85,6 +85,10 @@ class _Form:
         """Give the words that a statement rests on, and the parts concerned with its heat."""
         excerpts = [(rank, self.model.sources[each.sources[0]].excerpt) for rank, each in enumerate(evidence, 1)]
         lines = "".join(f'<div dir="auto"><b>{rank}</b>&ensp;{escape(text)}</div>' for rank, text in excerpts if text)
+        marks = [(rank, each.mark) for rank, each in enumerate(evidence, 1) if each.mark]
+        lines += "".join(
+            f'<div style="{SMALL}"><b>{rank}</b>&ensp;{mark.sign} {escape(mark.words)}</div>' for rank, mark in marks
+        )
         parts = dict.fromkeys(self.model.sources[source].part for each in evidence for source in each.sources)
         return lines + "".join(self._part(self.model.parts[index], row) for index in parts)
 
@@ -172,6 +176,12 @@ class _Form:
             return np.zeros(len(self.model.sources))
         share = self.model.share[0, row]
         return share / max(float(share.max(initial=0)), 1e-9)
+
+
+def _mark(evidence: Evidence) -> str:
+    if evidence.mark is None:
+        return ""
+    return f'&ensp;<b title="{escape(evidence.mark.words)}">{evidence.mark.sign}</b>'
 
 
 def _heading(title: str) -> str:

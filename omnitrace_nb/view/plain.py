@@ -23,6 +23,8 @@ def plain_text(model: ViewModel) -> str:
         for each in evidence:
             excerpt = model.sources[each.sources[0]].excerpt
             lines.append(f"       {each.score:.2f}  {each.label}" + (f": {excerpt}" if excerpt else ""))
+            if each.mark:
+                lines.append(f"             {each.mark.sign} {each.mark.words}")
         if not evidence:
             lines.append("       no source stands out")
     if not model.statements:

@@ -112,12 +112,22 @@ class ViewStatement:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """A verdict of `Tracer.verify` on a piece of evidence, as a sign, and in a sentence with its numbers."""
+
+    verdict: str
+    sign: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """What a statement rests on: a selected source, or selected seconds that touch, with its score (see `evidence`)."""
 
     sources: tuple[int, ...]
     label: str
     score: float
+    mark: Mark | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
