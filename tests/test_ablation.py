@@ -141,7 +141,7 @@ def test_batches_and_chunks_change_nothing(run, operator, monkeypatch):
     np.testing.assert_allclose(together, alone, atol=2e-4)
 
 
-# Where captum's own language model wrappers err with transformers 5 (docs/signals/ablation.md), a plain forward is truth.
+# Where captum's language model wrappers err with transformers 5 (docs/signals/ablation.md); a plain forward is truth.
 
 
 @torch.no_grad()
