@@ -15,7 +15,7 @@ import omnitrace_nb as ot
 from omnitrace_nb import controls, models, passes, signals
 from omnitrace_nb.capture.loop import Loop
 from omnitrace_nb.controls.prompts import evidence, nulled, swapped
-from omnitrace_nb.errors import SettingsError
+from omnitrace_nb.errors import SettingsError, SignalError
 from omnitrace_nb.layout import AUDIO, IMAGE, TEXT, VIDEO, Layout
 from omnitrace_nb.trace.records import Source
 
@@ -270,6 +270,28 @@ def test_gradient_passes_are_run_on_the_null_prompt_too(run):
     label = "input_x_gradient|minus_null"
     np.testing.assert_allclose(got.scores[label], here, atol=1e-5)
     assert got.notes[label]["forwards"] > 0
+
+
+def test_one_decode_of_the_null_prompt_serves_every_signal_and_every_form(tracer, trace, content):
+    forms = (controls.minus_null, controls.minus("null", per="step"))
+    wanted = [signals.get(name) | form for form in forms for name in ("attmean", "rawatt", "excess")]
+    got = tracer.add(trace, wanted, content=content, progress=False)
+    assert [got.run.signals[each.label].get("forwards", 0) for each in wanted] == [len(trace)] + [0] * 5
+    for each in wanted:
+        alone = tracer.add(trace, each, content=content, progress=False)
+        np.testing.assert_allclose(alone.scores(each.label), got.scores(each.label), atol=2e-5)
+
+
+def test_controls_are_named_in_strings_too(tracer, trace, content):
+    assert signals.get("attmean|minus_null|per_token").controls == (controls.minus_null, controls.per_token)
+    got = tracer.add(trace, "attmean|per_token", content=content, progress=False)
+    assert got.signals[-1] == "attmean|per_token"
+    with pytest.raises(
+        SignalError, match=r"unknown control 'per_tokn': did you mean 'per_token'\? there are detrended, "
+    ):
+        signals.get("attmean|per_tokn")
+    with pytest.raises(SignalError, match="unknown signal 'atmean'"):
+        signals.get("atmean|per_token")
 
 
 def test_without_evidence_nothing_is_subtracted(tracer):

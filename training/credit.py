@@ -7,6 +7,7 @@ import pandas as pd
 import omnitrace_nb as ot
 from omnitrace_nb.curation import ASSIGNMENTS
 from omnitrace_nb.evaluate import Support, judge, score
+from omnitrace_nb.signals import Signal
 from training.world import AudioPart, ImagePart, Sample, Statement, TextPart
 from training.world.sample import SAMPLING_RATE, Part
 
@@ -50,7 +51,7 @@ def supports(statement: Statement) -> list[Support]:
     ]
 
 
-def credit(samples: Iterable[Sample], tracer: ot.Tracer, signals: Sequence[str] = SIGNALS) -> pd.DataFrame:
+def credit(samples: Iterable[Sample], tracer: ot.Tracer, signals: Sequence[str | Signal] = SIGNALS) -> pd.DataFrame:
     """Judge every rightly answered prompt: a row a (signal, rule, statement).
 
     `modality` is that of the statement's truth, "two" for a comparison; `question` says whether the question's own

@@ -11,17 +11,46 @@ A control is a function of the scores, the finished run and the signal, so a new
     'attmean|halved'
 """
 
+import difflib
+
 from omnitrace_nb.capture.signal import Control
 from omnitrace_nb.controls.arithmetic import detrend, detrended, per_token, sinks, sinks_above, without_sinks
 from omnitrace_nb.controls.subtraction import minus, minus_null, minus_swapped
+from omnitrace_nb.errors import SignalError
+
+_CONTROLS = {each.name: each for each in (per_token, without_sinks, detrended, minus_null, minus_swapped)}
+
+
+def get(name: str) -> Control:
+    """Give the control of a name, as it stands behind the bar in a signal's label.
+
+    Raises:
+        SignalError: no such control; the message lists those there are.
+    """
+    if name not in _CONTROLS:
+        near = difflib.get_close_matches(name, _CONTROLS, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise SignalError(
+            f"unknown control {name!r}: {hint}there are {', '.join(names())}; one with other settings is made by "
+            "ot.controls.minus, .detrend or .sinks_above"
+        )
+    return _CONTROLS[name]
+
+
+def names() -> tuple[str, ...]:
+    """Give the names of all controls, in alphabetical order."""
+    return tuple(sorted(_CONTROLS))
+
 
 __all__ = [
     "Control",
     "detrend",
     "detrended",
+    "get",
     "minus",
     "minus_null",
     "minus_swapped",
+    "names",
     "per_token",
     "sinks",
     "sinks_above",

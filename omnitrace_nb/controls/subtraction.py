@@ -56,17 +56,14 @@ def minus(what: What = "null", *, foils: Sequence[object] = (), per: Per = "resp
         raise SettingsError("foils take the place of parts in a swapped prompt: use what='swapped'")
 
     def apply(scores: np.ndarray, run: Finished, signal: Signal) -> np.ndarray:
-        layout, own = run.encoded.layout, evidence(run)
-        if not len(own):
+        if not len(evidence(run)):
             return scores
         if run.interrupted:
             return np.full_like(scores, np.nan)
-        if what == "null":
-            edit = nulled(layout, own)
-        else:
-            edit = swapped(layout, own, _foils(run.adapter, foils) if foils else None)
-        before = run.edit
-        other = run.but(edit=edit if before is None else lambda embeddings: edit(before(embeddings)))
+        key = (what, *map(id, foils))
+        if key not in run.variants:
+            run.variants[key] = _other(run, foils if what == "swapped" else None)
+        other = run.variants[key]
         there = _scored(other, signal)
         run.interrupted = other.interrupted
         if per == "response":
@@ -78,6 +75,16 @@ def minus(what: What = "null", *, foils: Sequence[object] = (), per: Per = "resp
 
     changed = [f"foils={len(foils)}"] * bool(foils) + [f"per={per}"] * (per != "response")
     return Control(f"minus_{what}" + (f"({', '.join(changed)})" if changed else ""), _SUMMARIES[what], apply)
+
+
+def _other(run: Finished, foils: Sequence[object] | None) -> Finished:
+    """Give the run on the other prompt: null, or with parts exchanged, if there are foils for those."""
+    layout, own = run.encoded.layout, evidence(run)
+    edit = nulled(layout, own) if foils is None else swapped(layout, own, _foils(run.adapter, foils) if foils else None)
+    before = run.edit
+    other = run.but(edit=edit if before is None else lambda embeddings: edit(before(embeddings)))
+    other.reading = run.reading
+    return other
 
 
 def _scored(run: Finished, signal: Signal) -> np.ndarray:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from omnitrace_nb.ablation import Ablator
+    from omnitrace_nb.capture.signal import Signal
     from omnitrace_nb.media.loaded import LoadedPart
     from omnitrace_nb.models.adapter import Adapter, Encoded
     from omnitrace_nb.trace.records import Ablations, PartRecord, Response, Source
@@ -41,6 +42,9 @@ class Finished:
         cost: forwards and tokens spent on the run so far, beyond decoding.
         interrupted: whether a pass was interrupted; passes after it are left out.
         reports: signal name -> what it has to tell of the run besides its scores, plain values that go into its notes.
+        replayed: name -> raw scores `[T, n + T]` of the signals that a second decode has read.
+        reading: online signals that a second decode reads besides the one it is for.
+        variants: the same run on changed prompts, by what was changed.
         edit: what is done to the prompt's input embeddings `[1, n, hidden]` before the model reads them.
     """
 
@@ -74,6 +78,9 @@ class Finished:
         self.cost = cost or Cost()
         self.interrupted = False
         self.reports: dict[str, dict[str, Any]] = {}
+        self.replayed: dict[str, np.ndarray] = {}
+        self.reading: tuple[Signal, ...] = ()
+        self.variants: dict[object, Finished] = {}
         self._ablators: dict[str, Ablator] = {}
 
     @property

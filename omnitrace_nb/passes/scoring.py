@@ -56,11 +56,13 @@ def score(run: Finished, signals: Sequence[Signal], known: Mapping[str, np.ndarr
     labels = [signal.label for signal in signals]
     if twice := [label for label in labels if labels.count(label) > 1]:
         raise SignalError(f"two signals are called {twice[0]!r}: give one of them another label by .named(...)")
-    raw = dict(known or {})
+    raw = {**run.replayed, **(known or {})}
+    run.reading = run.reading or tuple(each.bare for each in signals if each.online and each.controls)
     passed: dict[object, np.ndarray] = {}
     result = Scored()
     again = {each.name: each.bare for each in signals if each.online and each.name not in raw}
     if again and run.steps:
+        again |= {each.name: each for each in run.reading if each.name not in raw}
         raw |= _replayed(run, list(again.values()))
     for signal in signals:
         before, started = copy(run.cost), time.perf_counter()
@@ -121,6 +123,7 @@ def _replayed(run: Finished, signals: Sequence[Signal]) -> dict[str, np.ndarray]
         return {signal.name: np.full((run.steps, run.width), np.nan, np.float32) for signal in signals}
     run.cost.add(forwards=len(tokens), tokens=run.width - 1)
     if len(again.token_ids) == len(tokens):
+        run.replayed |= again.scores
         return again.scores
     run.interrupted = True
     missing = len(tokens) - len(again.token_ids)

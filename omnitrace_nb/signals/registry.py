@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import operator
+from functools import reduce
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from omnitrace_nb.capture.signal import READINGS, Reading, Signal
@@ -73,16 +75,21 @@ def add(signal: Signal) -> Signal:
 
 
 def get(name: str | Signal) -> Signal:
-    """Give the signal of a name; a signal is given back.
+    """Give the signal of a name, such as "attmean" or "attmean|per_token" (with controls); a signal is given back.
 
     Raises:
-        SignalError: no such signal; the message lists those there are.
+        SignalError: no such signal or control; the message lists those there are.
     """
     if isinstance(name, Signal):
         return name
     try:
         return _SIGNALS[name]
     except (KeyError, TypeError):
+        if isinstance(name, str) and "|" in name:
+            from omnitrace_nb import controls  # noqa: PLC0415 - it runs signals itself
+
+            signal, *behind = name.split("|")
+            return reduce(operator.or_, map(controls.get, behind), get(signal))
         near = difflib.get_close_matches(str(name), _SIGNALS, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise SignalError(f"unknown signal {name!r}: {hint}there are {', '.join(names())}") from None
