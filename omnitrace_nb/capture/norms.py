@@ -103,13 +103,14 @@ class _Layer:
         count, weight = values.shape[1], self.weight
         by_head = weight.view(weight.shape[0], self.heads, -1).permute(1, 2, 0)  # [heads, dim, hidden]
         through = torch.bmm(values.repeat_interleave(self.heads // len(values), 0), by_head).float().transpose(0, 1)
-        gram = torch.bmm(through, through.transpose(1, 2))[:, self._first, self._second]
+        grams = torch.bmm(through, through.transpose(1, 2)).flatten(1)
         if self.length + count > self._grams.shape[1]:
             self._grams = torch.cat([self._grams, torch.empty_like(self._grams)], 1)
-        self._grams[:, self.length : self.length + count] = gram.T * self._times
+        into = self._grams[:, self.length : self.length + count]
+        torch.mul(grams.index_select(1, self._first * self.heads + self._second).T, self._times, out=into)
         self.length += count
 
     def norms(self, row: Tensor) -> Tensor:
         """Give `sqrt(a_j^T G_j a_j)` for each position: `[heads, p] -> [p]`."""
-        pairs = row[self._first] * row[self._second]
-        return (pairs * self._grams[:, : row.shape[-1]]).sum(0).clamp(min=0).sqrt()
+        pairs = row.index_select(0, self._first).mul_(row.index_select(0, self._second))
+        return pairs.mul_(self._grams[:, : row.shape[-1]]).sum(0).clamp_(min=0).sqrt_()
