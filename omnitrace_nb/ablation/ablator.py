@@ -95,20 +95,23 @@ class Ablator:
     def _ablate(self, sets: np.ndarray) -> None:
         if not self.run.steps:
             return
-        forced = self.run.forced
-        with torch.no_grad(), forced.running():
-            hiding = self._hiding = self._hiding or OPERATORS[self.operator](self.run)
-            if sets.all(axis=1).any():
-                self._learn(np.ones(sets.shape[1], bool), hiding.replay.plain.cpu().numpy())
-                sets = sets[~sets.all(axis=1)]
-            sets = sets[hiding.order(sets)]
-            found, whole = run_passes(
-                lambda items: hiding.logprobs(sets[items.numpy()]),
-                len(sets),
-                batch=hiding.batch,
-                label=f"ablation ({self.operator})",
-                progress=self.run.progress,
-            )
+        try:
+            forced = self.run.forced
+            with torch.no_grad(), forced.running():
+                hiding = self._hiding = self._hiding or OPERATORS[self.operator](self.run)
+                if sets.all(axis=1).any():
+                    self._learn(np.ones(sets.shape[1], bool), hiding.replay.plain.cpu().numpy())
+                    sets = sets[~sets.all(axis=1)]
+                sets = sets[hiding.order(sets)]
+                found, whole = run_passes(
+                    lambda items: hiding.logprobs(sets[items.numpy()]),
+                    len(sets),
+                    batch=hiding.batch,
+                    label=f"ablation ({self.operator})",
+                    progress=self.run.progress,
+                )
+        except KeyboardInterrupt:  # before the first batch
+            found, whole = [], False
         self.run.interrupted = self.run.interrupted or not whole
         for row, logprobs in zip(sets, found, strict=False):
             self._learn(row, logprobs.numpy())

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from omnitrace_nb.ablation.replay import Replay
 from omnitrace_nb.errors import SignalError
 from omnitrace_nb.layout import MODALITIES
 
 if TYPE_CHECKING:
+    from omnitrace_nb.ablation.replay import Replay
     from omnitrace_nb.passes.finished import Finished
 
 PASS_TOKENS = {"cpu": 512}  # inputs of a batch; elsewhere 8192 (a CPU gains nothing from more)
@@ -31,7 +31,7 @@ class Operator:
 
     def __init__(self, run: Finished) -> None:
         """Take the run; `SignalError` if it or its model does not allow the operator."""
-        self.run, self.replay = run, Replay(run)
+        self.run, self.replay = run, run.replay
         self.batch = self.fitting(run.width)
 
     def fitting(self, inputs: int) -> int:
@@ -41,7 +41,8 @@ class Operator:
 
     def order(self, keep: np.ndarray) -> np.ndarray:
         """Give the order in which to run sets `bool [m, S]`: from late first changes to early ones, `int64 [m]`."""
-        return np.argsort([-_first(row) for row in hidden(self.run, keep)], kind="stable")
+        starts = np.array([source.positions.min() for source in self.run.sources], np.int64)
+        return np.argsort(-np.where(keep, self.run.prompt, starts).min(axis=1, initial=self.run.prompt), kind="stable")
 
     def logprobs(self, keep: np.ndarray) -> Tensor:
         """Give the log-probabilities `[b, T]` of the response with sets `bool [b, S]` of sources kept, none whole."""
@@ -130,11 +131,11 @@ class Mean(Operator):
 
 def hidden(run: Finished, keep: np.ndarray, *, last: bool = False) -> np.ndarray:
     """Give the prompt positions of the sources that are not kept, `bool [m, n]`; the last position only if asked."""
-    owned = np.zeros((len(run.sources), run.prompt), bool)
-    for row, source in zip(owned, run.sources, strict=True):
-        row[source.positions] = True
-    owned[:, -1] &= last
-    return (~keep).astype(np.float32) @ owned.astype(np.float32) > 0
+    gone = np.zeros((len(keep), run.prompt), bool)
+    for source, kept in zip(run.sources, keep.T, strict=True):
+        gone[np.ix_(~kept, source.positions)] = True
+    gone[:, -1] &= last
+    return gone
 
 
 def _first(gone: np.ndarray) -> int:

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from omnitrace_nb.ablation.editing import edited
 from omnitrace_nb.ablation.hiding import Operator
-from omnitrace_nb.ablation.replay import Replay
 from omnitrace_nb.errors import SignalError
 
 if TYPE_CHECKING:
@@ -48,4 +47,4 @@ class Raw(Operator):
                 "operator 'raw' leaves nothing of this prompt for the model to continue: use operator='mask', "
                 "'mask_direct' or 'mean'"
             )
-        return Replay(self.run.but(encoded=encoded)).plain
+        return self.run.but(encoded=encoded).replay.plain

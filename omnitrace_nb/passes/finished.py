@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from omnitrace_nb.ablation import Ablator
+    from omnitrace_nb.ablation.replay import Replay
     from omnitrace_nb.capture.signal import Signal
     from omnitrace_nb.media.loaded import LoadedPart
     from omnitrace_nb.models.adapter import Adapter, Encoded
@@ -122,6 +123,13 @@ class Finished:
         for source, effect in zip(self.sources, effects.T, strict=True):
             scores[:, source.positions] = effect[:, None] / len(source.positions)
         return scores
+
+    @cached_property
+    def replay(self) -> Replay:
+        """The run to be read again in variants; all operators of ablation share what it keeps."""
+        from omnitrace_nb.ablation.replay import Replay  # noqa: PLC0415 - most runs hide nothing
+
+        return Replay(self)
 
     def ablator(self, operator: str = "mask") -> Ablator:
         """Give what hides sources by an operator; every signal of the run shares it and what it has already run."""

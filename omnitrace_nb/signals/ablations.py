@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _ABOUT = {
     "leave_one_out": (
         "What each token's log-probability loses without the source, all others kept (captum's FeatureAblation).",
-        "S + 1 forwards, from the source on",
+        "S + 1 forwards",
         "Li et al., arXiv 1612.08220",
     ),
     "shapley": (
@@ -26,12 +26,12 @@ _ABOUT = {
     ),
     "kernel_shap": (
         "Shapley values of the sources by a weighted linear fit over random sets (captum's KernelShap).",
-        "2 S forwards, at least 64",
+        "2 S forwards (at least 64)",
         "Lundberg & Lee, arXiv 1705.07874",
     ),
     "lime": (
         "A local LASSO over random sets of sources, for each statement (captum's Lime).",
-        "2 S forwards, at least 64",
+        "2 S forwards (at least 64)",
         "Ribeiro et al., arXiv 1602.04938",
     ),
     "contextcite": (
@@ -39,6 +39,12 @@ _ABOUT = {
         "64 forwards",
         "ContextCite, arXiv 2409.00729",
     ),
+}
+_EACH = {
+    "mask": "from the first hidden source on",
+    "mask_direct": "of the response alone",
+    "mean": "from the first replaced source on",
+    "raw": "of everything, encoded again",
 }
 
 
@@ -69,7 +75,10 @@ def ablate(
     usual = Effects(method)
     own = [f"{name}={value}" for name, value in given.items() if value != getattr(usual, name)]
     name = f"ablate({method}, {', '.join(own)})" if own else method
-    summary, cost, source = _ABOUT[method]
+    summary, count, source = _ABOUT[method]
+    if samples is not None and method != "leave_one_out":
+        count = f"{samples} {'S ' if method == 'shapley' else ''}forwards"
+    cost = f"{count}, {_EACH[operator]}"
     return Signal(name, summary, family="ablation", cost=cost, source=source, signed=True, credit=effects)
 
 
