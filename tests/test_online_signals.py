@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
-from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
+from transformers import (
+    DynamicCache,
+    Lfm2Config,
+    Lfm2ForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    RecurrentGemmaConfig,
+    RecurrentGemmaForCausalLM,
+)
 
 from omnitrace_nb import models, signals
 from omnitrace_nb.capture import Signal, Step, decode
@@ -13,7 +23,8 @@ from omnitrace_nb.capture.selection import Selection
 from omnitrace_nb.content import Audio, Image, Text, Video
 from omnitrace_nb.errors import SignalError
 from omnitrace_nb.media import load
-from tests.test_capture import FAMILIES, bare, eager_forward, plain, prompt
+from tests.runs import scored
+from tests.test_capture import FAMILIES, SMALL, bare, eager_forward, plain, prompt
 
 
 class Kept:
@@ -210,10 +221,15 @@ def test_an_excess_over_any_heads_is_what_is_beyond_the_named_rows():
     step = by_hand(rows=0, template=0, own=0, gradients=0.5, after=0)
     beyond = (step.rows - step.template)[1].mean(0).clamp(min=0)
     torch.testing.assert_close(signals.excess(1, rows="template").score(step), beyond)
-    owed = (step.gradients * (step.own - step.after)).mean((0, 1)).clamp(min=0)
+    owed = (step.gradients.clamp(min=0) * (step.own - step.after).clamp(min=0)).mean((0, 1))
     torch.testing.assert_close(signals.excess_grads().score(step), owed)
     assert owed.any()
     assert signals.excess(1, rows="template").name == "excess(layers=1, rows=template)"
+    twice = signals.excess(1, rows="template", times=2)
+    assert twice.name == "excess(layers=1, rows=template, times=2)"
+    torch.testing.assert_close(twice.score(step), (step.rows[1].mean(0) - 2 * step.template[1].mean(0)).clamp(min=0))
+    with pytest.raises(SignalError, match="times=0: expected a number above 0"):
+        signals.excess(times=0)
     with pytest.raises(SignalError, match="rows='before': expected one of 'after', 'question', 'template', 'response'"):
         signals.excess(rows="before")
 
@@ -265,21 +281,23 @@ def test_input_x_gradient_of_a_steps_value_vectors_is_its_row_times_the_rows_gra
 
 def contributions(adapter, encoded, response):
     """Norms `[layers, n]` by definition: every position's value vectors through the output projection, one by one."""
-    inputs = {**encoded.inputs}
-    inputs["input_ids"] = torch.cat([inputs["input_ids"], torch.as_tensor(response)[None]], 1)
-    cache = DynamicCache()
+    values, hooks = {}, []
+    for number, layer in enumerate(adapter.decoder().layers):
+        keep = partial(lambda number, _module, _args, output: values.__setitem__(number, output[0]), number)
+        hooks.append(layer.self_attn.v_proj.register_forward_hook(keep))
     with torch.no_grad():
         _, attentions = eager_forward(adapter, encoded, torch.as_tensor(response))
-        adapter.model(inputs["input_ids"], past_key_values=cache, attention_mask=torch.ones_like(inputs["input_ids"]))
+    for hook in hooks:
+        hook.remove()
     found = []
-    for layer, matrix in enumerate(attentions):
-        values, attention = cache.layers[layer].values[0], adapter.decoder().layers[layer].self_attn
-        weight = attention.o_proj.weight.detach()
-        group = matrix.shape[1] // len(values)
+    for number, matrix in enumerate(attentions):
+        attention = adapter.decoder().layers[number].self_attn
+        value = values[number].view(len(values[number]), -1, attention.head_dim)
+        group = matrix.shape[1] // value.shape[1]
         row = []
-        for position in range(values.shape[1]):
-            heads = [matrix[0, h, -1, position] * values[h // group, position] for h in range(matrix.shape[1])]
-            row.append((weight @ torch.cat(heads)).norm())
+        for position in range(len(value)):
+            heads = [matrix[0, h, -1, position] * value[position, h // group] for h in range(matrix.shape[1])]
+            row.append((attention.o_proj.weight @ torch.cat(heads)).norm())
         found.append(torch.stack(row).detach())
     return torch.stack(found)
 
@@ -300,3 +318,77 @@ def test_norms_grow_with_the_response_whatever_else_is_read(llama):
     np.testing.assert_allclose(alone.scores["attnorm"].sum(1), 1, atol=1e-5)
     fixed = decode(llama, prompt(), beside[:1], progress=False, max_new_tokens=80, cache_implementation="static")
     np.testing.assert_allclose(fixed.scores["attnorm"], alone.scores["attnorm"], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "family", ["sliding window, prompt longer", "softcaps, own eager kernel", "sinks, own eager kernel"]
+)
+def test_norms_are_exact_with(family):
+    kind, config, changes = FAMILIES[family]
+    adapter = bare(kind, config, **changes)
+    tokens, steps = kept(adapter, prompt(), "norms", steps=3)
+    for number, step in enumerate(steps):
+        torch.testing.assert_close(step.norms, contributions(adapter, prompt(), tokens[:number]), atol=1e-5, rtol=1e-4)
+
+
+HYBRIDS = {
+    "conv": (Lfm2ForCausalLM, Lfm2Config, {"layer_types": ["conv", "full_attention", "conv"]}),
+    "linear_attention": (
+        RecurrentGemmaForCausalLM,
+        RecurrentGemmaConfig,
+        {"head_dim": 8, "lru_width": 32, "attention_window_size": 8},
+    ),
+}
+
+
+@pytest.mark.parametrize("other", HYBRIDS)
+@pytest.mark.parametrize("name", ["attmean", "attgrads_all"])
+def test_a_model_with_layers_that_do_not_attend_is_told_what_to_ask_for(other, name):
+    kind, config, changes = HYBRIDS[other]
+    with pytest.raises(SignalError, match=rf"has layers of type '{other}'.*input_x_gradient or leave_one_out"):
+        decode(bare(kind, config, **changes), prompt(), [signals.get(name)], progress=False, max_new_tokens=2)
+
+
+class OneOwnLayer(LlamaForCausalLM):
+    """A model whose middle layer runs an attention of its own."""
+
+    def __init__(self, config):
+        """Give the layer another configuration, with another kernel."""
+        super().__init__(config)
+        self.model.layers[1].self_attn.config = LlamaConfig(**SMALL, attn_implementation="sdpa")
+
+
+def test_a_layer_that_cannot_be_read_is_not_left_out_in_silence():
+    adapter = bare(OneOwnLayer, LlamaConfig)
+    with pytest.raises(SignalError, match="OneOwnLayer does not run 1 of its 3 layers through"):
+        decode(adapter, prompt(), [signals.get("attmean")], progress=False, max_new_tokens=2)
+
+
+def test_norms_of_a_layer_that_changes_its_attention_before_the_projection_are_refused():
+    adapter = bare(LlamaForCausalLM, LlamaConfig)
+    hook = adapter.model.model.layers[2].self_attn.o_proj.register_forward_pre_hook(lambda _, args: (args[0] * 0.5,))
+    with pytest.raises(SignalError, match="attnorm needs the linear layer behind attention, and LlamaAttention puts"):
+        decode(adapter, prompt(), [signals.get("attnorm")], progress=False, max_new_tokens=2)
+    hook.remove()
+    assert not any(module._forward_pre_hooks for module in adapter.model.modules())
+    decode(adapter, prompt(), [signals.get("attnorm")], progress=False, max_new_tokens=2)
+
+
+def test_gradients_that_overflow_in_half_precision_are_noted_with_their_steps_and_the_run_goes_on():
+    adapter = bare(LlamaForCausalLM, LlamaConfig)
+    with torch.no_grad():
+        for layer in adapter.model.model.layers:
+            layer.self_attn.o_proj.weight *= 1e-4
+            layer.mlp.down_proj.weight *= 1e-4
+        adapter.model.model.embed_tokens.weight *= 1e-3
+        adapter.model.lm_head.weight[50:] *= 2000  # the gradient of these tokens' logits is past 65,504
+    adapter.model.to(torch.float16)
+    names = ("attgrads_all", "excess_grads", "attmean")
+    got = scored(adapter, prompt(), names, max_new_tokens=12)
+    over = np.flatnonzero(got.token_ids >= 50).tolist()
+    assert over
+    for name in names[:2]:
+        assert got.notes[name]["not_finite"] == over
+        assert not got.scores[name][over].any()
+    assert "not_finite" not in got.notes["attmean"]
+    np.testing.assert_allclose(got.scores["attmean"].sum(1), 1, atol=1e-3)

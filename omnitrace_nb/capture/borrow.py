@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedModel
 
+# Layers that keep a running state, beside attention or instead of it, or attend to summaries of several positions.
+_NO_ATTENTION = {
+    *("linear_attention", "conv", "hybrid", "hybrid_sliding"),
+    *("compressed_sparse_attention", "heavily_compressed_attention"),
+}
+
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
@@ -30,6 +36,14 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = True
 
 
+def unread(model: nn.Module, why: str) -> str:
+    """Say why attention does not show what a model reads, and what to ask for instead."""
+    return (
+        f"{type(model).__name__} {why}, so what it reads does not all show as attention: ask for signals that need "
+        "none, such as input_x_gradient or leave_one_out"
+    )
+
+
 @contextmanager
 def tapped(decoder: nn.Module) -> Iterator[None]:
     """Route the language model's attention through the registered function that can be listened to.
@@ -37,10 +51,12 @@ def tapped(decoder: nn.Module) -> Iterator[None]:
     An eager model keeps its eager function; any other kernel is replaced by SDPA during the block.
 
     Raises:
-        SignalError: the model supports neither.
+        SignalError: the model supports neither, or has layers that do not attend to positions.
         ModelError: the model is being traced already, in another thread.
     """
     config: Any = decoder.config
+    if others := sorted(_NO_ATTENTION & set(getattr(config, "layer_types", None) or ())):
+        raise SignalError(unread(decoder, f"has layers of type {', '.join(map(repr, others))}"))
     found = config._attn_implementation  # noqa: SLF001 - transformers has no public reader of it
     if found in {SDPA, EAGER}:
         raise ModelError(f"this {type(decoder).__name__} is being traced already: wait until that run has ended")

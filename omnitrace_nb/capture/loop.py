@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from omnitrace_nb.capture.borrow import unread
 from omnitrace_nb.capture.head import HeadWatch
 from omnitrace_nb.capture.signal import Signal, Step
 from omnitrace_nb.errors import ModelError, SignalError
@@ -153,11 +154,8 @@ class _Run:
         """Read the prompt."""
         outputs, rows = self._watched(lambda: self.model._prefill(ids, self.config, self.kwargs), ids)  # noqa: SLF001
         self.head.learn(outputs.logits)
-        if self.tap is not None and rows is None:
-            raise SignalError(
-                f"{type(self.model).__name__} does not run its attention through transformers' AttentionInterface, so "
-                "it cannot be read: ask for signals that need no attention, such as input_x_gradient"
-            )
+        if self.tap is not None and (missed := self.tap.missed):
+            raise SignalError(unread(self.model, f"does not run {missed} through transformers' AttentionInterface"))
         if self.graded:
             self._again = dict(self.kwargs)
         return self._finish(outputs, ids), rows
@@ -232,7 +230,7 @@ class _Run:
 def _make_croppable(cache: Any) -> None:  # noqa: ANN401 - any of transformers' caches
     if cache is None or not cache.is_croppable:
         raise SignalError(
-            f"gradients of attention need the prompt's last token twice, which {type(cache).__name__} does not allow: "
+            f"gradients of attention run the prompt's last token twice, which {type(cache).__name__} does not allow: "
             "leave cache_implementation out, or leave attgrads and its like out"
         )
     cache.activate_past_recording()

@@ -56,6 +56,7 @@ class Tap:
         self.usual = usual
         self.graded = bool(reads & {"gradient", "gradients"})
         self._modules = {id(module) for module in decoder.modules()}
+        self._config = getattr(decoder, "config", None)
         self._mean = "mean" in reads
         self._every = bool(reads & {"rows", "gradients", "norms", "response"})
         self._norms = Norms() if "norms" in reads else None
@@ -122,6 +123,14 @@ class Tap:
             if self._norms is not None:
                 self._normed.append(self._norms.of(module, call, row))
         return output
+
+    @property
+    def missed(self) -> str:
+        """The layers that the prompt's forward has not shown, in words; nothing if it has shown all."""
+        if not self._layers:
+            return "its attention"
+        count = getattr(self._config, "num_hidden_layers", None) or 0
+        return "" if len(self._layers) >= count else f"{count - len(self._layers)} of its {count} layers"
 
     def take(self) -> Rows | None:
         """Give the rows of the forward that has just ended; None if it showed none."""

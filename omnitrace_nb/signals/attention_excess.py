@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+from numbers import Real
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from omnitrace_nb.capture.selection import Heads, Layers, Selection, titled
@@ -23,8 +25,8 @@ _WHAT: dict[UsualRows, str] = {
 }
 
 
-def excess(layers: Layers = None, heads: Heads = None, *, rows: UsualRows = "after") -> Signal:
-    """Attention beyond what other rows pay anyway: `relu(mean over heads of a_t(i) - mean over the rows of a_r(i))`.
+def excess(layers: Layers = None, heads: Heads = None, *, rows: UsualRows = "after", times: float = 1.0) -> Signal:
+    """Attention beyond what other rows pay anyway: `relu(mean over heads of a_t(i) - times * mean over rows of a_r(i))`.
 
     Plain attention falls on whatever is always looked at (a prompt's first sentence, long media).
 
@@ -34,18 +36,21 @@ def excess(layers: Layers = None, heads: Heads = None, *, rows: UsualRows = "aft
         rows: what is subtracted: the mean over the prompt's rows "after" its last source (question and template), its
             "question" alone, its "template" alone, or the "response" so far. Generated positions have no baseline
             except in "response". A prompt without rows of that name falls back on "after".
+        times: how many times it is subtracted (over-subtraction, as in spectral subtraction, Berouti et al. 1979).
 
     Raises:
-        SignalError: as for `attention`; rows of no known name.
+        SignalError: as for `attention`; rows of no known name; `times` that is no number above 0.
     """
     chosen, name = Selection.of(layers, heads), _rows(rows)
+    if not isinstance(times, Real) or not 0 < times < inf:
+        raise SignalError(f"times={times!r}: expected a number above 0")
 
     def score(step: Step) -> Tensor:
         assert step.rows is not None  # noqa: S101 - declared in `reads`
-        return (chosen.take(step.rows) - chosen.take(getattr(step, name))).mean(0).relu()
+        return (chosen.take(step.rows).mean(0) - times * chosen.take(getattr(step, name)).mean(0)).relu()
 
     return Signal(
-        titled("excess", *_said(chosen, name)),
+        titled("excess", *_said(chosen, name), *([] if times == 1 else [f"times={times:g}"])),
         f"Attention beyond {_WHAT[name]}, clamped at 0.",
         family="attention",
         cost="a few more rows at prefill" if name != "response" else "one row of attention a layer and step",
@@ -56,10 +61,10 @@ def excess(layers: Layers = None, heads: Heads = None, *, rows: UsualRows = "aft
 
 
 def excess_grads(layers: Layers = None, heads: Heads = None, *, rows: UsualRows = "after") -> Signal:
-    """Gradient x excess attention: `relu(mean over heads of g_t(i) (a_t(i) - mean over the rows of a_r(i)))`.
+    """Gradient x excess attention: `mean over heads of relu(g_t(i)) relu(a_t(i) - mean over the rows of a_r(i))`.
 
-    `g` is the gradient of the chosen token's logit in `a`; so this is, to first order, what the logit owes to the
-    step's row being its own and not the usual one.
+    `g` is the gradient of the chosen token's logit in `a`: what a head looks at more than usual counts by what the
+    logit gains from it. Clamped head by head, so that what one head takes does not hide what another finds.
 
     Args:
         layers: as in `attention`.
@@ -75,11 +80,11 @@ def excess_grads(layers: Layers = None, heads: Heads = None, *, rows: UsualRows 
         assert step.own is not None  # noqa: S101 - declared in `reads`
         assert step.gradients is not None  # noqa: S101 - declared in `reads`
         beyond = chosen.take(step.own) - chosen.take(getattr(step, name))
-        return (chosen.take(step.gradients) * beyond).mean(0).relu()
+        return (chosen.take(step.gradients).relu() * beyond.relu()).mean(0)
 
     return Signal(
         titled("excess_grads", *_said(chosen, name)),
-        f"Gradient x attention beyond {_WHAT[name]}, clamped at 0.",
+        f"Gradient x attention beyond {_WHAT[name]}, both clamped at 0 head by head.",
         family="gradient",
         cost="a backward through every layer a step",
         source="this project",
