@@ -367,3 +367,16 @@ def test_no_sources_and_no_steps_are_no_errors(text):
     assert nothing.ablator("mask").logprobs(np.ones((2, 0), bool)).shape == (2, 5)
     short = run_of(text, "Look.", response=[])
     assert short.ablator("mask").logprobs(np.ones((2, 1), bool)).shape == (2, 0)
+
+
+def test_a_model_of_eager_attention_gives_the_same(toy_text):
+    model, tokenizer = toy_text
+    run = run_of(models.adapt(model, tokenizer), "The harbour was quiet. The market was busy.", "What is it?")
+    keeps = sets(run)
+    wanted = {name: run.ablator(name).logprobs(keeps) for name in OPERATORS}
+    model.set_attn_implementation("eager")
+    try:
+        for name in OPERATORS:
+            np.testing.assert_allclose(run.but().ablator(name).logprobs(keeps), wanted[name], atol=2e-4)
+    finally:
+        model.set_attn_implementation("sdpa")

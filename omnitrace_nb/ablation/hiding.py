@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -110,22 +111,18 @@ class Mean(Operator):
         start = 0 if self.replay.layers is None else min(map(_first, gone))
         places = torch.arange(start, self.replay.length, device=self.replay.device).expand(len(keep), -1)
         lengths = torch.full((len(keep),), places.shape[1], device=self.replay.device)
-        replaced = torch.from_numpy(gone[:, start:, None]).to(self.replay.device)
         embeddings = self.replay.forced.embeddings[0, places]
-        prompt = self.run.prompt - start
-        embeddings[:, :prompt] = torch.where(replaced, self._means[start:], embeddings[:, :prompt])
+        rows, columns = np.nonzero(gone[:, start:])
+        embeddings[rows, columns] = self._means[self.run.encoded.layout.modality[start + columns]]
         return self.replay.logprobs(places, lengths, start, embeddings=embeddings)
 
-    @property
+    @cached_property
     def _means(self) -> Tensor:
-        """`[n, hidden]`, the mean embedding of each position's modality."""
+        """`[modalities, hidden]`, the mean embedding of each modality; 0 for absent ones."""
         embeddings = self.replay.forced.embeddings[0, : self.run.prompt]
-        modality = torch.from_numpy(self.run.encoded.layout.modality).to(embeddings.device)
-        means = embeddings.clone()
-        for kind in range(1, len(MODALITIES)):
-            own = modality == kind
-            if own.any():
-                means[own] = embeddings[own].mean(0)
+        means = embeddings.new_zeros(len(MODALITIES), embeddings.shape[-1])
+        for kind in np.unique(self.run.encoded.layout.modality).tolist():
+            means[kind] = embeddings[np.flatnonzero(self.run.encoded.layout.modality == kind)].mean(0)
         return means
 
 
