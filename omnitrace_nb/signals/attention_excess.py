@@ -26,7 +26,9 @@ _WHAT: dict[UsualRows, str] = {
 
 
 def excess(layers: Layers = None, heads: Heads = None, *, rows: UsualRows = "after", times: float = 1.0) -> Signal:
-    """Attention beyond what other rows pay anyway: `relu(mean over heads of a_t(i) - times * mean over rows of a_r(i))`.
+    """Attention beyond what other rows pay anyway: `relu(mean over heads of a_t(i) - times * the mean of a_r(i))`.
+
+    `r` are the rows that are subtracted.
 
     Plain attention falls on whatever is always looked at (a prompt's first sentence, long media).
 
