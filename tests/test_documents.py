@@ -13,7 +13,7 @@ from omnitrace_nb import signals
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("docs", "docs/signals", "training", "benchmarks")
 DOCUMENTS = [*ROOT.glob("*.md"), *(path for name in FOLDERS for path in (ROOT / name).glob("*.md"))]
-ATTRIBUTES = {"parts", "layout", "run", "settings", "packed"}  # set in the constructor of a trace
+ATTRIBUTES = {"parts", "layout", "run", "settings", "packed", "ablations"}  # set in the constructor of a trace
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
