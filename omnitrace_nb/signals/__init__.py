@@ -26,6 +26,8 @@ from omnitrace_nb.signals.captum_gradients import (
     noise_tunnel,
     saliency,
 )
+from omnitrace_nb.signals.fitting import fit_heads
+from omnitrace_nb.signals.learned import Heads
 from omnitrace_nb.signals.registry import add, get, names, register
 from omnitrace_nb.signals.registry import table as list  # noqa: A004 - read as `ot.signals.list()`
 from omnitrace_nb.signals.similarity import embed
@@ -38,6 +40,7 @@ from omnitrace_nb.signals.ablations import ablate  # noqa: E402 - the factories 
 __all__ = [
     "Control",
     "Finished",
+    "Heads",
     "Signal",
     "Step",
     "TeacherForced",
@@ -48,6 +51,7 @@ __all__ = [
     "embed",
     "excess",
     "excess_grads",
+    "fit_heads",
     "get",
     "gradient_shap",
     "input_x_gradient",

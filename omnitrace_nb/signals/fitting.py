@@ -1,0 +1,121 @@
+"""Fitting weights over attention heads to what ablation says (AT2, Cohen-Wang et al. 2025, arXiv 2504.13752)."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import TYPE_CHECKING
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from omnitrace_nb.errors import SettingsError
+from omnitrace_nb.passes import Cost
+from omnitrace_nb.signals.learned import Heads, Over, fingerprint
+from omnitrace_nb.signals.lessons import Lesson, fitted
+from omnitrace_nb.trace import Trace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from omnitrace_nb.passes import Finished, Per
+    from omnitrace_nb.tracer import Tracer
+
+
+def fit_heads(
+    tracer: Tracer,
+    prompts: Iterable[object],
+    *,
+    over: Over = "excess",
+    operator: str = "mask",
+    masks: int = 32,
+    keep: float = 0.5,
+    per: Per = "statement",
+    penalty: float = 0.03,
+    seed: int = 0,
+    progress: bool = True,
+) -> Heads:
+    """Find the weights over a model's heads with which attention says best what ablation says.
+
+    For each prompt, sources are hidden at random and the log-probability of each target is noted. The weights are those
+    whose masses, added up over the sources kept, correlate best with it (Pearson, averaged over targets). They start
+    from the plain mean over heads, and are drawn back to it.
+
+    Args:
+        tracer: the model.
+        prompts: contents as `tracer.trace` takes them, answered greedily; or traces of this model.
+        over: weigh each head's "attention", as AT2 does, or its "excess" over the prompt's rows after the last source.
+        operator: how sources are hidden, as in `signals.ablate`.
+        masks: random sets of sources a prompt, each one forward at most.
+        keep: the chance of a source to be kept.
+        per: what is a target: each "statement", each "step", or the whole "response".
+        penalty: how strongly weights are drawn back, in units of the correlation.
+        seed: of the random sets.
+        progress: show a bar that counts prompts.
+
+    Returns:
+        the weights. A KeyboardInterrupt gives those fitted on the prompts done so far.
+
+    Raises:
+        SettingsError: numbers out of range, or no prompt in which hiding sources changes anything.
+        SignalError: an operator or model that does not allow it.
+    """
+    _check(masks, keep, penalty, over)
+    generator, spent = np.random.default_rng(seed), Cost()
+    done, lessons = 0, []
+    for run in _runs(tracer, list(prompts), progress=progress):
+        if run.steps and len(run.sources) > 1:
+            kept = generator.random((masks, len(run.sources))) < keep
+            before = copy(run.cost)
+            lesson = Lesson.of(run, over, operator, kept, per)
+            spent.add(**run.cost.since(before))
+            if run.interrupted:
+                break
+            lessons += [lesson] if len(lesson.groups) else []
+        done += 1
+    if not lessons:
+        raise SettingsError(
+            f"none of {done} prompts has several sources and a response that changes when they are hidden: give others"
+            " or more of them"
+        )
+    weights, plain, correlation = fitted(lessons, penalty)
+    about = {
+        "prompts": done,
+        "targets": sum(len(lesson.groups) for lesson in lessons),
+        "operator": operator,
+        "masks": masks,
+        "keep": keep,
+        "per": per,
+        "penalty": penalty,
+        "seed": seed,
+        # Both on the very prompts that were fitted.
+        "correlation": round(correlation, 4),
+        "correlation_of_plain_mean": round(plain, 4),
+        "forwards": spent.forwards,
+        "tokens": spent.tokens,
+    }
+    return Heads(weights, over, fingerprint(tracer.adapter, *weights.shape), about)
+
+
+def _runs(tracer: Tracer, prompts: list[object], *, progress: bool) -> Iterator[Finished]:
+    """Answer each prompt; an interrupted answer ends it."""
+    for prompt in tqdm(prompts, desc="fitting heads", unit="prompt", disable=not progress, leave=False):
+        if isinstance(prompt, Trace):
+            yield tracer.finished(prompt, progress=False)
+            continue
+        try:
+            trace = tracer.trace(prompt, signals="attmean", do_sample=False, progress=False)
+        except KeyboardInterrupt:
+            return
+        if trace.response_record.stopped == "interrupted":
+            return
+        yield tracer.finished(trace, content=prompt, progress=False)
+
+
+def _check(masks: int, keep: float, penalty: float, over: str) -> None:
+    if over not in {"excess", "attention"}:
+        raise SettingsError(f"over={over!r}: expected 'excess' or 'attention'")
+    if masks < 3 or not 0 < keep < 1 or penalty < 0:  # noqa: PLR2004 - fewer say nothing of a correlation
+        raise SettingsError(
+            f"masks={masks!r}, keep={keep!r}, penalty={penalty!r}: expected at least 3 masks, a chance between 0 and 1 "
+            "and no negative penalty"
+        )
