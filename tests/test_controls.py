@@ -332,6 +332,10 @@ def test_unusable_settings_are_refused_in_words():
         controls.minus("null", per="token")
     with pytest.raises(SettingsError, match="foils take the place"):
         controls.minus("null", foils=["a"])
+    with pytest.raises(SettingsError, match="foils='a'"):
+        controls.minus("swapped", foils="a")
+    with pytest.raises(SettingsError, match="times='5'"):
+        controls.sinks_above("5")
     with pytest.raises(SettingsError, match="times=1"):
         controls.sinks_above(1)
     with pytest.raises(SettingsError, match="steps=0"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -65,9 +66,9 @@ def sinks_above(times: float = SINK_TIMES, steps: float = SINK_STEPS) -> Control
     Raises:
         SettingsError: a value outside its range.
     """
-    if not times > 1:
+    if not isinstance(times, Real) or not times > 1:
         raise SettingsError(f"times={times!r}: expected a number above 1, such as {SINK_TIMES:g}")
-    if not 0 < steps <= 1:
+    if not isinstance(steps, Real) or not 0 < steps <= 1:
         raise SettingsError(f"steps={steps!r}: expected a share of the steps, above 0 and up to 1")
     usual = (times, steps) == (SINK_TIMES, SINK_STEPS)
 

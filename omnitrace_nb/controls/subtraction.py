@@ -48,10 +48,12 @@ def minus(what: What = "null", *, foils: Sequence[object] = (), per: Per = "resp
             that finds its evidence by its place looks there in any prompt, which the second takes for a habit.
 
     Raises:
-        SettingsError: an unknown setting, or foils for a null prompt.
+        SettingsError: an unknown setting, foils for a null prompt, or foils that are no list.
     """
     if what not in _SUMMARIES or per not in {"response", "step"}:
         raise SettingsError(f"what={what!r}, per={per!r}: use 'null' or 'swapped', and 'response' or 'step'")
+    if not isinstance(foils, (list, tuple)):
+        raise SettingsError(f"foils={foils!r}: expected a list of parts")
     if foils and what == "null":
         raise SettingsError("foils take the place of parts in a swapped prompt: use what='swapped'")
 
@@ -102,9 +104,8 @@ def _foils(adapter: Adapter, content: Sequence[object]) -> dict[int, torch.Tenso
 
     prompt = Prompt.read(adapter, list(content))
     layout = prompt.encoded.layout
-    nothing = torch.zeros(0, dtype=torch.long, device=adapter.model.device)
     with torch.no_grad():
-        embeddings = adapter.embed(prompt.encoded, nothing)[0][0]
+        embeddings = adapter.embed(prompt.encoded, prompt.encoded.inputs["input_ids"][0, -1:])[0][0]
     foils = {}
     for kind in range(1, len(MODALITIES)):
         of_kind = np.flatnonzero(layout.modality == kind)
