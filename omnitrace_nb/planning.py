@@ -1,0 +1,229 @@
+"""What a run would take, before it starts: passes, positions and memory, from the sizes of model and prompt.
+
+Counts of forwards are those that the signals make; work and memory follow from the sizes of the layers:
+
+    work of a forward of q positions over c earlier ones:  2 P q + 4 L H d q c     floating-point operations
+    memory of a forward:                                   b q (6 I + 12 D)        bytes, freed layer by layer
+    memory of a backward:                                  b q L (4 I + 8 D)       bytes, held until it is done
+    keys and values:                                       2 b (n + T) L K d       bytes
+
+with P weights, L layers of H heads (K of keys) of size d, width D, inner width I, and b bytes a number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from omnitrace_nb.ablation import Effects
+from omnitrace_nb.passes.captum_pass import TARGETS_AT_ONCE, CaptumPass
+from omnitrace_nb.passes.scoring import PASS_TOKENS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from omnitrace_nb.capture.signal import Signal
+    from omnitrace_nb.models.adapter import Adapter, Encoded
+    from omnitrace_nb.trace.records import Source
+
+STATEMENT = 12  # steps, assumed before there are statements
+LAST_LAYER, ALL_LAYERS = 0.25, 1.2  # of a decoding step: a backward through attention alone
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What one signal, or decoding, takes beyond the loaded model.
+
+    Attributes:
+        forwards: sequences pushed through the language model; NaN if it cannot be known.
+        backwards: gradients taken.
+        tokens: positions pushed through in forwards.
+        memory: bytes at its peak.
+        least: bytes that it cannot do without, with passes of one sequence.
+        work: floating-point operations.
+        steps: decoding steps that it takes besides.
+    """
+
+    forwards: float = 0
+    backwards: float = 0
+    tokens: float = 0
+    memory: float = 0
+    least: float = 0
+    work: float = 0
+    steps: float = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """Sizes of a run: a model, a prompt of `n` positions with its sources, and at most `T` steps."""
+
+    adapter: Adapter
+    encoded: Encoded
+    sources: Sequence[Source]
+    steps: int
+
+    @property
+    def prompt(self) -> int:
+        """`n`."""
+        return len(self.encoded.layout)
+
+    @property
+    def width(self) -> int:
+        """`n + T`."""
+        return self.prompt + self.steps
+
+    @property
+    def statements(self) -> int:
+        """A guess, before there are any."""
+        return max(1, round(self.steps / STATEMENT))
+
+    @cached_property
+    def sizes(self) -> dict[str, int]:
+        """The decoder's sizes by the names of the formulas above; `V` is the vocabulary, `E` the encoders' weights."""
+        model, decoder = self.adapter.model, self.adapter.decoder()
+        config: Any = getattr(decoder, "config", model.config.get_text_config())
+        width, heads = config.hidden_size, config.num_attention_heads
+        layers = sum(weight.numel() for weight in decoder.parameters())
+        embedding = model.get_input_embeddings().weight.numel()
+        return {
+            "P": max(layers - embedding, 1),
+            "L": config.num_hidden_layers,
+            "H": heads,
+            "K": getattr(config, "num_key_value_heads", None) or heads,
+            "d": getattr(config, "head_dim", None) or width // heads,
+            "D": width,
+            "I": getattr(config, "intermediate_size", None) or 4 * width,
+            "V": config.vocab_size,
+            "E": max(sum(weight.numel() for weight in model.parameters()) - layers, 0),
+            "b": next(decoder.parameters()).element_size(),
+        }
+
+    def work(self, queries: float, before: float = 0) -> float:
+        """Give the operations of a forward of some positions that follow others."""
+        s = self.sizes
+        return queries * (2 * s["P"] + 4 * s["L"] * s["H"] * s["d"] * (before + queries / 2))
+
+    def held(self, positions: float, *, backward: bool = False) -> float:
+        """Give the bytes that a forward over some positions holds at its peak."""
+        s = self.sizes
+        once = s["b"] * positions * (6 * s["I"] + 12 * s["D"])
+        return once + backward * s["b"] * positions * s["L"] * (4 * s["I"] + 8 * s["D"])
+
+
+def decoding(shape: Shape) -> Need:
+    """Give what prefill and decoding take: the last of them with keys and values of everything."""
+    s = shape.sizes
+    cache = 2 * s["b"] * shape.width * s["L"] * s["K"] * s["d"]
+    memory = shape.held(shape.prompt) + cache + 8 * s["V"]
+    media = int((shape.encoded.layout.modality > 1).sum())
+    encoders = 8 * s["E"] * media  # four patches a position
+    steps = max(shape.steps - 1, 0)
+    return Need(
+        forwards=shape.steps,
+        tokens=shape.width - 1,
+        memory=memory,
+        least=cache + s["b"] * shape.prompt * (4 * s["I"] + 4 * s["D"]),
+        work=shape.work(shape.prompt) + encoders,
+        steps=steps,
+    )
+
+
+def need(signal: Signal, shape: Shape) -> Need:
+    """Give what a signal takes beyond decoding, and what its controls add."""
+    rows = 4 * shape.steps * shape.width
+    found = _bare(signal, shape)
+    again = sum(control.name.startswith("minus") for control in signal.controls)
+    if again:  # the same once more on another prompt
+        second = decoding(shape) if signal.online else found
+        found = _plus(found, second, again)
+    return _plus(found, Need(memory=rows, least=rows), 1)
+
+
+def _bare(signal: Signal, shape: Shape) -> Need:
+    if signal.online:
+        return _online(signal, shape)
+    if signal.explain is not None:
+        forwards = shape.steps
+        mean = shape.prompt + shape.steps / 2
+        return _passes(shape, forwards, forwards * mean, backwards=forwards, length=shape.width)
+    return _credited(signal, shape)
+
+
+def _credited(signal: Signal, shape: Shape) -> Need:
+    if isinstance(signal.credit, Effects):
+        return _ablations(signal.credit, shape)
+    if isinstance(signal.credit, CaptumPass):
+        return _gradients(signal.credit, shape)
+    if signal.family == "flow":
+        return _passes(shape, 1, shape.width, length=shape.width)
+    if signal.name == "self_attribution":
+        return decoding(shape)
+    return Need() if signal.family == "baseline" else Need(np.nan, np.nan, np.nan, np.nan, 0, np.nan)
+
+
+def _online(signal: Signal, shape: Shape) -> Need:
+    s = shape.sizes
+    every = any(reading.startswith("gradients") for reading in signal.reads)
+    if not every and "gradient" not in signal.reads:
+        return Need()
+    rows = 2 * s["b"] * shape.width * s["H"] * s["d"] * (s["L"] if every else 1)
+    share = ALL_LAYERS if every else LAST_LAYER
+    return Need(backwards=shape.steps, memory=rows, least=rows / 2, steps=share * shape.steps)
+
+
+def _ablations(effects: Effects, shape: Shape) -> Need:
+    count, end = len(shape.sources), shape.width - 1
+    drawn = effects.drawn(count)
+    forwards = {"leave_one_out": count, "shapley": drawn * max(count - 1, 0) + 1}.get(effects.method, drawn) + 1
+    if effects.operator == "mask_direct":
+        tokens: float = end + (forwards - 1) * shape.steps
+    elif effects.method == "leave_one_out" and effects.operator in {"mask", "mean"}:
+        gone = effects.operator == "mask"
+        tokens = end + sum(end - int(own.positions[0]) - gone * len(own.positions) for own in shape.sources)
+    else:
+        tokens = end + (forwards - 1) * end * (0.5 if effects.operator == "mask" else 1)
+    made = _passes(shape, forwards, tokens, length=end)
+    s = shape.sizes
+    cache = 2 * s["b"] * shape.width * s["L"] * s["K"] * s["d"]
+    return _plus(made, Need(memory=cache * (1 + max(1, PASS_TOKENS // shape.width)), least=2 * cache), 1)
+
+
+def _gradients(captum: CaptumPass, shape: Shape) -> Need:
+    targets = {"step": shape.steps, "statement": shape.statements}.get(captum.per, 1)
+    points = captum.settings.get("n_steps", captum.settings.get("n_samples", 1))
+    points *= captum.tunnel["nt_samples"] if captum.tunnel else 1
+    shared = 1 if captum.algorithm == "DeepLift" else TARGETS_AT_ONCE
+    forwards = points * -(-targets // shared)
+    mean = shape.prompt + shape.steps / 2
+    return _passes(shape, forwards, forwards * mean, backwards=points * targets, length=shape.width)
+
+
+def _passes(shape: Shape, forwards: float, tokens: float, *, backwards: float = 0, length: int) -> Need:
+    """Give what passes over the whole sequence take, in batches of `PASS_TOKENS` positions."""
+    backward = backwards > 0
+    batch = min(forwards, max(1, PASS_TOKENS // max(length, 1)))
+    a_forward = shape.work(tokens / max(forwards, 1))
+    return Need(
+        forwards=forwards,
+        backwards=backwards,
+        tokens=tokens,
+        memory=shape.held(batch * length, backward=backward),
+        least=0.7 * shape.held(length, backward=backward),
+        work=a_forward * (forwards + 1.5 * backwards),
+    )
+
+
+def _plus(one: Need, other: Need, times: float) -> Need:
+    """Add what is done after each other: work adds up, memory is the larger."""
+    return Need(
+        forwards=one.forwards + times * other.forwards,
+        backwards=one.backwards + times * other.backwards,
+        tokens=one.tokens + times * other.tokens,
+        memory=float(np.maximum(one.memory, other.memory)),
+        least=max(one.least, other.least),
+        work=one.work + times * other.work,
+        steps=one.steps + times * other.steps,
+    )

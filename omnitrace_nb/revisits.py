@@ -1,0 +1,228 @@
+"""What a tracer does with a trace that is there: more signals, verification, any target, its run given back."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal
+
+from omnitrace_nb import contrast, passes, targets, verification
+from omnitrace_nb import signals as registry
+from omnitrace_nb.errors import SignalError
+from omnitrace_nb.prompting import Prompt
+from omnitrace_nb.signals import Signal
+from omnitrace_nb.statements import Statements
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from omnitrace_nb.curation import CurationSettings
+    from omnitrace_nb.input_maps import InputMap
+    from omnitrace_nb.models import Adapter
+    from omnitrace_nb.targets import TargetLike
+    from omnitrace_nb.trace import Trace
+    from omnitrace_nb.trace.records import Response
+
+
+class Revisits:
+    """The half of `Tracer` that goes back to a finished trace with the model; nothing is generated again."""
+
+    adapter: Adapter
+
+    def add(
+        self,
+        trace: Trace,
+        signals: Sequence[str | Signal] | str | Signal,
+        *,
+        content: object = None,
+        progress: bool = True,
+    ) -> Trace:
+        """Score a trace's response with further signals; nothing is generated again.
+
+        Args:
+            trace: made by this model. It stays as it is.
+            signals: names or signals; one that the trace has already is computed anew.
+            content: the prompt again, where the trace does not keep its media (it does in a live session, and in a file
+                saved with `embed_media=True`).
+            progress: show bars that count passes.
+
+        Returns:
+            a new trace with the old signals and the new.
+
+        Raises:
+            ContentError: the prompt's media are not there, or are others.
+            SignalError: an unknown signal, or one that this model cannot give.
+        """
+        chosen = chosen_signals(signals)
+        run = self.finished(trace, content=content, progress=progress)
+        scored = passes.score(run, chosen)
+        warn_of(scored)
+        return trace.with_scores(scored, run.ablations)
+
+    def verify(
+        self,
+        trace: Trace,
+        top: int = 5,
+        operator: str = "mask",
+        signal: str | Sequence[str] | None = None,
+        *,
+        seed: int = 0,
+        content: object = None,
+        progress: bool = True,
+    ) -> Trace:
+        """Ablate what signals proposed, and as many random sources of like length, and judge each proposal.
+
+        docs/signals/verify.md says how, and what a verdict means.
+
+        Args:
+            trace: made by this model. It stays as it is.
+            top: at most so many of the sources that the curation selected for each statement and signal.
+            operator: how a source is ablated: "mask", "mask_direct", "mean" or "raw".
+            signal: whose proposals; left out: those of all the trace's signals.
+            seed: of the random sources and the bootstrap.
+            content: as for `add`.
+            progress: show a bar that counts forwards.
+
+        Returns:
+            a new trace: `spans` with verdict and drop, `checks` with the random sources and the cost, `ablations` with
+            the log-probabilities. An interrupted verification has the statements that were finished.
+
+        Raises:
+            SignalError: a signal that the trace does not have, or an operator that this model does not allow.
+            SettingsError: `top` or `seed` out of range.
+            ContentError: as for `add`.
+        """
+        run = self.finished(trace, content=content, progress=progress)
+        return verification.verify(trace, run, top=top, operator=operator, signal=signal, seed=seed)
+
+    def attribute(
+        self,
+        trace: Trace,
+        signal: str | Signal,
+        target: TargetLike = None,
+        against: str | None = None,
+        *,
+        content: object = None,
+        progress: bool = True,
+    ) -> pd.DataFrame:
+        """Give what each source is worth for a target, or for a target against another text (docs/tables.md).
+
+        Args:
+            trace: made by this model. It stays as it is.
+            signal: a name or a signal, one of the trace or not.
+            target: as for `Trace.attribute`.
+            against: a text to put in the target's place: values say what speaks for the target rather than for it.
+            content: as for `add`.
+            progress: show bars that count passes.
+
+        Returns:
+            a row a source, as `Trace.attribute` gives it.
+
+        Raises:
+            SettingsError: a target outside the response, or a text that cannot stand in its place.
+            SignalError: an unknown signal, or `against` for one that knows no other text (attention, attgrads).
+            ContentError: as for `add`.
+        """
+        chosen = registry.get(signal)
+        targets.find(trace, target)
+        if contrast.explains_targets(chosen):
+            run = self.finished(trace, content=content, progress=progress)
+            return contrast.attribute(trace, run, chosen, target, against)
+        if against is not None:
+            raise contrast.refusal(chosen)
+        if chosen.label not in trace.signals:
+            trace = self.add(trace, chosen, content=content, progress=progress)
+        return trace.attribute(chosen.label, target)
+
+    def input_map(
+        self,
+        trace: Trace,
+        method: str | Signal = "saliency",
+        target: TargetLike = None,
+        *,
+        content: object = None,
+        progress: bool = True,
+    ) -> list[InputMap]:
+        """Say what each pixel of the pictures, and each hundredth of a second of the sounds, is worth for a target.
+
+        Args:
+            trace: made by this model.
+            method: one of captum's gradient signals, such as "saliency" or `signals.integrated_gradients(steps=50)`.
+            target: as for `Trace.attribute`; None for the whole response.
+            content: as for `add`.
+            progress: show a bar.
+
+        Returns:
+            a map for each picture and sound (a film's track too), in the order pictures, then sounds.
+
+        Raises:
+            SignalError: another signal; a prompt without picture and sound; a model whose inputs cannot be followed.
+            SettingsError: a target outside the response.
+        """
+        from omnitrace_nb.input_maps import input_maps  # noqa: PLC0415 - most traces are never taken back to pixels
+
+        return input_maps(trace, self.finished(trace, content=content, progress=progress), method, target)
+
+    def finished(self, trace: Trace, *, content: object = None, progress: bool = True) -> passes.Finished:
+        """Give a trace's run back with its model, for passes over it; arguments and errors as for `add`."""
+        prompt = Prompt.of_trace(self.adapter, trace, content)
+        text = Statements(trace.statement_chars, trace.statement_of, trace.tags)
+        first_step = trace.run.generation.get("first_step", "last")
+        run = run_of(
+            self.adapter, prompt, trace.response_record, text, trace.settings, first_step=first_step, progress=progress
+        )
+        for operator, record in trace.ablations.items():
+            run.ablator(operator).remember(record)
+        return run
+
+
+def run_of(
+    adapter: Adapter,
+    prompt: Prompt,
+    response: Response,
+    text: Statements,
+    selection: CurationSettings,
+    *,
+    first_step: Literal["last", "prompt_mean"],
+    progress: bool,
+) -> passes.Finished:
+    """Put a finished run together."""
+    return passes.Finished(
+        adapter,
+        prompt.encoded,
+        response,
+        loaded=prompt.loaded,
+        records=prompt.records,
+        sources=prompt.sources,
+        statements=text.chars,
+        statement_of=text.of_step,
+        weights=selection.token_weights(text.tags),
+        baseline=prompt.baseline,
+        first_step=first_step,
+        progress=progress,
+    )
+
+
+def chosen_signals(given: Sequence[str | Signal] | str | Signal) -> tuple[Signal, ...]:
+    """Give the signals that a user named; `SignalError` for none, or one that does not exist."""
+    if isinstance(given, (str, Signal)):
+        given = [given]
+    if not isinstance(given, Iterable):
+        raise SignalError(f"signals={given!r}: expected a name or a list of names, of {', '.join(registry.names())}")
+    wanted = {signal.label: signal for signal in map(registry.get, given)}
+    if not wanted:
+        raise SignalError(f"no signal was given: name at least one of {', '.join(registry.names())}")
+    return tuple(wanted.values())
+
+
+def warn_of(scored: passes.Scored) -> None:
+    """Warn of steps whose scores are not finite."""
+    for name, note in scored.notes.items():
+        if steps := note.get("not_finite"):
+            warnings.warn(
+                f"{name}: the scores of {len(steps)} steps are not finite and count as 0 (first: step {steps[0]})",
+                RuntimeWarning,
+                stacklevel=3,
+            )
