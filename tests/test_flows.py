@@ -25,6 +25,7 @@ from transformers import (
     MistralForCausalLM,
 )
 
+import omnitrace_nb as ot
 from omnitrace_nb import models, passes, signals
 from omnitrace_nb.capture import attention
 from omnitrace_nb.content import Audio, Image, Text, Video
@@ -33,6 +34,7 @@ from omnitrace_nb.layout import Layout
 from omnitrace_nb.media import load
 from omnitrace_nb.models.adapter import Encoded
 from omnitrace_nb.passes import flow_stream
+from tests.planted import planted_run
 from tests.runs import finished
 
 SMALL = {
@@ -295,3 +297,26 @@ def test_layers_that_mix_positions_without_attention_are_refused(kind, config, c
     run = a_run(bare(kind, config, **changes))
     with pytest.raises(SignalError, match="ask for"):
         passes.score(run, [signals.get("rollout")])
+
+
+@pytest.mark.parametrize("source", range(5))
+def test_routes_see_through_a_head_that_looks_and_writes_nothing(source):
+    """In the planted model a second head looks at a decoy; only rollout, which sees no values, pays for its looks."""
+    run = planted_run(source, decoy=True)
+    shares = {}
+    for name in ("rollout", "routes"):
+        rows = signals.get(name).credit(run)
+        masses = np.array([rows[:, each.positions].sum() for each in run.sources])
+        shares[name] = masses / masses.sum()
+    assert shares["routes"].argmax() == source
+    if source != 1:  # the decoy's own sentence
+        assert shares["routes"][1] < shares["rollout"][1] / 2
+
+
+def test_routes_are_those_of_the_embedded_model_written_out():
+    """The trained model, whose attention is sharp and whose values are far from each other's length."""
+    tracer = ot.load()
+    trace = tracer.trace("The key is in Rome. The map is in Oslo. Where is the map?", progress=False)
+    run = tracer.finished(trace, progress=False)
+    np.testing.assert_allclose(signals.get("routes").credit(run), naive_routes(run), atol=2e-5)
+    np.testing.assert_allclose(signals.get("rollout").credit(run), naive_rollout(run), atol=2e-5)
