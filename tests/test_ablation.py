@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from captum.attr import FeatureAblation, LLMAttribution, TextTokenInput
 from transformers import MistralConfig, MistralForCausalLM
 
 from omnitrace_nb import models
@@ -155,6 +156,27 @@ def plainly(adapter, encoded, response):
         given["position_ids"] = torch.cat([positions, later], -1)
     logits = adapter.model(**given, use_cache=False).logits[0, -len(response) - 1 : -1].log_softmax(-1)
     return logits.gather(1, torch.tensor(response)[:, None])[:, 0].numpy()
+
+
+def test_a_borrowed_prefix_gives_what_captums_wrapper_gives_without_its_cache(text):
+    """Each prompt token replaced by token 0, as the wrapper does it; ours reads what follows it alone."""
+    tokenizer = _without_template(text.tokenizer)
+    response = tokenizer(" Mia sells honey", add_special_tokens=False)["input_ids"]
+    run = run_of(models.adapt(text.model, tokenizer), "The harbour was quiet.", response=response)
+    wrapped = LLMAttribution(FeatureAblation(text.model), tokenizer)
+    given = TextTokenInput("The harbour was quiet.", tokenizer)
+    options = {"target": " Mia sells honey", "use_cached_outputs": False}
+    wanted = wrapped.attribute(given, **options).seq_attr.numpy()
+    zero, n = text.model.get_input_embeddings().weight[0], run.prompt
+    assert len(wanted) == n
+    with torch.no_grad():
+        for at in range(n):
+            places = torch.arange(at, run.width - 1)[None]
+            embeddings = run.forced.embeddings[:, at:-1].clone()
+            embeddings[0, 0] = zero
+            lengths = torch.tensor([places.shape[1]])
+            found = run.replay.logprobs(places, lengths, at, embeddings=embeddings)
+            assert float(run.replay.plain.sum() - found.sum()) == pytest.approx(wanted[at], abs=2e-4)
 
 
 def test_a_cache_is_borrowed_and_not_fed_again(run):
