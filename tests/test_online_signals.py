@@ -17,12 +17,13 @@ from transformers import (
     RecurrentGemmaForCausalLM,
 )
 
-from omnitrace_nb import models, signals
+from omnitrace_nb import models, passes, signals
 from omnitrace_nb.capture import Signal, Step, decode
 from omnitrace_nb.capture.selection import Selection
 from omnitrace_nb.content import Audio, Image, Text, Video
 from omnitrace_nb.errors import SignalError
 from omnitrace_nb.media import load
+from tests.planted import planted_run
 from tests.runs import scored
 from tests.test_capture import FAMILIES, SMALL, bare, eager_forward, plain, prompt
 
@@ -392,3 +393,31 @@ def test_gradients_that_overflow_in_half_precision_are_noted_with_their_steps_an
         assert not got.scores[name][over].any()
     assert "not_finite" not in got.notes["attmean"]
     np.testing.assert_allclose(got.scores["attmean"].sum(1), 1, atol=1e-3)
+
+
+def planted_masses(run, *names):
+    """Mass of each source, averaged over steps: name -> `[sources]`."""
+    found = passes.score(run, [signals.get(name) for name in names])
+    assert not any("not_finite" in note for note in found.notes.values())
+    return {
+        label: np.array([scores[:, source.positions].sum(1).mean() for source in run.sources])
+        for label, scores in found.scores.items()
+    }
+
+
+@pytest.mark.parametrize("source", range(5))
+def test_what_weighs_attention_by_its_effect_finds_the_planted_source_beside_a_decoy(source):
+    masses = planted_masses(planted_run(source, decoy=True), "rawatt", "attnorm", "attgrads", "attgrads_all", "attcat")
+    if source != 1:  # the decoy's own sentence
+        assert masses.pop("rawatt")[1] > 0.45
+    for name, mass in masses.items():
+        assert mass.argmax() == source, name
+        assert np.sort(mass)[-2] < 0.1 * mass.max(), name
+
+
+def test_excess_finds_nothing_where_every_row_looks_at_the_evidence_alike():
+    """Its known failure: what question and template look at just as much as the answer does is taken for habit."""
+    masses = planted_masses(planted_run(2), "attmean", "excess", "excess_grads")
+    assert masses["attmean"].argmax() == 2
+    assert masses["excess"].max() < 1e-3
+    assert masses["excess_grads"].max() < 1e-3

@@ -13,7 +13,7 @@ from traces import NOTE, QUESTION, Sketch, make_layout, make_parts, part
 
 from omnitrace_nb.errors import SettingsError
 from omnitrace_nb.layout import AUDIO, IMAGE, TEXT, VIDEO
-from omnitrace_nb.sources import SourceOptions, baseline_rows, build
+from omnitrace_nb.sources import SourceOptions, baseline_rows, build, row_sets
 
 
 @pytest.fixture(scope="module")
@@ -228,6 +228,14 @@ def test_the_baseline_is_the_question_and_the_template_after_the_sources(prompt)
     assert rows[0] == layout.positions(4).max() + 1
     assert rows.tolist() == list(range(rows[0], len(layout)))
     assert set(layout.positions(5)) <= set(rows.tolist())
+
+
+def test_the_baselines_rows_are_the_questions_and_the_templates(prompt):
+    parts, layout = prompt
+    sets = row_sets(layout, build(layout, parts))
+    assert sets["question"].tolist() == layout.positions(5).tolist()
+    assert (layout.part[sets["template"]] == -1).all()
+    assert sorted([*sets["question"], *sets["template"]]) == sets["after"].tolist()
 
 
 def test_the_baseline_has_at_most_64_rows_and_at_least_one():

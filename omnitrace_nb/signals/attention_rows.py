@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+import torch
+
 from omnitrace_nb.capture.selection import Heads, Layers, Selection, reduced, titled
 from omnitrace_nb.capture.signal import Signal
 from omnitrace_nb.errors import SignalError
@@ -77,4 +79,5 @@ def attnorm(step: Step) -> Tensor:
     is divided by its sum over positions, so that no layer's scale decides.
     """
     assert step.norms is not None  # noqa: S101 - declared in `reads`
-    return (step.norms / step.norms.sum(1, keepdim=True)).mean(0)
+    total = step.norms.sum(1, keepdim=True).clamp(min=torch.finfo(step.norms.dtype).tiny)  # a layer may add nothing
+    return (step.norms / total).mean(0)
