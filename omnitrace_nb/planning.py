@@ -178,6 +178,7 @@ def _ablations(effects: Effects, shape: Shape) -> Need:
     count, end = len(shape.sources), shape.width - 1
     drawn = effects.drawn(count)
     forwards = {"leave_one_out": count, "shapley": drawn * max(count - 1, 0) + 1}.get(effects.method, drawn) + 1
+    forwards = min(forwards, 2**count)  # no set is run twice
     if effects.operator == "mask_direct":
         tokens: float = end + (forwards - 1) * shape.steps
     elif effects.method == "leave_one_out" and effects.operator in {"mask", "mean"}:

@@ -6,9 +6,10 @@ import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
-from omnitrace_nb import contrast, passes, targets, verification
+from omnitrace_nb import contrast, estimate, passes, targets, verification
 from omnitrace_nb import signals as registry
 from omnitrace_nb.errors import SignalError
+from omnitrace_nb.planning import Shape
 from omnitrace_nb.prompting import Prompt
 from omnitrace_nb.signals import Signal
 from omnitrace_nb.statements import Statements
@@ -57,6 +58,7 @@ class Revisits:
         """
         chosen = chosen_signals(signals)
         run = self.finished(trace, content=content, progress=progress)
+        estimate.refuse(Shape(self.adapter, run.encoded, run.sources, run.steps), chosen, decodes=False)
         scored = passes.score(run, chosen)
         warn_of(scored)
         return trace.with_scores(scored, run.ablations)

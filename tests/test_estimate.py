@@ -1,0 +1,206 @@
+"""Estimates: counts held against what the run then costs, sums against torch's own counters, and what cannot fit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+import omnitrace_nb as ot
+from omnitrace_nb import controls, estimate, models, planning, signals
+from omnitrace_nb.content import as_parts
+from omnitrace_nb.errors import ModelError, SettingsError, SignalError
+from omnitrace_nb.media import load
+from omnitrace_nb.planning import Shape
+
+STEPS = 9
+
+
+@pytest.fixture(scope="module")
+def tracer(toy_text):
+    return ot.Tracer(models.adapt(*toy_text))
+
+
+@pytest.fixture(scope="module")
+def prompt():
+    return ["Mia sells honey. Hugo sells clocks. The market was busy.", "Who sells clocks?"]
+
+
+@pytest.fixture(scope="module")
+def shape(tracer, prompt):
+    adapter = tracer.adapter
+    encoded = adapter.encode(load(as_parts(prompt), adapter.needs, adapter.modalities))
+    return Shape(adapter, encoded, (), STEPS)
+
+
+def row(found, name):
+    return found.table.set_index("signal").loc[name]
+
+
+def test_tokens_are_counted_by_modality(toy_omni, media_dir):
+    tracer = ot.Tracer(models.adapt(*toy_omni))
+    parts = ["Look.", media_dir / "red.png", media_dir / "tone.wav", media_dir / "film.mp4", "What is it?"]
+    found = tracer.estimate(parts, max_new_tokens=4)
+    trace = tracer.trace(parts, max_new_tokens=4, progress=False)
+    assert sum(found.tokens.values()) == len(trace.layout)
+    assert all(found.tokens[name] > 0 for name in ("template", "text", "image", "audio", "video"))
+    assert found.sources == len(trace.sources)
+    for name in ("text", "image", "audio", "video"):
+        owned = trace.sources.loc[trace.sources["modality"] == name, "tokens"].sum()
+        assert owned <= found.tokens[name]
+    assert str(found.tokens["image"]) in repr(found)
+
+
+@pytest.mark.parametrize(
+    "signal",
+    [
+        *("attmean", "leave_one_out", "contextcite", "rollout", "input_x_gradient", "saliency"),
+        signals.ablate("leave_one_out", operator="mask_direct"),
+        signals.ablate("leave_one_out", operator="mean"),
+        signals.ablate("contextcite", samples=16),
+    ],
+    ids=lambda each: getattr(each, "label", each),
+)
+def test_forwards_and_tokens_are_those_that_the_run_then_takes(tracer, prompt, signal):
+    label = signals.get(signal).label
+    found = row(tracer.estimate(prompt, signal, max_new_tokens=STEPS), label)
+    trace = tracer.trace(prompt, signal, max_new_tokens=STEPS, min_new_tokens=STEPS, progress=False)
+    spent = trace.run.signals[label]
+    few = 0.35 * found["forwards"] if "contextcite" in label else 2  # sets are drawn: some of few sources are the same
+    assert spent.get("forwards", 0) == pytest.approx(found["forwards"], abs=few)
+    assert spent.get("backwards", 0) == found["backwards"]
+    assert spent.get("tokens", 0) == pytest.approx(found["tokens"], rel=0.5)
+
+
+def test_the_work_of_a_forward_is_what_torch_counts(tracer, shape):
+    decoder, length = tracer.adapter.decoder(), 64
+    inputs = torch.zeros(1, length, decoder.config.hidden_size)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        decoder(inputs_embeds=inputs, use_cache=False)
+    # torch counts attention over the whole square, the estimate over what causality leaves.
+    assert shape.work(length) == pytest.approx(counter.get_total_flops(), rel=0.25)
+
+
+def test_the_memory_of_a_backward_is_what_autograd_holds(tracer, shape):
+    decoder, length, held = tracer.adapter.decoder(), 512, {}
+    inputs = torch.zeros(1, length, decoder.config.hidden_size, requires_grad=True)
+
+    def hold(tensor):
+        held[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    weights = [weight.requires_grad for weight in decoder.parameters()]
+    decoder.requires_grad_(requires_grad=False)
+    with torch.autograd.graph.saved_tensors_hooks(hold, lambda tensor: tensor):
+        outputs = decoder(inputs_embeds=inputs, use_cache=False)
+    for weight, graded in zip(decoder.parameters(), weights, strict=True):
+        weight.requires_grad_(graded)
+    del outputs
+    own = sum(size for at, size in held.items() if at not in {w.data_ptr() for w in decoder.parameters()})
+    assert own / 2.5 < shape.held(length, backward=True) - shape.held(length) < 2.5 * own
+
+
+def test_online_attention_costs_no_pass_and_gradients_a_backward_a_step(tracer, prompt):
+    found = tracer.estimate(prompt, ["attmean", "excess", "attgrads", "attgrads_all"], max_new_tokens=STEPS)
+    for name in ("attmean", "excess"):
+        assert row(found, name)[["forwards", "backwards", "tokens", "seconds"]].tolist() == [0, 0, 0, 0]
+    assert row(found, "attgrads")["backwards"] == STEPS
+    assert 0 < row(found, "attgrads")["seconds"] < row(found, "attgrads_all")["seconds"]
+
+
+def test_longer_prompts_more_samples_and_null_prompts_cost_more(tracer, prompt):
+    short = tracer.estimate(prompt, "input_x_gradient", max_new_tokens=STEPS)
+    long = tracer.estimate(prompt * 4, "input_x_gradient", max_new_tokens=STEPS)
+    assert row(long, "input_x_gradient")["tokens"] > 2 * row(short, "input_x_gradient")["tokens"]
+    few, many = signals.ablate("shapley", samples=1), signals.ablate("shapley", samples=20)
+    found = tracer.estimate(
+        prompt * 2, [few, many, signals.get("leave_one_out") | controls.minus_null], max_new_tokens=4
+    )
+    assert row(found, many.label)["forwards"] > 5 * row(found, few.label)["forwards"]
+    alone = row(tracer.estimate(prompt * 2, "leave_one_out", max_new_tokens=4), "leave_one_out")
+    assert row(found, "leave_one_out|minus_null")["forwards"] == 2 * alone["forwards"]
+
+
+def test_an_estimate_is_read_by_people(tracer, prompt, monkeypatch):
+    monkeypatch.setattr(signals.registry, "_SIGNALS", dict(signals.registry._SIGNALS))
+
+    @signals.register("mine", over="run")
+    def mine(run):
+        """Whatever."""
+        return np.zeros((run.steps, run.prompt))
+
+    found = tracer.estimate(prompt, ["mine", "leave_one_out"], max_new_tokens=STEPS)
+    shown = repr(found)
+    assert shown.startswith("Estimate: ")
+    assert "4 sources, at most 9 new tokens" in shown
+    assert "?" in next(line for line in shown.splitlines() if "mine" in line)
+    assert found.fits
+    assert found.seconds > 0
+    assert "<table" in found._repr_html_()
+    assert list(found.table.columns) == list(estimate.COLUMNS)
+
+
+def test_the_estimate_follows_the_models_own_length_and_refuses_what_a_run_would(tracer, prompt):
+    assert tracer.estimate(prompt).new_tokens == 256
+    with pytest.raises(SettingsError, match="max_new_tokens=0"):
+        tracer.estimate(prompt, max_new_tokens=0)
+    with pytest.raises(SignalError, match="unknown signal"):
+        tracer.estimate(prompt, "atmean")
+
+
+@pytest.fixture
+def model_untouched(tracer, monkeypatch):
+    def heavy(*_args, **_given):
+        pytest.fail("the model was run before the memory was looked at")
+
+    monkeypatch.setattr(tracer.adapter.model, "generate", heavy)
+    monkeypatch.setattr(tracer.adapter.model, "forward", heavy)
+
+
+def with_room(monkeypatch, room):
+    monkeypatch.setattr(estimate, "free_memory", lambda _device: None if room is None else int(room))
+
+
+@pytest.mark.usefixtures("model_untouched")
+def test_a_signal_that_cannot_fit_is_refused_before_the_run_with_those_that_would(tracer, prompt, shape, monkeypatch):
+    least = planning.need(signals.get("input_x_gradient"), shape).least
+    with_room(monkeypatch, 0.9 * least)
+    with pytest.raises(SignalError, match=r"'input_x_gradient' needs at least .* these would fit: .*attmean") as caught:
+        tracer.trace(prompt, ["attmean", "input_x_gradient"], max_new_tokens=STEPS, progress=False)
+    assert "saliency" not in str(caught.value).split("these would fit")[1]
+
+
+@pytest.mark.usefixtures("model_untouched")
+def test_a_prompt_that_cannot_fit_is_refused_with_what_to_shorten(tracer, prompt, monkeypatch):
+    with_room(monkeypatch, 1000)
+    with pytest.raises(ModelError, match=r"decoding 9 tokens after .* shorten the prompt"):
+        tracer.trace(prompt, "attmean", max_new_tokens=STEPS, progress=False)
+
+
+def test_the_table_says_what_does_not_fit(tracer, prompt, shape, monkeypatch):
+    least = planning.need(signals.get("input_x_gradient"), shape).least
+    with_room(monkeypatch, 0.9 * least)
+    found = tracer.estimate(prompt, ["attmean", "input_x_gradient"], max_new_tokens=STEPS)
+    assert found.table["fits"].tolist() == [True, True, False]
+    assert not found.fits
+    assert "no" in repr(found).splitlines()[-1]
+
+
+def test_where_free_memory_is_not_known_runs_are_let_through(tracer, prompt, monkeypatch):
+    with_room(monkeypatch, None)
+    assert len(tracer.trace(prompt, "attmean", max_new_tokens=2, progress=False)) == 2
+    assert "memory not known" in repr(tracer.estimate(prompt, max_new_tokens=2))
+
+
+def test_a_later_signal_that_cannot_fit_is_refused_and_the_trace_stays(tracer, prompt, shape, monkeypatch):
+    trace = tracer.trace(prompt, "attmean", max_new_tokens=STEPS, min_new_tokens=STEPS, progress=False)
+    with_room(monkeypatch, 0.9 * planning.need(signals.get("input_x_gradient"), shape).least)
+    with pytest.raises(SignalError, match="needs at least"):
+        tracer.add(trace, "input_x_gradient", progress=False)
+    assert trace.signals == ("attmean",)
+
+
+def test_this_machines_free_memory_is_a_number_of_bytes():
+    free = estimate.free_memory(torch.device("cpu"))
+    assert free is None or 2**20 < free < 2**46
