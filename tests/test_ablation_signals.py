@@ -174,6 +174,20 @@ def test_contextcite_is_the_scaled_lasso_of_its_paper():
     np.testing.assert_allclose(Effects("contextcite").of(values, 6, targets)[0], wanted, atol=1e-6)
 
 
+@pytest.mark.parametrize("method", FAITHFUL)
+def test_a_token_that_is_not_a_number_spoils_its_own_targets_alone(method):
+    below, targets = made_up(2, 4, targets=3), np.array([[1.0, 0, 0], [0, 1, 0], [1, 0, 1]])
+
+    def values(keep):
+        found = below(keep).copy()
+        found[~keep[:, 0], 1] = np.nan  # half precision, say
+        return found
+
+    found = Effects(method).of(values, 4, targets)
+    assert np.isnan(found[1]).all()
+    np.testing.assert_allclose(found[[0, 2]], Effects(method).of(below, 4, targets)[[0, 2]], atol=1e-9)
+
+
 def test_certain_tokens_give_finite_effects():
     values = lambda keep: np.where(keep[:, :1], 0.0, -1e-9)  # noqa: E731 - a probability of 1, and nearly
     assert np.isfinite(Effects("contextcite").of(values, 3, np.ones((1, 1)))).all()

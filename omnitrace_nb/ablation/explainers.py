@@ -82,10 +82,11 @@ def kernel_shap(values: Values, sources: int, targets: np.ndarray, *, samples: i
     if sources <= 1 or not len(targets):  # one player: nothing to draw
         return leave_one_out(values, sources, targets)
     sets, weights = _drawn(KernelShap, sources, samples, seed)
-    made = values(sets) @ targets.T
-    if not np.isfinite(made).all():
-        return np.full((len(targets), sources), np.nan)
-    return LinearRegression().fit(sets, made, sample_weight=weights).coef_.reshape(len(targets), sources)
+
+    def fit(made: np.ndarray) -> np.ndarray:
+        return LinearRegression().fit(sets, made, sample_weight=weights).coef_.reshape(len(targets), sources)
+
+    return _effects(_worth(values(sets), targets), fit)
 
 
 def lime(values: Values, sources: int, targets: np.ndarray, *, samples: int, seed: int) -> np.ndarray:
@@ -99,7 +100,7 @@ def lime(values: Values, sources: int, targets: np.ndarray, *, samples: int, see
     if not sources or not len(targets):
         return np.zeros((len(targets), sources))
     sets, weights = _drawn(Lime, sources, samples, seed)
-    return _lasso(sets, values(sets) @ targets.T, weights)
+    return _effects(_worth(values(sets), targets), lambda made: _lasso(sets, made, weights))
 
 
 def contextcite(values: Values, sources: int, targets: np.ndarray, *, samples: int, seed: int) -> np.ndarray:
@@ -112,14 +113,17 @@ def contextcite(values: Values, sources: int, targets: np.ndarray, *, samples: i
     if not sources or not len(targets):
         return np.zeros((len(targets), sources))
     sets = np.random.default_rng(seed).random((samples, sources)) < 0.5  # noqa: PLR2004 - half of them
-    made = values(sets) @ targets.T
     contrast = (targets < 0).any(axis=1)
     tokens = np.abs(targets).sum(axis=1)
-    sure = np.minimum(made, SUREST)
-    logits = np.where(contrast, made, sure - np.log(-np.expm1(sure))) / np.where(tokens > 0, tokens, 1)
     scale = sets.std(axis=0)
     scale[scale == 0] = 1  # a source that every set kept, or none, shows no effect
-    return _lasso(sets / scale, logits) / scale * tokens[:, None]
+
+    def fit(made: np.ndarray) -> np.ndarray:
+        sure = np.minimum(made, SUREST)
+        logits = np.where(contrast, made, sure - np.log(-np.expm1(sure))) / np.where(tokens > 0, tokens, 1)
+        return _lasso(sets / scale, logits) / scale * tokens[:, None]
+
+    return _effects(_worth(values(sets), targets), fit)
 
 
 EXPLAINERS: dict[str, Explainer] = {
@@ -146,11 +150,29 @@ def _captum(method: Any, values: Values, sources: int, targets: np.ndarray) -> n
     options = {"baselines": 0, "perturbations_per_eval": 32}
     method(rehearse)(whole, **options)
     sets = np.unique(np.concatenate(wanted), axis=0)
-    found = values(sets) @ targets.T
-    if not np.isfinite(found).all():
-        return np.full((len(targets), sources), np.nan)
-    made = {row.tobytes(): each for row, each in zip(sets, found, strict=True)}
-    return method(perform)(whole, **options).double().numpy().reshape(len(targets), sources)
+    made: dict[bytes, np.ndarray] = {}
+
+    def run(worth: np.ndarray) -> np.ndarray:
+        made.update({row.tobytes(): each for row, each in zip(sets, worth, strict=True)})
+        found: np.ndarray = method(perform)(whole, **options).double().numpy()
+        return found.reshape(len(targets), sources)
+
+    return _effects(_worth(values(sets), targets), run)
+
+
+def _worth(logprobs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Give what each set is worth for each target, `[m, k]`; NaN where a token of the target is not finite."""
+    finite = np.isfinite(logprobs)
+    worth = np.where(finite, logprobs, 0) @ targets.T
+    return np.where((~finite).astype(float) @ np.abs(targets.T) > 0, np.nan, worth)
+
+
+def _effects(worth: np.ndarray, fit: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Fit effects `[k, S]` to worths `[m, k]`; NaN for targets that some set has no worth for, and for them alone."""
+    lost = np.isnan(worth).any(axis=0)
+    effects = fit(np.where(lost, 0, worth))
+    effects[lost] = np.nan
+    return effects
 
 
 def _drawn(method: Any, sources: int, samples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:  # noqa: ANN401 - captum is untyped
@@ -179,8 +201,6 @@ def _lasso(inputs: np.ndarray, outputs: np.ndarray, weights: np.ndarray | None =
     from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415 - most runs fit nothing
     from sklearn.linear_model import Lasso  # noqa: PLC0415 - most runs fit nothing
 
-    if not np.isfinite(outputs).all():
-        return np.full((outputs.shape[1], inputs.shape[1]), np.nan)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a fit of noise around nothing
         return np.stack(
