@@ -187,6 +187,9 @@ def test_noise_goes_through_integrated_gradients_too_and_leaves_the_generators_a
     assert torch.equal(torch.get_rng_state(), before[0])
     np.testing.assert_array_equal(np.random.get_state()[1], before[1])  # noqa: NPY002 - the same
     assert not np.allclose(first, scores(text_run, signals.integrated_gradients(steps=3)))
+    over_shap = scores(text_run, signals.noise_tunnel(signals.gradient_shap(samples=2), samples=2))
+    assert np.isfinite(over_shap).all()
+    assert over_shap.any()
 
 
 @pytest.fixture(scope="module")
@@ -366,7 +369,7 @@ def test_names_say_what_differs_from_the_default():
         (lambda: signals.integrated_gradients(baseline="blur"), 'expected "zero", "mean" or a token id'),
         (lambda: signals.gradient_shap(noise=-1), "noise=-1"),
         (lambda: signals.noise_tunnel("attmean"), "one of captum's gradient signals"),
-        (lambda: signals.noise_tunnel(signals.noise_tunnel("saliency")), "without noise"),
+        (lambda: signals.noise_tunnel(signals.noise_tunnel("saliency")), "neither a tunnel"),
         (lambda: signals.noise_tunnel("saliency", kind="median"), "kind='median'"),
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +27,23 @@ class Encoded:
     inputs: dict[str, torch.Tensor]
     options: dict[str, Any]
     layout: Layout
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RawMedium:
+    """A picture's pixels or a sound's samples, as the processor was given them.
+
+    Attributes:
+        part: index of the part; a film's sound track has the film's.
+        kind: "image" or "audio".
+        values: float `[1, 3, height, width]`, 0 to 255, or `[1, samples]`.
+        blank: the same without content: the picture's mean colour, or silence.
+    """
+
+    part: int
+    kind: Literal["image", "audio"]
+    values: torch.Tensor
+    blank: torch.Tensor
 
 
 class Adapter(Protocol):

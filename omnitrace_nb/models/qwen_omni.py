@@ -21,6 +21,7 @@ from omnitrace_nb.media.loaded import MediaNeeds
 from omnitrace_nb.models.adapter import Encoded
 from omnitrace_nb.models.checks import check_length, check_text, check_tokenizer, home
 from omnitrace_nb.models.positions import rope_positions
+from omnitrace_nb.models.qwen_inputs import raw_media
 from omnitrace_nb.models.qwen_media import join, look
 from omnitrace_nb.models.registry import Family, register
 from omnitrace_nb.models.rendering import render
@@ -29,9 +30,10 @@ from omnitrace_nb.models.tokenizing import tokenize
 from omnitrace_nb.models.tokens import token_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from omnitrace_nb.media.loaded import LoadedPart
+    from omnitrace_nb.models.adapter import RawMedium
     from omnitrace_nb.models.qwen_media import Seen
     from omnitrace_nb.models.tokenizing import Tokens
 
@@ -108,6 +110,19 @@ class QwenOmni:
             "attention_mask": torch.ones_like(ids),
             "position_ids": torch.cat([positions, following], dim=-1),
         }
+
+    def raw_media(
+        self, encoded: Encoded, parts: Sequence[LoadedPart]
+    ) -> tuple[list[RawMedium], Callable[..., torch.Tensor]]:
+        """Give a prompt's pictures and sounds before the processor, and the way from them to its embeddings.
+
+        The second is a function of embeddings `[1, q, hidden]` and of each medium's values: embeddings in which the
+        media's positions hold what the encoders make of these values, under autograd.
+
+        Raises:
+            SignalError: a processor whose steps could not be followed back exactly.
+        """
+        return raw_media(self.model, self.processor, encoded, parts)
 
     def token_bytes(self, ids: Sequence[int]) -> list[bytes]:
         """Give the bytes that each id of a response writes."""

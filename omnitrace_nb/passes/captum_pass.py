@@ -17,7 +17,7 @@ from omnitrace_nb.passes.batches import run_passes
 from omnitrace_nb.passes.gradients import Aim, Of, shared
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from omnitrace_nb.passes.finished import Finished, Per
 
@@ -105,7 +105,7 @@ class CaptumPass:
             others = None if against is None else [torch.from_numpy(against[item]) for item in items]
             # What is drawn must not depend on which targets happen to share a forward.
             end = max(ends) if self.noise is not None else max(ends[item] for item in items)
-            with _drawing(self.seed, run):
+            with drawing(self.seed, run):
                 found = self._run(Aim(forced, chosen, self.of, others), run, end, batch)
             return torch.nn.functional.pad(found, (0, max(ends) - end))
 
@@ -114,30 +114,52 @@ class CaptumPass:
         return [each[:end].numpy() for each, end in zip(found, ends, strict=False)], whole
 
     def _run(self, aim: Aim, run: Finished, end: int, batch: int) -> Tensor:
-        """Call captum: `float64 [G, end]`."""
+        """Attribute the first `end` input embeddings: `float64 [G, end]`."""
+        points = (aim.forced.embeddings[:, :end].float(),)
+        begin = None if self.baseline is None else (baseline(run, self.baseline)[:, :end],)
+        (found,) = self.attributions(aim, points, begin, lambda each: each, batch)
+        return found.norm(dim=-1) if self.length else found.sum(-1)
+
+    def attributions(
+        self,
+        aim: Aim,
+        points: tuple[Tensor, ...],
+        begin: tuple[Tensor, ...] | None,
+        embed: Callable[..., Tensor],
+        batch: int,
+    ) -> tuple[Tensor, ...]:
+        """Call captum: what each value of some inputs, `[1, ...]` each, adds to each target, `float64 [G, ...]` each.
+
+        Args:
+            aim: the targets.
+            points: what is attributed.
+            begin: where paths begin, of the same shapes.
+            embed: the inputs, `[b, ...]` each -> input embeddings `[b, q, hidden]`, differentiable.
+            batch: points a forward, at most.
+        """
         from captum import attr  # noqa: PLC0415 - signals read from the decode need no captum in memory
 
-        inputs = aim.forced.embeddings[:, None, :end].float()
         settings = dict(self.settings)
-        if self.baseline is not None:
-            settings["baselines"] = baseline(run, self.baseline)[:, None, :end]
+        if begin is not None:
+            settings["baselines"] = tuple(each[:, None] for each in begin)
         if "n_steps" in settings:
             settings["internal_batch_size"] = batch
         if self.noise is not None:
-            settings["stdevs"] = self.noise * float(inputs.std())
+            settings["stdevs"] = tuple(self.noise * float(each.std()) for each in points)
         make = getattr(attr, self.algorithm)
         if self.algorithm == deeplift.NAME:
             method = make(deeplift.Readable(aim))
         else:
-            method = make(lambda points: aim.totals(points[:, 0]))
-            method.gradient_func = shared(aim, lambda points: points, batch)
+            method = make(lambda *given: aim.totals(embed(*(each[:, 0] for each in given))))
+            method.gradient_func = shared(aim, embed, batch)
         if self.tunnel is not None:
             method = attr.NoiseTunnel(method)
             settings |= {**self.tunnel, "nt_samples_batch_size": 1 if "n_steps" in settings else batch}
+        inputs = tuple(each[:, None].clone().requires_grad_() for each in points)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # captum announces the hooks that it sets and removes
-            found = method.attribute(inputs.clone().requires_grad_(), **settings).detach()[0].double()
-        return found.norm(dim=-1) if self.length else found.sum(-1)
+            found = method.attribute(inputs, **settings)
+        return tuple(each.detach()[0].double() for each in found)
 
 
 def baseline(run: Finished, kind: Baseline) -> Tensor:
@@ -163,7 +185,7 @@ def baseline(run: Finished, kind: Baseline) -> Tensor:
 
 
 @contextmanager
-def _drawing(seed: int, run: Finished) -> Iterator[None]:
+def drawing(seed: int, run: Finished) -> Iterator[None]:
     """Seed what captum draws from, torch's generators and numpy's old one, and give them back as they were."""
     state = np.random.get_state()  # noqa: NPY002 - captum draws from this one
     np.random.seed(seed)  # noqa: NPY002 - the same

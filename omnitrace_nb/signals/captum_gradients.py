@@ -69,7 +69,7 @@ def integrated_gradients(
 def gradient_shap(
     *,
     samples: int = 20,
-    noise: float = 0.1,
+    noise: float = 0.0,
     per: Per = "statement",
     of: Of = "logit",
     baseline: Baseline = "mean",
@@ -105,12 +105,12 @@ def deeplift(*, per: Per = "statement", of: Of = "logit", baseline: Baseline = "
 
 
 def noise_tunnel(
-    signal: str | Signal, *, samples: int = 10, noise: float = 0.1, kind: Smoothing = "smoothgrad", seed: int = 0
+    signal: str | Signal, *, samples: int = 10, noise: float = 0.02, kind: Smoothing = "smoothgrad", seed: int = 0
 ) -> Signal:
     """Another of these signals over noisy inputs (SmoothGrad, Smilkov et al., arXiv 1706.03825; `NoiseTunnel`).
 
     Args:
-        signal: one of this family without noise: a name, or what a factory gave.
+        signal: one of this family: a name, or what a factory gave; a noise of its own is replaced.
         samples: noisy inputs; the cost of `signal` is paid for each.
         noise: standard deviation of the noise, as a share of the input embeddings' own.
         kind: "smoothgrad", the mean; "smoothgrad_sq", the mean square; "vargrad", the variance.
@@ -118,10 +118,10 @@ def noise_tunnel(
     """
     inner = registry.get(signal)
     made = inner.credit
-    if not isinstance(made, CaptumPass) or made.noise is not None or inner.controls:
+    if not isinstance(made, CaptumPass) or made.tunnel is not None or inner.controls:
         raise SignalError(
-            f"noise_tunnel({inner.label!r}): expected one of captum's gradient signals without noise or controls, such "
-            'as "saliency" or "integrated_gradients"; controls go behind the whole'
+            f"noise_tunnel({inner.label!r}): expected one of captum's gradient signals, neither a tunnel nor under "
+            'controls, such as "saliency" or "integrated_gradients"; controls go behind the whole'
         )
     given = {"signal": inner.name, "samples": samples, "noise": noise, "kind": kind, "seed": seed}
     name = _name(noise_tunnel, given)
