@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -297,6 +300,25 @@ def test_layers_that_mix_positions_without_attention_are_refused(kind, config, c
     run = a_run(bare(kind, config, **changes))
     with pytest.raises(SignalError, match="ask for"):
         passes.score(run, [signals.get("rollout")])
+
+
+def test_half_precision_gives_the_same_flows():
+    whole = bare(LlamaForCausalLM, LlamaConfig, initializer_range=0.1)
+    exact = {name: signals.get(name).credit(a_run(whole)) for name in ("rollout", "routes")}
+    whole.model.to(torch.bfloat16)
+    for name, rows in exact.items():
+        np.testing.assert_allclose(signals.get(name).credit(a_run(whole)), rows, atol=2e-3)
+
+
+def test_the_documented_flow_of_ones_own_runs_as_it_is_written(llama):
+    page = (Path(__file__).parent.parent / "docs" / "signals" / "flows.md").read_text(encoding="utf-8")
+    code = next(each for each in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "def strongest_heads" in each)
+    try:
+        exec(compile(code, "flows.md", "exec"), {})  # noqa: S102 - the page's own code
+        found = passes.score(a_run(llama), [signals.get("strongest_heads")]).scores["strongest_heads"]
+    finally:
+        signals.registry._SIGNALS.pop("strongest_heads", None)
+    np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
 
 
 @pytest.mark.parametrize("source", range(5))
