@@ -14,6 +14,7 @@ from omnitrace_nb.errors import SignalError
 from omnitrace_nb.media import load
 from omnitrace_nb.passes import TeacherForced
 from tests import toys
+from tests.planted import planted_run
 from tests.runs import finished
 
 PROMPT = "The market was busy in the morning. Mia sells"
@@ -410,3 +411,23 @@ def test_a_method_of_captums_that_is_not_registered_takes_ten_lines(text_run):
     value = plain(text_run, [3])
     with torch.no_grad():
         assert found[3, 5] == pytest.approx(float(value(whole) - value(without)), rel=1e-3)
+
+
+@pytest.mark.parametrize("source", [0, 2, 4])
+@pytest.mark.parametrize(
+    "signal",
+    [
+        "saliency",
+        "input_x_gradient",
+        "integrated_gradients",
+        signals.integrated_gradients(baseline="zero", of="logprob"),
+        signals.gradient_shap(samples=8),
+        signals.noise_tunnel("input_x_gradient", samples=4),
+    ],
+    ids=lambda each: getattr(each, "name", each),
+)
+def test_the_source_that_the_answer_provably_depends_on_comes_first(signal, source):
+    run = planted_run(source, decoy=True)
+    found = scores(run, signal)
+    masses = [np.abs(found[:, each.positions].sum()) for each in run.sources]
+    assert np.argmax(masses) == source
