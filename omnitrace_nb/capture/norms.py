@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from torch.utils.hooks import RemovableHandle
 
+_ROOM = 64  # positions that a layer has room for after its prompt; doubled with the rest when they are used up
+
 
 class Norms:
     """The Gram matrices of every layer, and the norms of a step's rows."""
@@ -31,26 +33,27 @@ class Norms:
 
     def hear(self, module: nn.Module, call: Call, output: Tensor) -> None:
         """Take a layer's values from the prompt's forward, and wait for the linear layer that takes its output."""
-        self._layers[module] = layer = _Layer(call.heads, call.values[:, : call.queries])
+        self.forget_hooks()
+        self._layers[module] = layer = _Layer(call.heads)
         width = output.shape[-1] * output.shape[-2]
+        found = layer.finding(output.reshape(-1), call.values[:, : call.queries])
         for child in module.modules():
             if type(child) is nn.Linear and child.in_features == width and not child.weight.is_meta:
-                self._hooks.append(child.register_forward_pre_hook(layer.finding(output)))
+                self._hooks.append(child.register_forward_pre_hook(found))
 
     def of_prompt(self, rows: Sequence[Tensor]) -> list[Tensor]:
-        """Compute the Gram matrices once the prompt's forward has run, and the norms `[n]` of each layer's row.
+        """Give the norms `[n]` of each layer's row once the prompt's forward has run.
 
         Raises:
             SignalError: a layer whose attention output goes through anything but a plain linear layer.
         """
         for module, layer in self._layers.items():
-            if layer.weight is None:
+            if not layer.length:
                 raise SignalError(
                     f"attnorm needs the linear layer behind attention, and {type(module).__name__} puts its output "
-                    "through something else (a gate, quantised weights): ask for attmean or excess, which need the "
-                    "rows alone"
+                    "through something else (a gate, quantised or offloaded weights): ask for attmean or excess, "
+                    "which need the rows alone"
                 )
-            layer.begin()
         return [layer.norms(row) for layer, row in zip(self._layers.values(), rows, strict=True)]
 
     def forget_hooks(self) -> None:
@@ -71,37 +74,34 @@ class Norms:
 class _Layer:
     """One layer's Gram matrices, `[pairs, positions]`: heads `h <= h'`, the products of different ones doubled."""
 
-    def __init__(self, heads: int, values: Tensor) -> None:
+    def __init__(self, heads: int) -> None:
         self.heads, self.length = heads, 0
-        self.weight: Tensor | None = None
-        self._values: Tensor | None = values
-        self._first, self._second = torch.triu_indices(heads, heads, device=values.device)
+        self._first, self._second = torch.triu_indices(heads, heads)
         self._times = torch.where(self._first == self._second, 1.0, 2.0)[:, None]
-        self._grams = torch.empty(0)
+        self._weight = self._grams = torch.empty(0)
 
-    def finding(self, output: Tensor) -> Callable[[nn.Linear, tuple[Tensor, ...]], None]:
-        given = output.reshape(-1)
+    def finding(self, output: Tensor, values: Tensor) -> Callable[[nn.Linear, tuple[Tensor, ...]], None]:
+        """Give a hook for linear layers: the one that is given the attention's output begins the Gram matrices."""
 
         def hook(linear: nn.Linear, args: tuple[Tensor, ...]) -> None:
-            taken = args[0].reshape(-1)
-            if taken.shape == given.shape and taken.dtype == given.dtype and torch.equal(taken, given.to(taken.device)):
-                self.weight = linear.weight.detach()
+            given = args[0].reshape(-1)
+            alike = given.shape == output.shape and given.dtype == output.dtype
+            if not self.length and alike and torch.equal(given, output.to(given.device)):
+                self._begin(linear.weight.detach(), values)
 
         return hook
 
-    def begin(self) -> None:
-        assert self._values is not None  # noqa: S101 - kept until here
-        assert self.weight is not None  # noqa: S101 - `of_prompt` has looked
-        values, self._values = self._values, None
-        self._grams = torch.empty(len(self._first), values.shape[1] + 64, device=values.device)
-        for part in blocks(torch.arange(values.shape[1], device=values.device), self.heads, self.weight.shape[0]):
+    def _begin(self, weight: Tensor, values: Tensor) -> None:
+        self._weight, on = weight, values.device
+        self._first, self._second, self._times = self._first.to(on), self._second.to(on), self._times.to(on)
+        self._grams = torch.empty(len(self._first), values.shape[1] + _ROOM, device=on)
+        for part in blocks(torch.arange(values.shape[1], device=on), self.heads, len(weight)):
             self.append(values[:, part])
 
     def append(self, values: Tensor) -> None:
         """Add positions, from their values `[key heads, k, dim]`."""
-        assert self.weight is not None  # noqa: S101 - `of_prompt` has looked
-        count, weight = values.shape[1], self.weight
-        by_head = weight.view(weight.shape[0], self.heads, -1).permute(1, 2, 0)  # [heads, dim, hidden]
+        count = values.shape[1]
+        by_head = self._weight.view(len(self._weight), self.heads, -1).permute(1, 2, 0)  # [heads, dim, hidden]
         through = torch.bmm(values.repeat_interleave(self.heads // len(values), 0), by_head).float().transpose(0, 1)
         grams = torch.bmm(through, through.transpose(1, 2)).flatten(1)
         if self.length + count > self._grams.shape[1]:
