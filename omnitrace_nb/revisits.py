@@ -68,7 +68,7 @@ class Revisits:
         trace: Trace,
         top: int = 5,
         operator: str = "mask",
-        signal: str | Sequence[str] | None = None,
+        signal: str | Signal | Sequence[str | Signal] | None = None,
         *,
         seed: int = 0,
         content: object = None,

@@ -27,6 +27,7 @@ from omnitrace_nb.trace.records import Check, Verification
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from omnitrace_nb.capture.signal import Signal
     from omnitrace_nb.passes import Finished
     from omnitrace_nb.trace import Trace
     from omnitrace_nb.trace.records import Source
@@ -45,7 +46,7 @@ def verify(
     *,
     top: int = 5,
     operator: str = "mask",
-    signal: str | Sequence[str] | None = None,
+    signal: str | Signal | Sequence[str | Signal] | None = None,
     seed: int = 0,
 ) -> Trace:
     """Check what signals proposed; see `Tracer.verify`."""
@@ -141,8 +142,10 @@ def verdict(drop: float, low: float, high: float, margin: float) -> str:
     return "not verified"
 
 
-def _signals(trace: Trace, wanted: str | Sequence[str] | None) -> tuple[str, ...]:
-    names = trace.signals if wanted is None else (wanted,) if isinstance(wanted, str) else tuple(wanted)
+def _signals(trace: Trace, wanted: str | Signal | Sequence[str | Signal] | None) -> tuple[str, ...]:
+    given = trace.signals if wanted is None else wanted
+    each_of = given if isinstance(given, (tuple, list)) else [given]
+    names = tuple(str(getattr(each, "label", each)) for each in each_of)
     if not names:
         raise SignalError("this trace has no signal, so nothing was proposed that could be verified")
     for name in names:

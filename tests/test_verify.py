@@ -117,7 +117,8 @@ def test_what_was_run_once_is_not_run_again(tracer, verified, tmp_path):
 
 
 def test_one_signals_proposals_alone_are_checked_if_asked(tracer, trace):
-    checks = tracer.verify(trace, signal="rawatt", top=1, **QUIET).checks
+    checks = tracer.verify(trace, signal=ot.signals.get("rawatt"), top=1, **QUIET).checks
+    pd.testing.assert_frame_equal(checks, tracer.verify(trace, signal=["rawatt"], top=1, **QUIET).checks)
     proposed = checks[checks["signals"].map(len) > 0]
     best = trace.spans[(trace.spans["signal"] == "rawatt") & (trace.spans["rank"] == 1)]
     assert proposed["source"].tolist() == best["source"].tolist()
