@@ -145,3 +145,20 @@ def test_an_interrupted_fit_keeps_the_prompts_that_are_done(text, traces, monkey
     monkeypatch.setattr(text, "trace", interrupt)
     heads = fit_heads(text, [traces[0], "Never answered. Not at all."], masks=8, progress=False)
     assert heads.about["prompts"] == 1
+    with pytest.raises(KeyboardInterrupt):
+        fit_heads(text, ["Never answered. Not at all."], progress=False)
+
+
+def test_heads_that_see_nothing_keep_equal_weights():
+    dead = lessons.Lesson(
+        (1, 2),
+        torch.zeros(2, 1, 4),
+        torch.eye(4),
+        clamped=True,
+        kept=torch.eye(4),
+        groups=(np.arange(1),),
+        targets=torch.tensor([[0.5, -0.5, 0.5, -0.5]]),
+    )
+    weights, before, after = lessons.fitted([dead], 0.03)
+    np.testing.assert_allclose(weights, [[0.5, 0.5]])
+    assert before == after == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -62,16 +61,17 @@ def fit_heads(
     _check(masks, keep, penalty, over)
     generator, spent = np.random.default_rng(seed), Cost()
     done, lessons = 0, []
-    for run in _runs(tracer, list(prompts), progress=progress):
-        if run.steps and len(run.sources) > 1:
-            kept = generator.random((masks, len(run.sources))) < keep
-            before = copy(run.cost)
-            lesson = Lesson.of(run, over, operator, kept, per)
-            spent.add(**run.cost.since(before))
-            if run.interrupted:
-                break
-            lessons += [lesson] if len(lesson.groups) else []
-        done += 1
+    try:
+        for run in _runs(tracer, list(prompts), progress=progress):
+            if run.steps and len(run.sources) > 1:
+                kept = generator.random((masks, len(run.sources))) < keep
+                lesson = _lesson(run, over, operator, kept, per)
+                spent.add(**run.cost.since(Cost()))
+                lessons += [lesson] if lesson.groups else []
+            done += 1
+    except KeyboardInterrupt:
+        if not lessons:
+            raise
     if not lessons:
         raise SettingsError(
             f"none of {done} prompts has several sources and a response that changes when they are hidden: give others"
@@ -97,18 +97,22 @@ def fit_heads(
 
 
 def _runs(tracer: Tracer, prompts: list[object], *, progress: bool) -> Iterator[Finished]:
-    """Answer each prompt; an interrupted answer ends it."""
+    """Answer each prompt; an interrupted answer is none."""
     for prompt in tqdm(prompts, desc="fitting heads", unit="prompt", disable=not progress, leave=False):
         if isinstance(prompt, Trace):
             yield tracer.finished(prompt, progress=False)
             continue
-        try:
-            trace = tracer.trace(prompt, signals="attmean", do_sample=False, progress=False)
-        except KeyboardInterrupt:
-            return
+        trace = tracer.trace(prompt, signals="attmean", do_sample=False, progress=False)
         if trace.response_record.stopped == "interrupted":
-            return
+            raise KeyboardInterrupt
         yield tracer.finished(trace, content=prompt, progress=False)
+
+
+def _lesson(run: Finished, over: Over, operator: str, kept: np.ndarray, per: Per) -> Lesson:
+    lesson = Lesson.of(run, over, operator, kept, per)
+    if run.interrupted:
+        raise KeyboardInterrupt
+    return lesson
 
 
 def _check(masks: int, keep: float, penalty: float, over: str) -> None:

@@ -32,7 +32,7 @@ class Lesson:
         owned: `[P, S]`, 1 where a place belongs to a source.
         clamped: whether places are clamped at 0 once heads are added up.
         kept: `[m, S]`, 1 where a source was kept.
-        groups: the steps of each target.
+        groups: the steps of each target that changes, and whose numbers are finite.
         targets: `[targets, m]`, the targets' log-probabilities, centred and of length 1.
     """
 
@@ -57,16 +57,17 @@ class Lesson:
         if over == "attention":  # nothing is clamped, so that masses say it all
             looks, owned = looks @ owned, torch.eye(len(run.sources))
         said = run.ablator(operator).logprobs(kept)
+        finite = looks.isfinite().all(dim=2).all(dim=0).numpy()
         groups, targets = [], []
         for steps in run.groups(per):
             told = said[:, steps].sum(1)
             told = told - told.mean()
-            if np.linalg.norm(told) > _NOTHING:
+            if finite[steps].all() and np.linalg.norm(told) > _NOTHING:  # NaN is not
                 groups.append(steps)
                 targets.append(told / np.linalg.norm(told))
         return cls(
             (layers, heads),
-            looks,
+            looks.nan_to_num(),
             owned,
             over == "excess",
             torch.from_numpy(kept).float(),
@@ -90,6 +91,8 @@ def fitted(lessons: Sequence[Lesson], penalty: float) -> tuple[np.ndarray, float
     drowned; `penalty` is taken off for their squared distance to the plain mean there, both of length 1.
     """
     loud = torch.stack([lesson.looks.square().mean((1, 2)) for lesson in lessons]).mean(0).sqrt()
+    if not loud.any():  # nothing is looked at more than usual
+        return np.full(lessons[0].shape, 1 / len(loud)), 0.0, 0.0
     loud = loud.clamp(min=float(loud.max()) * 1e-6)
     start = loud / loud.norm()
     free = start.clone().requires_grad_()
