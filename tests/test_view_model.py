@@ -7,13 +7,12 @@ import zlib
 
 import numpy as np
 import pytest
-from traces import PLANTED, Sketch, make_empty_trace, make_parts, make_trace, supporting
+from traces import PLANTED, Sketch, make_empty_trace, make_parts, make_trace, supporting, with_verdicts
 
 import omnitrace_nb as ot
 from omnitrace_nb import view
 from omnitrace_nb.errors import SettingsError, SignalError
 from omnitrace_nb.layout import AUDIO, IMAGE, TEXT, VIDEO
-from omnitrace_nb.trace.records import Check, Verification
 from omnitrace_nb.view.build import MOST_MEDIA
 from omnitrace_nb.view.cells import MOST_SLICES, Cells
 from omnitrace_nb.view.viewmodel import utf16_offsets
@@ -267,18 +266,7 @@ def test_the_view_needs_neither_torch_nor_widgets_until_a_widget_is_wanted(trace
 
 @pytest.fixture(scope="module")
 def checked(trace):
-    """The trace with a verdict of each kind: of a sentence, a picture, and a film's frames and sound, shown as one."""
-    best = trace.spans[trace.spans["selected"] & (trace.spans["signal"] == "excess")].groupby("statement")["source"]
-    rows = [
-        (0, best.get_group(0).iloc[0], 2.5, 1.5, 3.5, "verified"),
-        (1, best.get_group(1).iloc[0], -0.75, -1.0, -0.001, "contradicted"),
-        (2, best.get_group(2).iloc[0], 0.001, np.nan, np.nan, "not verified"),
-        (4, 12, 0.0, -0.1, 0.1, "not verified"),
-        (4, 17, 1.25, 0.5, 2.0, "verified"),
-    ]
-    checks = tuple(Check(s, int(j), ("excess",), drop, low, high, said) for s, j, drop, low, high, said in rows)
-    about = Verification("mask", ("excess",), 5, 0, 7, 2000, 0.1, interrupted=False, checks=checks)
-    return trace.with_verification(about, {})
+    return with_verdicts(trace)
 
 
 def test_verdicts_are_marks_on_the_evidence_with_their_numbers_in_words(checked):

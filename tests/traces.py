@@ -20,7 +20,7 @@ from omnitrace_nb.alignment import align
 from omnitrace_nb.layout import AUDIO, IMAGE, NOBODY, TEMPLATE, TEXT, VIDEO, Layout
 from omnitrace_nb.sources import SourceOptions
 from omnitrace_nb.statements import split, statement_of_tokens
-from omnitrace_nb.trace.records import PartRecord, RunInfo
+from omnitrace_nb.trace.records import Check, PartRecord, RunInfo, Verification
 from omnitrace_nb.trace.result import Trace
 
 RATE = 16_000
@@ -252,6 +252,21 @@ def make_trace(
         created="2026-01-01T00:00:00Z",
     )
     return Trace.build(parts, layout, sources, answer, scores, run, curation, statement_options)
+
+
+def with_verdicts(trace):
+    """Give the trace with a verdict of each kind, by hand: of a sentence, two pictures, and a film shown as one."""
+    best = trace.spans[trace.spans["selected"] & (trace.spans["signal"] == "excess")].groupby("statement")["source"]
+    rows = [
+        (0, best.get_group(0).iloc[0], 2.5, 1.5, 3.5, "verified"),
+        (1, best.get_group(1).iloc[0], -0.75, -1.0, -0.001, "contradicted"),
+        (2, best.get_group(2).iloc[0], 0.001, np.nan, np.nan, "not verified"),
+        (4, 12, 0.0, -0.1, 0.1, "not verified"),
+        (4, 17, 1.25, 0.5, 2.0, "verified"),
+    ]
+    checks = tuple(Check(s, int(j), ("excess",), drop, low, high, said) for s, j, drop, low, high, said in rows)
+    about = Verification("mask", ("excess",), 5, 0, 7, 2000, 0.1, interrupted=False, checks=checks)
+    return trace.with_verification(about, {})
 
 
 def make_empty_trace(signals=("excess",)):

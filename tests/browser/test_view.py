@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from traces import make_empty_trace, make_trace, supporting
+from traces import make_empty_trace, make_trace, supporting, with_verdicts
 
 from omnitrace_nb import view
 from omnitrace_nb.layout import AUDIO, IMAGE
@@ -418,3 +418,31 @@ def test_many_statements_and_a_long_text_stay_in_their_panes(opened):
     last.scroll_into_view_if_needed()
     last.click()
     assert told(page, "pinned", 199)
+
+
+def test_verdicts_are_signs_on_the_chips_with_their_numbers_in_words(opened, trace):
+    page = opened(with_verdicts(trace))
+    marks = page.locator(".otr-mark")
+    assert [mark.inner_text() for mark in marks.all()] == [
+        "\N{CHECK MARK}",
+        "\N{BALLOT X}",
+        "\N{WHITE CIRCLE}",
+        "\N{CHECK MARK}",
+    ]
+    assert marks.nth(1).get_attribute("aria-label").startswith("contradicted: 0.75 nats more likely without it")
+    statement(page, 1).hover()
+    assert "contradicted" in live(page)
+    assert "7 forwards" in page.locator(".otr-note").first.inner_text()
+    choose = page.locator(".otr-signal select")
+    choose.select_option("attmean")
+    page.wait_for_function("() => document.querySelectorAll('.otr-mark').length > 0")
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: npm ci in js/")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_violation_with_verdicts(opened, trace, scheme):
+    page = opened(with_verdicts(trace), scheme=scheme)
+    page.wait_for_timeout(300)
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("() => axe.run(document)")["violations"]
+    assert [(each["id"], [node["html"][:120] for node in each["nodes"]]) for each in found] == []
