@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from functools import partial
 
 import numpy as np
@@ -116,6 +117,22 @@ def test_what_a_step_shows_is_free_of_autograds_graph(llama):
     _, steps = kept(llama, prompt(), "gradients", "rows", steps=8)
     assert len(steps) == 8
     assert not any(each.requires_grad for step in steps for each in (step.gradients, step.own, step.rows, step.last))
+
+
+def test_the_graph_of_a_step_does_not_outlive_it(llama):
+    """Or every step would hold all those before it."""
+    counts = []
+
+    def count(_ids, scores):
+        gc.collect()
+        counts.append(sum(type(each) is torch.Tensor and each.grad_fn is not None for each in gc.get_objects()))
+        return scores
+
+    keeper = [signals.get("attgrads_all")]
+    decode(llama, prompt(), keeper, progress=False, max_new_tokens=8, logits_processor=[count])
+    assert counts[0] == 0
+    assert len(set(counts[2:])) == 1
+    assert counts[2] > 0  # the step's own graph waits for its token
 
 
 def test_the_last_layers_gradients_are_those_of_attgrads(llama):
