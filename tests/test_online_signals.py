@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import doctest
 import gc
 from functools import partial
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from transformers import (
     RecurrentGemmaForCausalLM,
 )
 
+import omnitrace_nb as ot
 from omnitrace_nb import models, passes, signals
 from omnitrace_nb.capture import Signal, Step, decode
 from omnitrace_nb.capture.selection import Selection
@@ -438,3 +441,25 @@ def test_excess_finds_nothing_where_every_row_looks_at_the_evidence_alike():
     assert masses["attmean"].argmax() == 2
     assert masses["excess"].max() < 1e-3
     assert masses["excess_grads"].max() < 1e-3
+
+
+def test_the_examples_true_sources_come_first_in_what_weighs_excess_by_gradients():
+    """The packaged example's fourteen statements, each of which rests on one source (test_first_light proves them)."""
+    made = [
+        signals.excess_grads(),
+        signals.excess(rows="question"),
+        signals.excess(times=2),
+        signals.attention("upper"),
+    ]
+    trace = ot.load().trace(ot.example(), signals=made, progress=False)
+    names = ["excess_grads", "excess(rows=question)", "excess(times=2)", "attention(layers=upper)"]
+    assert list(trace.signals) == names
+    spans = trace.curate(question=False)
+    first = spans[(spans["signal"].isin(names[:3])) & (spans["rank"] == 1)]
+    for _, own in first.groupby("signal"):
+        assert own.sort_values("statement")["source"].tolist() == [1, 2, 4, 5, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]
+
+
+@pytest.mark.parametrize("module", ["attention_rows", "attention_excess"])
+def test_examples_in_docstrings_run(module):
+    assert doctest.testmod(import_module(f"omnitrace_nb.signals.{module}")) == (0, 1)

@@ -28,9 +28,8 @@ _WHAT: dict[UsualRows, str] = {
 def excess(layers: Layers = None, heads: Heads = None, *, rows: UsualRows = "after", times: float = 1.0) -> Signal:
     """Attention beyond what other rows pay anyway: `relu(mean over heads of a_t(i) - times * the mean of a_r(i))`.
 
-    `r` are the rows that are subtracted.
-
-    Plain attention falls on whatever is always looked at (a prompt's first sentence, long media).
+    Plain attention falls on whatever is always looked at (a prompt's first sentence, long media). `r` are the rows that
+    are subtracted.
 
     Args:
         layers: as in `attention`.
@@ -42,6 +41,9 @@ def excess(layers: Layers = None, heads: Heads = None, *, rows: UsualRows = "aft
 
     Raises:
         SignalError: as for `attention`; rows of no known name; `times` that is no number above 0.
+
+    >>> excess("upper", rows="question").name
+    'excess(layers=upper, rows=question)'
     """
     chosen, name = Selection.of(layers, heads), _rows(rows)
     if not isinstance(times, Real) or not 0 < times < inf:

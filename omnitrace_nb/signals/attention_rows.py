@@ -44,6 +44,9 @@ def attention(layers: Layers = None, heads: Heads = None, *, reduce: Literal["me
 
     Raises:
         SignalError: layers, heads or a reduction of no known kind; at the first step, any that the model has not.
+
+    >>> attention(layers=[2, 3], reduce="max").name
+    'attention(layers=2-3, reduce=max)'
     """
     chosen = Selection.of(layers, heads)
     if reduce not in {"mean", "max"}:
