@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from omnitrace_nb.trace.records import Source
 
 STATEMENT = 12  # steps, assumed before there are statements
+SURELY = 0.6  # of what a backward is estimated to hold: what leaner layers than the usual ones hold too
 LAST_LAYER, ALL_LAYERS = 0.25, 1.2  # of a decoding step: a backward through attention alone
 
 
@@ -101,6 +102,19 @@ class Shape:
             "b": next(decoder.parameters()).element_size(),
         }
 
+    @property
+    def cache(self) -> float:
+        """Bytes of keys and values of prompt and response, as if every layer kept them all."""
+        s = self.sizes
+        return 2 * s["b"] * self.width * s["L"] * s["K"] * s["d"]
+
+    @property
+    def whole(self) -> float:
+        """Share of the layers that keep all keys and values; the others have a window or a state."""
+        config: Any = getattr(self.adapter.decoder(), "config", None)
+        kinds = getattr(config, "layer_types", None) or ["full_attention"]
+        return kinds.count("full_attention") / len(kinds)
+
     def work(self, queries: float, before: float = 0) -> float:
         """Give the operations of a forward of some positions that follow others."""
         s = self.sizes
@@ -116,7 +130,7 @@ class Shape:
 def decoding(shape: Shape) -> Need:
     """Give what prefill and decoding take: the last of them with keys and values of everything."""
     s = shape.sizes
-    cache = 2 * s["b"] * shape.width * s["L"] * s["K"] * s["d"]
+    cache = shape.cache
     memory = shape.held(shape.prompt) + cache + 8 * s["V"]
     media = int((shape.encoded.layout.modality > 1).sum())
     encoders = 8 * s["E"] * media  # four patches a position
@@ -125,7 +139,7 @@ def decoding(shape: Shape) -> Need:
         forwards=shape.steps,
         tokens=shape.width - 1,
         memory=memory,
-        least=cache + s["b"] * shape.prompt * (4 * s["I"] + 4 * s["D"]),
+        least=shape.whole * cache + s["b"] * shape.prompt * (3 * s["I"] + 2 * s["D"]),
         work=shape.work(shape.prompt) + encoders,
         steps=steps,
     )
@@ -139,7 +153,7 @@ def need(signal: Signal, shape: Shape) -> Need:
     if again:  # the same once more on another prompt
         second = decoding(shape) if signal.online else found
         found = _plus(found, second, again)
-    return _plus(found, Need(memory=rows, least=rows), 1)
+    return _plus(found, Need(memory=rows), 1)
 
 
 def _bare(signal: Signal, shape: Shape) -> Need:
@@ -187,9 +201,8 @@ def _ablations(effects: Effects, shape: Shape) -> Need:
     else:
         tokens = end + (forwards - 1) * end * (0.5 if effects.operator == "mask" else 1)
     made = _passes(shape, forwards, tokens, length=end)
-    s = shape.sizes
-    cache = 2 * s["b"] * shape.width * s["L"] * s["K"] * s["d"]
-    return _plus(made, Need(memory=cache * (1 + max(1, PASS_TOKENS // shape.width)), least=2 * cache), 1)
+    copies = 1 + max(1, PASS_TOKENS // shape.width)
+    return _plus(made, Need(memory=copies * shape.cache, least=shape.whole * shape.cache), 1)
 
 
 def _gradients(captum: CaptumPass, shape: Shape) -> Need:
@@ -212,7 +225,7 @@ def _passes(shape: Shape, forwards: float, tokens: float, *, backwards: float = 
         backwards=backwards,
         tokens=tokens,
         memory=shape.held(batch * length, backward=backward),
-        least=0.7 * shape.held(length, backward=backward),
+        least=SURELY * shape.held(length, backward=backward),
         work=a_forward * (forwards + 1.5 * backwards),
     )
 

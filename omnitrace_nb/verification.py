@@ -79,7 +79,8 @@ def verify(
             for check in _judged(statement, own, drawn[statement], _within(drops, trace, statement), rng)
         ),
     )
-    return trace.with_verification(verification, {operator: ablator.record})
+    record = ablator.record
+    return trace.with_verification(verification, {operator: record} if len(record.keep) else {})
 
 
 def proposals(trace: Trace, signals: Sequence[str], top: int) -> Proposals:

@@ -99,6 +99,8 @@ def test_the_memory_of_a_backward_is_what_autograd_holds(tracer, shape):
     del outputs
     own = sum(size for at, size in held.items() if at not in {w.data_ptr() for w in decoder.parameters()})
     assert own / 2.5 < shape.held(length, backward=True) - shape.held(length) < 2.5 * own
+    long = Shape(shape.adapter, shape.encoded, (), length - shape.prompt)
+    assert planning.need(signals.get("input_x_gradient"), long).least < 1.3 * own
 
 
 def test_online_attention_costs_no_pass_and_gradients_a_backward_a_step(tracer, prompt):

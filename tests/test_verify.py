@@ -184,6 +184,17 @@ def test_nothing_to_hide_and_nothing_said_give_no_checks(tracer):
     assert list(tracer.verify(alone, **QUIET).spans["drop"].notna()) == [True] * len(alone.spans)
 
 
+def test_signals_that_propose_nothing_and_prompts_without_sources_are_verified_in_vain(tracer, trace):
+    scores = {"x": np.zeros((len(trace), len(trace.layout) + len(trace)), np.float32)}
+    for sources in (trace.source_records, ()):
+        made = type(trace).build(trace.parts, trace.layout, sources, trace.response_record, scores, trace.run)
+        got = tracer.verify(made, **QUIET)
+        assert len(got.checks) == 0
+        assert got.verification.forwards == 0
+        assert got.ablations == {}
+        assert got.attribute("x")["value"].tolist() == [0] * len(sources)
+
+
 # --- the pure pieces ------------------------------------------------------------------------------------------------
 
 
