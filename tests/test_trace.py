@@ -397,6 +397,7 @@ def test_opening_loads_neither_torch_nor_transformers_nor_spacy(trace, tmp_path)
     program = (
         "import sys; from omnitrace_nb.trace import open_trace; t = open_trace(sys.argv[1]);"
         "t.sources, t.steps, t.statements, t.spans, t.intervals, t.curate(gamma=1.0), t.to_json(), repr(t);"
+        "t.checks, t.attribute(t.signals[0], 0);"
         "t.save(sys.argv[1] + '2.omnitrace');"
         "print(len(t.spans), sorted({'torch', 'transformers', 'spacy', 'thinc'} & set(sys.modules)))"
     )
@@ -644,6 +645,12 @@ def test_checks_and_masks_of_another_trace_are_refused_in_a_file(trace, tmp_path
     path = checked.with_verification(foreign, {}).save(tmp_path / "t.omnitrace")
     with pytest.raises(TraceFileError, match="own statements and sources"):
         open_trace(path)
+    for harm in ({"verdict": "surely"}, {"drop": "much"}, {"signals": None}):
+        row = dataclasses.replace(checked.verification.checks[0], **harm)
+        foreign = dataclasses.replace(checked.verification, checks=(row,))
+        checked.with_verification(foreign, {}).save(path)
+        with pytest.raises(TraceFileError, match="is damaged"):
+            open_trace(path)
     narrow = dataclasses.replace(checked.ablations["mask"], keep=np.ones((5, 3), bool))
     checked.with_verification(checked.verification, {"mask": narrow}).save(path)
     with pytest.raises(TraceFileError, match=r"expected bool \(5, 20\)"):

@@ -14,7 +14,7 @@ from omnitrace_nb.trace import arrays, container
 from omnitrace_nb.trace.packed import PackedScores
 from omnitrace_nb.trace.pieces import check
 from omnitrace_nb.trace.plain import plain, settings_json
-from omnitrace_nb.trace.records import Ablations, Check, PartRecord, Response, RunInfo, Source, Verification
+from omnitrace_nb.trace.records import VERDICTS, Ablations, Check, PartRecord, Response, RunInfo, Source, Verification
 from omnitrace_nb.trace.result import Trace
 
 if TYPE_CHECKING:
@@ -158,12 +158,15 @@ def _array_kinds(about: Mapping[str, Any]) -> dict[str, tuple[str, tuple[int | N
 def _verification(about: Mapping[str, Any] | None) -> Verification | None:
     if about is None:
         return None
-    checks = [{**each, "signals": tuple(each["signals"])} for each in about["checks"]]
-    for each in checks:
-        each |= {name: np.nan for name in ("low", "high") if each[name] is None}
-    return Verification(
-        **{**about, "signals": tuple(about["signals"]), "checks": tuple(Check(**each) for each in checks)}
-    )
+    checks = tuple(_check(each) for each in about["checks"])
+    return Verification(**{**about, "signals": tuple(map(str, about["signals"])), "checks": checks})
+
+
+def _check(about: Mapping[str, Any]) -> Check:
+    numbers = {name: np.nan if about[name] is None else float(about[name]) for name in ("drop", "low", "high")}
+    if about["verdict"] not in VERDICTS:
+        raise ValueError(f"{about['verdict']!r} is no verdict")
+    return Check(**{**about, **numbers, "signals": tuple(map(str, about["signals"]))})
 
 
 def _part_json(part: PartRecord) -> dict[str, Any]:

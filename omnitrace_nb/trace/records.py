@@ -121,6 +121,9 @@ class RunInfo:
     created: str = ""
 
 
+VERDICTS = ("", "verified", "not verified", "contradicted")
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """What hiding one source did to one statement (`omnitrace_nb.verification`).
@@ -132,7 +135,7 @@ class Check:
         drop: by how many nats the statement's log-probability falls without the source.
         low: lower end of the drop's 95 % bootstrap interval over the statement's tokens; NaN if it has only one.
         high: upper end.
-        verdict: "verified", "not verified" or "contradicted"; "" for a source drawn at random.
+        verdict: one of `VERDICTS`; "" for a source drawn at random.
     """
 
     statement: int
