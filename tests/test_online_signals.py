@@ -463,3 +463,14 @@ def test_the_examples_true_sources_come_first_in_what_weighs_excess_by_gradients
 @pytest.mark.parametrize("module", ["attention_rows", "attention_excess"])
 def test_examples_in_docstrings_run(module):
     assert doctest.testmod(import_module(f"omnitrace_nb.signals.{module}")) == (0, 1)
+
+
+@pytest.mark.parametrize("name", ["attmean", "attgrads_all"])
+def test_a_kernel_that_gives_no_rows_and_no_way_to_sdpa_is_named_with_what_to_load(name):
+    adapter = bare(LlamaForCausalLM, LlamaConfig)
+    adapter.decoder()._supports_sdpa = False
+    adapter.decoder().config._attn_implementation = "flash_attention_2"
+    with pytest.raises(SignalError, match="'flash_attention_2' and does not support SDPA.*\"eager\""):
+        decode(adapter, prompt(), [signals.get(name)], progress=False, max_new_tokens=2)
+    adapter.decoder().config._attn_implementation = "eager"
+    assert len(decode(adapter, prompt(), [signals.get(name)], progress=False, max_new_tokens=2).token_ids) == 2
