@@ -470,7 +470,19 @@ def test_a_kernel_that_gives_no_rows_and_no_way_to_sdpa_is_named_with_what_to_lo
     adapter = bare(LlamaForCausalLM, LlamaConfig)
     adapter.decoder()._supports_sdpa = False
     adapter.decoder().config._attn_implementation = "flash_attention_2"
-    with pytest.raises(SignalError, match="'flash_attention_2' and does not support SDPA.*\"eager\""):
+    with pytest.raises(SignalError, match=r"'flash_attention_2' and does not support SDPA.*eager"):
         decode(adapter, prompt(), [signals.get(name)], progress=False, max_new_tokens=2)
     adapter.decoder().config._attn_implementation = "eager"
     assert len(decode(adapter, prompt(), [signals.get(name)], progress=False, max_new_tokens=2).token_ids) == 2
+
+
+def test_the_codes_first_row_changes_what_rows_say_and_no_gradient(llama):
+    chosen = [signals.attention(1), signals.get("attgrads_all"), signals.excess_grads()]
+    last = decode(llama, prompt(), chosen, progress=False, max_new_tokens=3).scores
+    mean = decode(llama, prompt(), chosen, progress=False, max_new_tokens=3, first_step="prompt_mean").scores
+    _, attentions = eager_forward(llama, prompt(), torch.tensor([], dtype=torch.long))
+    rows = attentions[1][0].mean((0, 1)).detach()
+    np.testing.assert_allclose(mean["attention(layers=1)"][0, :21], rows, atol=1e-6)
+    np.testing.assert_array_equal(mean["attention(layers=1)"][1:], last["attention(layers=1)"][1:])
+    np.testing.assert_array_equal(mean["attgrads_all"], last["attgrads_all"])
+    np.testing.assert_array_equal(mean["excess_grads"], last["excess_grads"])
