@@ -86,18 +86,19 @@ class Shape:
         """The decoder's sizes by the names of the formulas above; `V` is the vocabulary, `E` the encoders' weights."""
         model, decoder = self.adapter.model, self.adapter.decoder()
         config: Any = getattr(decoder, "config", model.config.get_text_config())
-        width, heads = config.hidden_size, config.num_attention_heads
+        count, embedding = model.get_input_embeddings().weight.shape
+        width = _size(config, "hidden_size", embedding)
+        heads = _size(config, "num_attention_heads", 1)
         layers = sum(weight.numel() for weight in decoder.parameters())
-        embedding = model.get_input_embeddings().weight.numel()
         return {
-            "P": max(layers - embedding, 1),
-            "L": config.num_hidden_layers,
+            "P": max(layers - count * embedding, 1),
+            "L": _size(config, "num_hidden_layers", 1),
             "H": heads,
-            "K": getattr(config, "num_key_value_heads", None) or heads,
-            "d": getattr(config, "head_dim", None) or width // heads,
+            "K": _size(config, "num_key_value_heads", heads),
+            "d": _size(config, "head_dim", width // heads),
             "D": width,
-            "I": getattr(config, "intermediate_size", None) or 4 * width,
-            "V": config.vocab_size,
+            "I": _size(config, "intermediate_size", 4 * width),
+            "V": count,
             "E": max(sum(weight.numel() for weight in model.parameters()) - layers, 0),
             "b": next(decoder.parameters()).element_size(),
         }
@@ -125,6 +126,12 @@ class Shape:
         s = self.sizes
         once = s["b"] * positions * (6 * s["I"] + 12 * s["D"])
         return once + backward * s["b"] * positions * s["L"] * (4 * s["I"] + 8 * s["D"])
+
+
+def _size(config: Any, name: str, otherwise: int) -> int:  # noqa: ANN401 - a configuration of any model
+    """Give a size; the largest where layers differ."""
+    value = getattr(config, name, None)
+    return int(max(value) if isinstance(value, (list, tuple)) and value else value or otherwise)
 
 
 def decoding(shape: Shape) -> Need:

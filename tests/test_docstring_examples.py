@@ -8,7 +8,18 @@ from importlib import import_module
 
 import pytest
 
-ROOMS = ("alignment", "curation", "evaluate", "language", "packaged", "sources", "statements", "trace", "view")
+ROOMS = (
+    "alignment",
+    "curation",
+    "evaluate",
+    "language",
+    "packaged",
+    "sources",
+    "statements",
+    "trace",
+    "verification",
+    "view",
+)
 
 
 def modules():

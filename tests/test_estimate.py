@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -101,6 +103,17 @@ def test_the_memory_of_a_backward_is_what_autograd_holds(tracer, shape):
     assert own / 2.5 < shape.held(length, backward=True) - shape.held(length) < 2.5 * own
     long = Shape(shape.adapter, shape.encoded, (), length - shape.prompt)
     assert planning.need(signals.get("input_x_gradient"), long).least < 1.3 * own
+
+
+def test_models_whose_layers_differ_or_have_no_heads_are_estimated_too(shape, monkeypatch):
+    decoder, usual = shape.adapter.decoder(), shape.held(100)
+    inner = decoder.config.intermediate_size
+    bare = SimpleNamespace(intermediate_size=[inner, inner // 2], num_hidden_layers=decoder.config.num_hidden_layers)
+    monkeypatch.setattr(decoder, "config", bare)
+    again = Shape(shape.adapter, shape.encoded, (), STEPS)
+    assert again.held(100) == usual
+    assert again.cache > 0
+    assert planning.decoding(again).least > 0
 
 
 def test_online_attention_costs_no_pass_and_gradients_a_backward_a_step(tracer, prompt):

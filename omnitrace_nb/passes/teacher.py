@@ -101,7 +101,7 @@ class TeacherForced:
 
 @contextmanager
 def only(model: PreTrainedModel, positions: Tensor) -> Iterator[None]:
-    """Let the output head see only some positions `[b]` or `[b, k]` of each sequence: no `[b, q, vocabulary]` is built."""
+    """Let the output head see only some positions `[b]` or `[b, k]` of each sequence; no `[b, q, vocabulary]`."""
     head = model.get_output_embeddings()
     if not isinstance(head, nn.Module):
         yield
