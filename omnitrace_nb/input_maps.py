@@ -114,6 +114,11 @@ def input_maps(trace: Trace, run: Finished, method: str | Signal, target: Target
         done, whole = passes.run_passes(work, 1, batch=1, label=signal.label, progress=run.progress)
     if not whole:
         raise KeyboardInterrupt
+    if not done[0].isfinite().all():
+        raise SignalError(
+            f"{signal.label}: its gradients hold NaN or inf, in {run.adapter.model.dtype}; half precision "
+            "overflows easily: load the model with dtype=torch.bfloat16 or float32"
+        )
     apart = torch.split(done[0], [each.values.numel() for each in raw])
     about = signal.label, trace.response[slice(*found.chars)], credit.length
     return [_map(trace, run, one, values.numpy(), about) for one, values in zip(raw, apart, strict=True)]

@@ -198,3 +198,16 @@ def test_a_processor_that_does_something_else_is_noticed(toy, monkeypatch):
     monkeypatch.setattr(tracer.adapter.processor.image_processor, "image_mean", [0.1, 0.1, 0.1])
     with pytest.raises(SignalError, match="part 1: its way through the model's processor could not be followed back"):
         tracer.adapter.raw_media(run.encoded, run.loaded)
+
+
+def test_gradients_that_overflow_are_told(toy):
+    tracer, content = toy
+    trace = tracer.trace(content, signals=["attmean"], max_new_tokens=2, progress=False)
+    row = tracer.adapter.model.lm_head.weight.data[int(trace.response_record.token_ids[0])]
+    kept = row.clone()
+    try:
+        row.fill_(torch.inf)
+        with pytest.raises(SignalError, match=r"hold NaN or inf, in torch.float32"):
+            tracer.input_map(trace, progress=False)
+    finally:
+        row.copy_(kept)

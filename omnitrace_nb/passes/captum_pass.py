@@ -159,7 +159,7 @@ class CaptumPass:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # captum announces the hooks that it sets and removes
             found = method.attribute(inputs, **settings)
-        return tuple(each.detach()[0].double() for each in found)
+        return tuple(each.detach()[0].cpu().double() for each in found)
 
 
 def baseline(run: Finished, kind: Baseline) -> Tensor:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from omnitrace_nb.capture.signal import Signal
 from omnitrace_nb.errors import SignalError
-from omnitrace_nb.passes.captum_pass import Baseline, CaptumPass
+from omnitrace_nb.passes.captum_pass import TARGETS_AT_ONCE, Baseline, CaptumPass
+from omnitrace_nb.passes.deeplift import NAME
 from omnitrace_nb.passes.finished import Per
 from omnitrace_nb.passes.gradients import Of
 from omnitrace_nb.signals import registry
@@ -149,12 +150,13 @@ def _signal(
     own = {key: given[key] for key in ("per", "of", "baseline", "seed") if key in given}
     made = CaptumPass(name, algorithm, **own, **more)
     points = given.get("steps", given.get("samples", 1))
-    forwards = f"{points} forwards for up to 8 targets" if points > 1 else "a forward for up to 8 targets"
+    forwards = f"{points} forwards" if points > 1 else "a forward"
+    cost = f"{forwards} for up to {TARGETS_AT_ONCE} targets, and as many backwards for each {given['per']}"
     return Signal(
         name,
         (factory.__doc__ or "").splitlines()[0],
         family="gradient",
-        cost=f"{forwards}, and as many backwards for each {given['per']}",
+        cost=f"2 forwards and backwards for each {given['per']}" if algorithm == NAME else cost,
         source=source,
         signed=not made.length,
         credit=made,
