@@ -32,8 +32,9 @@ js: js/node_modules/.installed
 accuracy: $(VENV)/.installed
 	$(BIN)/python -m training.accuracy --prompts $(PROMPTS)
 
-bench: $(VENV)/.installed
+bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks.overhead --write
+	$(BIN)/python -m benchmarks.signals --write
 
 screenshots: $(VENV)/.test
 	$(BIN)/python docs/screenshots.py

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -23,6 +25,27 @@ def available_bytes() -> int:
     """Give the memory that is free to use, in bytes, from Linux's /proc."""
     lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
     return 1024 * int(next(line for line in lines if "MemAvailable" in line).split()[1])
+
+
+def run_alone(module: str, *arguments: str) -> str:
+    """Run a module of ours in a process of its own, on one thread; give the last line that it prints.
+
+    With one thread, its processor time is the whole cost, whatever else the machine does.
+
+    Raises:
+        MemoryError: the process was killed.
+        RuntimeError: it failed; the message holds what it said.
+    """
+    command = [sys.executable, "-m", module, *arguments]
+    surroundings = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(  # noqa: S603 - our own modules
+        command, cwd=Path(__file__).parent.parent, capture_output=True, text=True, check=False, env=surroundings
+    )
+    if done.returncode < 0:
+        raise MemoryError
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command[1:])} failed:\n{done.stderr}")
+    return done.stdout.splitlines()[-1]
 
 
 def write_results(page: Path, start: str, end: str, lines: list[str]) -> None:

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.machine import available_bytes, describe, write_results
+from benchmarks import turns
+from benchmarks.machine import available_bytes, describe, run_alone, write_results
 
 README = Path(__file__).parent / "README.md"
 START, END = "<!-- results: written by python -m benchmarks.overhead --write -->", "<!-- end of results -->"
@@ -32,29 +31,15 @@ Result = dict[str, Any]
 
 def times(length: int, steps: int) -> Times:
     """Give the seconds of each token in each way, the first token's with the prompt's."""
-    return json.loads(_run("benchmarks.turns", str(length), str(steps), *WAYS))
+    return json.loads(run_alone("benchmarks.turns", str(length), str(steps), *WAYS))
 
 
 def memory(way: str, length: int, most: int) -> Result:
     """Give seconds and peak bytes of one way, or that `most` bytes of address space do not suffice."""
     try:
-        return json.loads(_run("benchmarks.measure", way, str(length), str(MEMORY_STEPS), str(most)))
+        return json.loads(run_alone("benchmarks.measure", way, str(length), str(MEMORY_STEPS), str(most)))
     except MemoryError:
         return {"way": way, "length": length, "out_of_memory": True}
-
-
-def _run(module: str, *arguments: str) -> str:
-    command = [sys.executable, "-m", module, *arguments]
-    # One thread: its processor time is then the whole cost, whatever else the machine does.
-    surroundings = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(  # noqa: S603 - our own modules
-        command, cwd=README.parent.parent, capture_output=True, text=True, check=False, env=surroundings
-    )
-    if done.returncode < 0:
-        raise MemoryError
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command[1:])} failed:\n{done.stderr}")
-    return done.stdout.splitlines()[-1]
 
 
 def table(rounds: list[Times], memories: dict[str, Result], length: int) -> list[str]:
@@ -85,14 +70,8 @@ def table(rounds: list[Times], memories: dict[str, Result], length: int) -> list
 
 
 def ratio(rounds: list[Times], way: str, of: str) -> float:
-    """Give a way's time over plain's: of the "whole" run, the "first" token, or the median "step", turn by turn."""
-    if of == "step":
-        pairs = [pair for one in rounds for pair in zip(one[way][1:], one["plain"][1:], strict=True)]
-    elif of == "first":
-        pairs = [(one[way][0], one["plain"][0]) for one in rounds]
-    else:
-        pairs = [(sum(one[way]), sum(one["plain"])) for one in rounds]
-    return median(ours / plain for ours, plain in pairs)
+    """Give the median over rounds of `turns.ratio`."""
+    return median(turns.ratio(one, way, of) for one in rounds)
 
 
 def misses(rounds: list[Times], memories: dict[str, Result], length: int) -> list[str]:

@@ -10,6 +10,7 @@ import itertools
 import json
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -104,7 +105,7 @@ def main() -> None:
         ("mask", signals.get("leave_one_out")),
         ("mask_direct", signals.ablate("leave_one_out", operator="mask_direct")),
     ):
-        found[name], scored = seconds(lambda signal=signal: passes.score(run, [signal]))
+        found[name], scored = seconds(partial(passes.score, run, [signal]))
         (scores,) = scored.scores.values()
         effects[name] = np.array([scores[:, source.positions].sum() for source in run.sources])
         found[f"{name} cost"] = next(iter(scored.notes.values()))

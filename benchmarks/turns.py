@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -20,7 +21,7 @@ import torch
 from benchmarks.measure import prompt_ids, thinker, way_of_decoding
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 class Baton:
@@ -98,6 +99,14 @@ def take_turns(ways: Sequence[str], length: int, steps: int) -> dict[str, list[f
     if failed:
         raise failed[0]
     return {way: streamer.seconds for way, streamer in zip(ways, streamers, strict=True)}
+
+
+def ratio(times: Mapping[str, Sequence[float]], way: str, of: str) -> float:
+    """Give a way's time over plain's: of the "whole" run, the "first" token, or the median "step", turn by turn."""
+    ours, plain = times[way], times["plain"]
+    if of == "step":
+        return median(one / other for one, other in zip(ours[1:], plain[1:], strict=True))
+    return ours[0] / plain[0] if of == "first" else sum(ours) / sum(plain)
 
 
 def main() -> None:
