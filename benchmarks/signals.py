@@ -79,8 +79,8 @@ def gradients() -> tuple[list[str], list[str]]:
             missed.append(f"integrated gradients {name}: {faster[name]} times faster than inseq, wanted {least}")
     size, apart = found["parameters"] / 1e6, found["apart"]
     note = (
-        f"One text model of {size:.1f} million parameters, a prompt of {found['prompt']} tokens, {found['steps']} steps "
-        f"in {found['statements']} statements; per token, the two differ by at most {apart:.0e} of the largest score."
+        f"One text model of {size:.1f} million parameters, a prompt of {found['prompt']} tokens, {found['steps']} "
+        f"steps in {found['statements']} statements; per token, the two differ by at most {apart:.0e} of the largest score."
     )
     lines += ["", note]
     return lines, missed

@@ -124,18 +124,21 @@ def test_what_a_step_shows_is_free_of_autograds_graph(llama):
 
 def test_the_graph_of_a_step_does_not_outlive_it(llama):
     """Or every step would hold all those before it."""
-    counts = []
+
+    def graphs():
+        gc.collect()
+        return sum(type(each) is torch.Tensor and each.grad_fn is not None for each in gc.get_objects())
 
     def count(_ids, scores):
-        gc.collect()
-        counts.append(sum(type(each) is torch.Tensor and each.grad_fn is not None for each in gc.get_objects()))
+        counts.append(graphs())
         return scores
 
+    before, counts = graphs(), []  # other tests' modules may hold graphs of their own
     keeper = [signals.get("attgrads_all")]
-    decode(llama, prompt(), keeper, progress=False, max_new_tokens=8, logits_processor=[count])
-    assert counts[0] == 0
+    decode(llama, prompt(), keeper, progress=False, max_new_tokens=6, logits_processor=[count])
+    assert counts[0] == before
     assert len(set(counts[2:])) == 1
-    assert counts[2] > 0  # the step's own graph waits for its token
+    assert counts[2] > before  # the step's own graph waits for its token
 
 
 def test_the_last_layers_gradients_are_those_of_attgrads(llama):
