@@ -80,7 +80,7 @@ def gradients() -> tuple[list[str], list[str]]:
     size, apart = found["parameters"] / 1e6, found["apart"]
     note = (
         f"One text model of {size:.1f} million parameters, a prompt of {found['prompt']} tokens, {found['steps']} "
-        f"steps in {found['statements']} statements; per token, they differ by at most {apart:.0e} of the largest score."
+        f"steps in {found['statements']} statements; per token, they differ by {apart:.0e} of the largest score."
     )
     lines += ["", note]
     return lines, missed

@@ -13,6 +13,7 @@ import omnitrace_nb as ot
 from omnitrace_nb import view
 from omnitrace_nb.errors import SettingsError, SignalError
 from omnitrace_nb.layout import AUDIO, IMAGE, TEXT, VIDEO
+from omnitrace_nb.view import TraceView
 from omnitrace_nb.view.build import MOST_MEDIA
 from omnitrace_nb.view.cells import MOST_SLICES, Cells
 from omnitrace_nb.view.viewmodel import utf16_offsets
@@ -287,6 +288,16 @@ def test_verdicts_are_marks_on_the_evidence_with_their_numbers_in_words(checked)
 def test_a_trace_that_was_not_verified_has_no_marks(model):
     assert all(each.mark is None for signal in model.evidence for row in signal for each in row)
     assert not model.notes
+
+
+def test_the_forms_that_stay_show_the_signal_that_was_chosen(trace):
+    first, other = trace.signals[:2]
+    assert TraceView(trace)._repr_mimebundle_()[0]["text/plain"].splitlines()[0].endswith(f"by {first}")
+    data = TraceView(trace, signal=other)._repr_mimebundle_()[0]
+    assert data["text/plain"].splitlines()[0].endswith(f"by {other}")
+    assert f"signal <b>{other}</b>" in data["text/html"]
+    alone = TraceView(trace, signals=[other])._repr_mimebundle_()[0]
+    assert alone == {**alone, "text/plain": data["text/plain"], "text/html": data["text/html"]}
 
 
 def test_the_text_and_the_static_form_show_the_marks(checked):

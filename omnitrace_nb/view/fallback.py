@@ -34,16 +34,21 @@ SMALL = f"color:{MUTED};background:{PAPER};font-size:12px"
 CHIP = f"color:{INK};background:#e3eff7;border-radius:9px;padding:1px 8px;font-size:12px;white-space:nowrap"
 
 
-def static_form(model: ViewModel) -> str:
-    """Give the HTML: the response with what each statement rests on, then the prompt shaded for the whole response."""
-    return _Form(model).html()
+def static_form(model: ViewModel, signal: int = 0) -> str:
+    """Give the HTML: the response with what each statement rests on, then the prompt shaded for the whole response.
+
+    Args:
+        model: what is shown.
+        signal: index of the signal that it is shown by.
+    """
+    return _Form(model, signal).html()
 
 
 class _Form:
     """One form under construction; it counts the pictures that it has spent."""
 
-    def __init__(self, model: ViewModel) -> None:
-        self.model = model
+    def __init__(self, model: ViewModel, signal: int) -> None:
+        self.model, self.signal = model, signal
         self.room = MOST_PICTURES
 
     def html(self) -> str:
@@ -52,7 +57,7 @@ class _Form:
         # The prompt is drawn first, so that its pictures are never those left out.
         prompt = "".join(self._part(part, whole) for part in model.parts)
         statements = "".join(self._statement(row) for row in range(whole)) or "<p>The response is empty.</p>"
-        by = f" &middot; signal <b>{escape(model.signals[0])}</b>" if model.signals else ""
+        by = f" &middot; signal <b>{escape(model.signals[self.signal])}</b>" if model.signals else ""
         notes = "".join(f'<p style="{SMALL}">{escape(note)}</p>' for note in model.notes)
         return (
             f'<div style="{CARD}"><div style="{SMALL}">{escape(model.model)}{by}</div>'
@@ -65,7 +70,7 @@ class _Form:
 
     def _statement(self, row: int) -> str:
         statement = self.model.statements[row]
-        evidence = self.model.evidence[0][row] if self.model.signals else ()
+        evidence = self.model.evidence[self.signal][row] if self.model.signals else ()
         chips = [
             f'<span style="{CHIP}"><b>{rank}</b>&ensp;{escape(each.label)}&ensp;{each.score:.2f}{_mark(each)}</span>'
             for rank, each in enumerate(evidence, 1)
@@ -94,7 +99,7 @@ class _Form:
 
     def _part(self, part: ViewPart, row: int) -> str:
         own = [source.id for source in self.model.sources if source.part == part.index]
-        share = float(self.model.share[0, row, own].sum()) if self.model.signals else 0.0
+        share = float(self.model.share[self.signal, row, own].sum()) if self.model.signals else 0.0
         role = "" if part.role == "user" else f"{escape(part.role)} &middot; "
         caption = (
             f'<div style="{SMALL}">{role}<b style="color:{INK};background:{PAPER}">{escape(part.label)}</b>'
@@ -112,7 +117,7 @@ class _Form:
                 continue
             start, end = source.chars
             shade = f"background:{_tint(level[source.id])};color:{INK};border-radius:3px"
-            share = float(self.model.share[0, row, source.id]) if self.model.signals else 0.0
+            share = float(self.model.share[self.signal, row, source.id]) if self.model.signals else 0.0
             title = f"{escape(source.label)}: {share:.2f}"
             pieces += [
                 escape(text[at:start]),
@@ -148,7 +153,7 @@ class _Form:
         if grid is None or not self.model.signals:
             return picture
         start = grid.cells[0] + index * grid.rows * grid.columns
-        heat = self.model.heat[0, row, start : start + grid.rows * grid.columns]
+        heat = self.model.heat[self.signal, row, start : start + grid.rows * grid.columns]
         return drawing.heated(picture, heat.reshape(grid.rows, grid.columns), grid.extent)
 
     def _peaks(self, part: ViewPart) -> np.ndarray:
@@ -159,7 +164,7 @@ class _Form:
         """Give a strip's heat at even times of the whole part."""
         if strip is None or not self.model.signals:
             return np.zeros(0, np.uint8)
-        heat = self.model.heat[0, row, strip.cells[0] : sum(strip.cells)]
+        heat = self.model.heat[self.signal, row, strip.cells[0] : sum(strip.cells)]
         times = np.linspace(0, part.duration or strip.edges[-1], drawing.WAVE_SIZE[0], endpoint=False)
         at = np.searchsorted(strip.edges, times, "right") - 1
         inside = (at >= 0) & (at < len(heat))
@@ -174,7 +179,7 @@ class _Form:
     def _levels(self, row: int) -> np.ndarray:
         if not self.model.signals:
             return np.zeros(len(self.model.sources))
-        share = self.model.share[0, row]
+        share = self.model.share[self.signal, row]
         return share / max(float(share.max(initial=0)), 1e-9)
 
 

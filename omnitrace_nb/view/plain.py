@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 WIDTH = 100  # characters
 
 
-def plain_text(model: ViewModel) -> str:
-    """Give each statement and, beneath it, what it rests on with its score, by the first signal."""
-    by = f" by {model.signals[0]}" if model.signals else ""
+def plain_text(model: ViewModel, signal: int = 0) -> str:
+    """Give each statement and, beneath it, what it rests on with its score, by the signal of that index."""
+    by = f" by {model.signals[signal]}" if model.signals else ""
     lines = [f"Trace of {model.model}: {_count(len(model.statements), 'statement')}{by}"]
     for statement in model.statements:
         number = f"{statement.id + 1:>3}  "
         said = " ".join(statement.text.split())
         lines += ["", *textwrap.wrap(said, WIDTH, initial_indent=number, subsequent_indent=" " * len(number))]
-        evidence = model.evidence[0][statement.id] if model.signals else ()
+        evidence = model.evidence[signal][statement.id] if model.signals else ()
         for each in evidence:
             excerpt = model.sources[each.sources[0]].excerpt
             lines.append(f"       {each.score:.2f}  {each.label}" + (f": {excerpt}" if excerpt else ""))

@@ -95,7 +95,8 @@ class TraceView(anywidget.AnyWidget):
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
         """Give the widget, and what is shown where it cannot be: static HTML and text."""
         data, metadata = super()._repr_mimebundle_() or ({}, {})
-        fallback = {"text/plain": plain_text(self._model), "text/html": static_form(self._model)}
+        shown = self._model.signals.index(self.signal) if self._model.signals else 0
+        fallback = {"text/plain": plain_text(self._model, shown), "text/html": static_form(self._model, shown)}
         return {**data, **fallback}, metadata
 
     @traitlets.validate("pinned")
