@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -38,11 +38,19 @@ FRAME_SECONDS = 0.01
 SHARPEST = 99.0  # the percentile of strength that a picture shows as its strongest
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+class InputMaps(list["InputMap"]):
+    """The maps of one call, a list that shows itself in a notebook."""
+
+    def _repr_html_(self) -> str:
+        return "".join(each._repr_html_() for each in self)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class InputMap:
     """What each pixel of a picture, or each hundredth of a second of a sound, is worth for a target.
 
-    In a notebook it shows itself: strength over the picture or the waveform, whatever the sign.
+    In a notebook it shows itself: strength over the picture or the waveform, whatever the sign, on one scale for all
+    pictures of a call and one for all sounds.
 
     Attributes:
         part: index of the part; label: such as "picture 1".
@@ -54,6 +62,7 @@ class InputMap:
         raw: the same for each value of the input: `float32 [height, width, 3]` or `[samples]`.
         seconds: `float32 [frames, 2]`, start and end of each frame of a sound; None for pictures.
         medium: `uint8 [height, width, 3]`, the picture, or `float32 [samples]`, the sound.
+        scale: the strength that is drawn as the strongest.
     """
 
     part: int
@@ -65,12 +74,22 @@ class InputMap:
     raw: np.ndarray
     seconds: np.ndarray | None
     medium: np.ndarray
+    scale: float = 0.0
+
+    def __repr__(self) -> str:
+        """Name what is mapped, and what it sums to."""
+        return (
+            f"InputMap({self.label!r}, {self.signal!r} of {self.target!r}, values {self.values.shape}, {self._total})"
+        )
+
+    @property
+    def _total(self) -> str:
+        return f"sum {self.values.sum():.3g}"
 
     def picture(self) -> Image.Image:
         """Draw the strength of each value over its picture or waveform."""
         strength = np.abs(self.values)
-        most = np.percentile(strength, SHARPEST) if strength.size else 0.0
-        heat = (255 * np.clip(strength / max(most, 1e-30), 0, 1)).astype(np.uint8)
+        heat = (255 * np.clip(strength / max(self.scale or _strongest(self), 1e-30), 0, 1)).astype(np.uint8)
         if self.kind == "image":
             return views.heated(Image.fromarray(self.medium), heat, (0, 0, 1, 1))
         loud = peaks(self.medium)
@@ -83,14 +102,14 @@ class InputMap:
         return buffer.getvalue()
 
     def _repr_html_(self) -> str:
-        said = escape(f"{self.label}: {self.signal} of: {self.target}")
+        said = escape(f"{self.label}, {self._total}: {self.signal} of: {self.target}")
         source = f"data:image/png;base64,{base64.b64encode(self._repr_png_()).decode()}"
         return (
             f'<figure><img src="{source}" alt="{said}" style="max-width:100%"><figcaption>{said}</figcaption></figure>'
         )
 
 
-def input_maps(trace: Trace, run: Finished, method: str | Signal, target: TargetLike = None) -> list[InputMap]:
+def input_maps(trace: Trace, run: Finished, method: str | Signal, target: TargetLike = None) -> InputMaps:
     """Attribute a target to the pixels and samples of a run's prompt; see `Tracer.input_map`."""
     signal = signals.get(method)
     credit, raw_media = _checked(signal), _followed(run)
@@ -121,7 +140,13 @@ def input_maps(trace: Trace, run: Finished, method: str | Signal, target: Target
         )
     apart = torch.split(done[0], [each.values.numel() for each in raw])
     about = signal.label, trace.response[slice(*found.chars)], credit.length
-    return [_map(trace, run, one, values.numpy(), about) for one, values in zip(raw, apart, strict=True)]
+    maps = [_map(trace, run, one, values.numpy(), about) for one, values in zip(raw, apart, strict=True)]
+    scales = {kind: max(_strongest(each) for each in maps if each.kind == kind) for kind in {one.kind for one in maps}}
+    return InputMaps(replace(each, scale=scales[each.kind]) for each in maps)
+
+
+def _strongest(one: InputMap) -> float:
+    return float(np.percentile(np.abs(one.values), SHARPEST)) if one.values.size else 0.0
 
 
 def _checked(signal: Signal) -> CaptumPass:

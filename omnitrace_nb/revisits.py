@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from omnitrace_nb.curation import CurationSettings
-    from omnitrace_nb.input_maps import InputMap
+    from omnitrace_nb.input_maps import InputMaps
     from omnitrace_nb.models import Adapter
     from omnitrace_nb.targets import TargetLike
     from omnitrace_nb.trace import Trace
@@ -146,7 +146,7 @@ class Revisits:
         *,
         content: object = None,
         progress: bool = True,
-    ) -> list[InputMap]:
+    ) -> InputMaps:
         """Say what each pixel of the pictures, and each hundredth of a second of the sounds, is worth for a target.
 
         Args:

@@ -211,3 +211,14 @@ def test_gradients_that_overflow_are_told(toy):
             tracer.input_map(trace, progress=False)
     finally:
         row.copy_(kept)
+
+
+def test_pictures_of_one_call_share_a_scale_and_a_notebook_shows_them_all(embedded):
+    trace = embedded.trace(ot.example(), signals=["attmean"], progress=False)
+    maps = embedded.input_map(trace, "input_x_gradient", "yellow cross", progress=False)
+    first, second = (each for each in maps if each.kind == "image")
+    assert first.scale == second.scale
+    assert first.scale == max(np.percentile(np.abs(each.values), 99) for each in (first, second))
+    assert np.abs(first.values).max() > np.abs(second.values).max()
+    assert maps._repr_html_().count("<figure>") == len(maps)
+    assert len(repr(maps)) < 200 * len(maps)
