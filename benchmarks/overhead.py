@@ -93,14 +93,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--lengths", type=int, nargs="+", default=[1024, 4096, 16_384])
     parser.add_argument("--steps", type=int, default=32, help="tokens to generate")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds of the shortest length; longer ones get fewer")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of the first length; each later one has two less")
     parser.add_argument("--write", action="store_true", help="put the tables into benchmarks/README.md")
     options = parser.parse_args()
     most = int(0.85 * available_bytes())
     lines, missed = [f"Machine: {describe()} One thread, float32, {options.steps} tokens.", ""], []
     for place, length in enumerate(options.lengths):
         print(f"{length:,} tokens: times", file=sys.stderr, flush=True)
-        rounds = [times(length, options.steps) for _ in range(max(1, options.rounds - place))]
+        rounds = [times(length, options.steps) for _ in range(max(1, options.rounds - 2 * place))]
         print(f"{length:,} tokens: memory", file=sys.stderr, flush=True)
         memories = {way: memory(way, length, most) for way in (*WAYS, REFERENCE)}
         lines += table(rounds, memories, length)

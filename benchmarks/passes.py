@@ -65,7 +65,8 @@ def peer(run: passes.Finished) -> np.ndarray:
     """
     model, n = run.adapter.model, run.prompt
     response = torch.as_tensor(run.response.token_ids)[None]
-    features = torch.full((1, n), len(run.sources))
+    # captum ablates every feature, and each position is in one: the template's go with the last source.
+    features = torch.full((1, n), len(run.sources) - 1)
     for source in run.sources:
         features[0, source.positions] = source.id
 
@@ -98,14 +99,14 @@ def main() -> None:
     torch.set_num_threads(1)
     run = finished(*map(int, sys.argv[1:4]))
     found: dict[str, Any] = {"prefill": min(seconds(lambda: prefill(run))[0] for _ in range(3))}
-    _ = run.forced  # embedded once, for all
     effects = {}
     for name, signal in (
         ("rollout", signals.get("rollout")),
         ("mask", signals.get("leave_one_out")),
         ("mask_direct", signals.ablate("leave_one_out", operator="mask_direct")),
     ):
-        found[name], scored = seconds(partial(passes.score, run, [signal]))
+        # Each on a run of its own, or the second operator would find the first one's cache.
+        found[name], scored = seconds(partial(passes.score, run.but(), [signal]))
         (scores,) = scored.scores.values()
         effects[name] = np.array([scores[:, source.positions].sum() for source in run.sources])
         found[f"{name} cost"] = next(iter(scored.notes.values()))
