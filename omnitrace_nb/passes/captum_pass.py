@@ -19,6 +19,7 @@ from omnitrace_nb.passes.gradients import Aim, Of, shared
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from omnitrace_nb.models.adapter import Adapter
     from omnitrace_nb.passes.finished import Finished, Per
 
 Baseline = Literal["zero", "mean"] | int
@@ -72,6 +73,11 @@ class CaptumPass:
             scores[steps, : len(values)] = np.where(before, values / np.maximum(before.sum(0), 1), 0)
         return scores
 
+    def check(self, adapter: Adapter) -> None:
+        """Refuse a model that the algorithm does not explain (`SignalError`), before anything is run."""
+        if self.algorithm == deeplift.NAME:
+            deeplift.check(adapter.decoder())
+
     def target(self, run: Finished, steps: np.ndarray, against: np.ndarray | None = None) -> np.ndarray:
         """Give the attribution of one target of your own: `float64 [q]` over the first `q` positions.
 
@@ -92,8 +98,7 @@ class CaptumPass:
         self, run: Finished, groups: Sequence[np.ndarray], against: Sequence[np.ndarray] | None = None
     ) -> tuple[list[np.ndarray], bool]:
         """Give each target's attribution, `float64 [q]`, of the first targets, and whether all were run."""
-        if self.algorithm == deeplift.NAME:
-            deeplift.check(run.adapter.decoder())
+        self.check(run.adapter)
         forced = run.forced
         ends = [run.prompt + int(steps[-1]) for steps in groups]
         batch = max(1, PASS_TOKENS // max(ends))
