@@ -2,6 +2,10 @@
 
 The embeddings' gradient signals say which positions matter. Here the same algorithms of captum's go on through the
 encoders and the processor, to the original picture's pixels and the sound's samples.
+
+The processor cuts resized pixels off at black and white. Gradients pass this cut-off where only rounding overshoots,
+as all over a white or black area, and stop where resizing truly does, beside sharp edges. `input_x_gradient` multiplies
+by the level, from 0 to 255: what is black is worth 0 by it, whatever the model made of it.
 """
 
 from __future__ import annotations

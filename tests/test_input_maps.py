@@ -222,3 +222,46 @@ def test_pictures_of_one_call_share_a_scale_and_a_notebook_shows_them_all(embedd
     assert np.abs(first.values).max() > np.abs(second.values).max()
     assert maps._repr_html_().count("<figure>") == len(maps)
     assert len(repr(maps)) < 200 * len(maps)
+
+
+def drawn_on(ground):
+    """A picture of one colour that holds a drawn square, all of whose levels lie away from the bounds."""
+    pixels = np.full((200, 200, 3), ground, np.uint8)
+    pixels[70:130, 70:130] = (200, 60, 40)
+    return pixels
+
+
+@pytest.mark.parametrize("ground", [255, 0, (255, 0, 0), (0, 0, 255)])
+def test_pure_colours_have_a_map_that_the_models_logit_confirms(tracer, ground):
+    """White, black, red and blue lie at the processor's bounds, where resizing overshoots by its rounding alone."""
+    trace, maps = maps_of(tracer, [ot.Image(drawn_on(ground)), "What does the picture show?"], "saliency", range(1))
+    run = tracer.finished(trace, progress=False)
+    (one,), embed = run.adapter.raw_media(run.encoded, run.loaded)
+
+    def logit(pixels):
+        prompt = embed(run.forced.embeddings[:, : run.prompt], pixels)
+        return run.forced.rows(prompt, torch.arange(1))[0, 0, trace.response_record.token_ids[0]]
+
+    pixels = one.values.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(logit(pixels), pixels)
+    np.testing.assert_allclose(maps[0].raw, gradient[0].permute(1, 2, 0).abs(), atol=1e-6)
+    at_bounds = (one.values == 0) | (one.values == 255)
+    assert (gradient[at_bounds] != 0).float().mean() > 0.9
+    draws = torch.Generator().manual_seed(0)
+    inside = torch.zeros_like(one.values)
+    inside[..., 85:115, 85:115] = 1
+    inward = torch.where(one.values == 0, 1.0, -1.0) * at_bounds
+    inward[..., 50:150, 50:150] = 0  # beside the square's edges resizing truly overshoots
+    with torch.no_grad():
+        for way in (inside, inside * torch.randn(one.values.shape, generator=draws), inward):
+            back = 0 if way is inward else -0.5
+            slope = (logit(one.values + 0.5 * way) - logit(one.values + back * way)) / (0.5 - back)
+            assert float((gradient * way).sum()) == pytest.approx(float(slope), rel=0.03, abs=5e-6)
+
+
+def test_what_is_cut_off_keeps_its_value_and_gradients_stop_only_at_true_overshoot():
+    levels = torch.tensor([-9.0, -0.501, -1e-4, 0.0, 7.3, 255.0, 255.0001, 255.4, 256.0, 260.0], requires_grad=True)
+    cut = qwen_inputs._cut_off(levels)
+    assert torch.equal(cut, levels.clamp(0, 255))
+    (gradient,) = torch.autograd.grad(cut.sum(), levels)
+    assert gradient.tolist() == [0, 0, 1, 1, 1, 1, 1, 1, 0, 0]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 LEVELS_APART = 2.0  # of 255: resizing in whole numbers rounds twice, along rows and along columns
 MEL_APART = 1e-3
+HALF = 0.5  # of a level: what rounding to whole levels changes at most
 SMOOTH = {2: "bilinear", 3: "bicubic"}  # Pillow's names of what torch can undo
 
 
@@ -104,7 +105,7 @@ def _patches(processor: Any, grid: Sequence[int]) -> Callable[[Tensor], Tensor]:
 
     def resize(pixels: Tensor, size: tuple[int, int]) -> Tensor:
         sized = torch.nn.functional.interpolate(pixels, size, mode=mode, align_corners=False, antialias=True)
-        return sized.clamp(0, 255)
+        return _cut_off(sized)
 
     def cut(pixels: Tensor) -> Tensor:
         # Rows first, then columns: what overshoots white or black is cut off after each, as in whole numbers.
@@ -115,6 +116,17 @@ def _patches(processor: Any, grid: Sequence[int]) -> Callable[[Tensor], Tensor]:
         return blocks.reshape(rows * columns, -1)
 
     return cut
+
+
+def _cut_off(levels: Tensor) -> Tensor:
+    """Cut levels off at black and white, as the processor does; gradients go through where rounding would do the same.
+
+    A white area, resized, overshoots 255 by nothing but rounding, and the cut-off's own derivative there would be 0 or
+    1 by chance. It is taken as 1 within half a level of the bounds, where whole numbers come out alike without a cut,
+    and is 0 where resizing truly overshoots, beside sharp edges.
+    """
+    through = levels.clamp(-HALF, 255 + HALF)
+    return levels.detach().clamp(0, 255) + (through - through.detach())
 
 
 def _log_mel(extractor: Any, frames: int) -> Callable[[Tensor], Tensor]:  # noqa: ANN401 - as above
