@@ -1,4 +1,4 @@
-"""The command line, thin: `omnitrace-nb trace`, `omnitrace-nb demo`, `omnitrace-nb doctor`."""
+"""The command line, thin: `omnitrace-nb trace`, `demo`, `signals` and `doctor`."""
 
 from __future__ import annotations
 
@@ -49,6 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     trace.add_argument("--model", help="a hub id or a folder; left out: the embedded model")
     trace.add_argument("--device", help="cpu, cuda, cuda:1, mps")
     trace.add_argument("--max-new-tokens", type=int, default=256, metavar="N")
+    trace.add_argument(
+        "--verify", type=int, metavar="TOP", help="ablate the best TOP sources of each statement and say what it did"
+    )
     trace.add_argument("--save", type=Path, metavar="FILE", help="keep the trace, to be opened with ot.open")
     trace.add_argument("--json", type=Path, metavar="FILE", help="write the tables as JSON")
     _view_options(trace, html=None)
@@ -57,13 +60,22 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(run=_demo)
     _view_options(demo, html=Path("demo.html"))
 
+    listed = commands.add_parser("signals", help="list the signals, what each needs and costs")
+    listed.set_defaults(run=_signals)
+
     doctor = commands.add_parser("doctor", help="say what is installed, what works, and what to do about the rest")
     doctor.set_defaults(run=_doctor)
     return parser
 
 
 def _view_options(parser: argparse.ArgumentParser, html: Path | None) -> None:
-    parser.add_argument("--signals", type=_names, metavar="NAME,NAME", default=["excess", "attmean"])
+    parser.add_argument(
+        "--signals",
+        type=_names,
+        metavar="NAME,NAME",
+        default=["excess", "attmean"],
+        help="left out: excess,attmean; `omnitrace-nb signals` lists them; a control behind a bar: 'attmean|per_token'",
+    )
     parser.add_argument("--out", type=Path, default=html, metavar="FILE", help="write the interactive page (HTML)")
 
 
@@ -78,6 +90,8 @@ def _trace(options: argparse.Namespace) -> None:
     parts = [_part(argument) for argument in options.parts]
     tracer = load(options.model, device=options.device)
     trace = tracer.trace(parts, signals=options.signals, max_new_tokens=options.max_new_tokens)
+    if options.verify is not None:
+        trace = tracer.verify(trace, top=options.verify)
     _show(trace, options.out)
     if options.save:
         trace.save(options.save)
@@ -123,6 +137,19 @@ def _show(trace: Trace, out: Path | None) -> None:
     if out:
         trace.to_html(out)
         print(f"\nThe interactive view: open {out} in a browser (it needs no network).")
+
+
+def _signals(_options: argparse.Namespace) -> None:
+    from omnitrace_nb import signals  # noqa: PLC0415
+
+    family = ""
+    for row in signals.list().itertuples():
+        if row.family != family:
+            family = row.family
+            print(f"{family}:")
+        print(f"  {row.name:<22}{row.summary}")
+        if row.cost:
+            print(f"  {'':<22}costs {row.cost}")
 
 
 def _doctor(_options: argparse.Namespace) -> None:

@@ -60,3 +60,17 @@ def test_a_place_that_cannot_be_written_to_is_told_before_the_model_is_loaded(op
 def test_doctor_finds_this_environment_sound(capsys):
     assert main(["doctor"]) == 0
     assert "embedded model" in capsys.readouterr().out
+
+
+def test_signals_lists_every_signal_with_its_cost(capsys):
+    assert main(["signals"]) == 0
+    printed = capsys.readouterr().out
+    for name in ot.signals.names():
+        assert f"  {name} " in printed
+    assert "costs a backward through every layer a step" in printed
+
+
+def test_verify_says_what_hiding_did(capsys):
+    question = "What does the first picture show?"
+    assert main(["trace", str(FOLDER / "first.png"), question, "--signals", "excess", "--verify", "2"]) == 0
+    assert "verified: " in capsys.readouterr().out

@@ -333,5 +333,6 @@ def test_open_files_and_tensors_are_taken_as_bytes_and_arrays(tmp_path):
     assert Image(io.BytesIO(data)).source == data
     assert as_parts([io.BytesIO(data)])[0].source == data
     np.testing.assert_array_equal(Audio(torch.ones(4), sampling_rate=8000).source, np.ones(4))
-    film = Video(torch.zeros(2, 4, 4, 3, dtype=torch.uint8), fps=1.0)
+    assert Audio(np.zeros(4), 8000).sampling_rate == 8000  # the commonest call, as librosa has it
+    film = Video(torch.zeros(2, 4, 4, 3, dtype=torch.uint8), 1.0)
     assert film.source.shape == (2, 4, 4, 3)

@@ -87,6 +87,18 @@ def test_a_new_signal_with_passes_of_its_own_is_one_function_too(text, new_name)
     assert got.seconds[new_name] > 0
 
 
+def test_an_array_is_as_good_as_a_tensor_and_a_signal_says_what_it_is(text, new_name):
+    @signals.register(new_name, reads={"last"})
+    def first_head(step):
+        """The last layer's first head."""
+        return step.last[0].numpy()
+
+    adapter, encoded = text
+    got = scored(adapter, encoded, [new_name, "rawatt"], max_new_tokens=3)
+    np.testing.assert_allclose(got.scores[new_name].sum(1), 1, atol=1e-5)
+    assert repr(signals.get(new_name)) == "<signal brand_new: The last layer's first head.>"
+
+
 @pytest.mark.parametrize("reads", [{"lost"}, {"mean", "hidden"}])
 def test_a_signal_cannot_read_what_no_step_has(reads):
     with pytest.raises(SignalError, match="expected some of"):

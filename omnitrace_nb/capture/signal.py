@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from omnitrace_nb.errors import SignalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import numpy as np
 
     from omnitrace_nb.passes import Finished, TeacherForced
 
@@ -66,7 +66,7 @@ class Step:
     response: Tensor | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Control:
     """A correction of what a signal says, put behind it by `|`.
 
@@ -80,8 +80,12 @@ class Control:
     summary: str
     apply: Callable[[np.ndarray, Finished, Signal], np.ndarray]
 
+    def __repr__(self) -> str:
+        """Give name and formula."""
+        return f"<control {self.name}: {self.summary}>"
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Signal:
     """One way to score every earlier position for a step: the paper's `a_t(i)`.
 
@@ -125,6 +129,10 @@ class Signal:
             raise SignalError(f"signal {self.name!r} scores steps but reads nothing: name some of {list(READINGS)}")
         object.__setattr__(self, "label", self.label or "|".join([self.name, *(each.name for each in self.controls)]))
 
+    def __repr__(self) -> str:
+        """Give label and summary."""
+        return f"<signal {self.label}: {self.summary}>"
+
     def __or__(self, control: Control) -> Signal:
         """Put a control behind the signal."""
         if not isinstance(control, Control):
@@ -148,7 +156,7 @@ class Signal:
     def scored(self, step: Step, positions: int) -> Tensor:
         """Give the scores `[p]` of one step; `SignalError` if `score` gave anything else."""
         assert self.score is not None  # noqa: S101 - the loop runs only signals that have it
-        found = self.score(step)
+        found = _tensor(self.score(step))
         if not isinstance(found, Tensor) or found.shape != (positions,):
             raise SignalError(
                 f"signal {self.name!r} gave {_form(found)}: expected a tensor of shape ({positions},), a score for "
@@ -159,7 +167,7 @@ class Signal:
     def explained(self, forced: TeacherForced, steps: Tensor, width: int) -> Tensor:
         """Give the scores `[b, q]` of some steps; `SignalError` if `explain` gave anything else."""
         assert self.explain is not None  # noqa: S101 - passes are run only for signals that have it
-        found = self.explain(forced, steps)
+        found = _tensor(self.explain(forced, steps))
         if (
             not isinstance(found, Tensor)
             or found.ndim != 2  # noqa: PLR2004 - steps and positions
@@ -171,6 +179,10 @@ class Signal:
                 f"each step asked for and each of the first q positions, at most {width}"
             )
         return found
+
+
+def _tensor(found: object) -> object:
+    return torch.from_numpy(found) if isinstance(found, np.ndarray) else found
 
 
 def _form(found: object) -> str:

@@ -79,7 +79,7 @@ class Audio:
     """A sound: a path, encoded bytes, or samples `[n]` or `[channels, n]` in -1..1 with their `sampling_rate` in Hz."""
 
     source: str | Path | bytes | np.ndarray
-    sampling_rate: int | None = field(default=None, kw_only=True)
+    sampling_rate: int | None = None
     label: str | None = field(default=None, kw_only=True)
     role: Role = field(default="user", kw_only=True)
 
@@ -99,7 +99,7 @@ class Video:
     """
 
     source: str | Path | bytes | np.ndarray | Sequence[PILImage.Image | np.ndarray]
-    fps: float | None = field(default=None, kw_only=True)
+    fps: float | None = None
     audio: np.ndarray | None = field(default=None, kw_only=True)
     sampling_rate: int | None = field(default=None, kw_only=True)
     sound: bool = field(default=True, kw_only=True)
