@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -142,14 +143,13 @@ def _show(trace: Trace, out: Path | None) -> None:
 def _signals(_options: argparse.Namespace) -> None:
     from omnitrace_nb import signals  # noqa: PLC0415
 
-    family = ""
-    for row in signals.list().itertuples():
-        if row.family != family:
-            family = row.family
-            print(f"{family}:")
-        print(f"  {row.name:<22}{row.summary}")
-        if row.cost:
-            print(f"  {'':<22}costs {row.cost}")
+    known = sorted(map(signals.get, signals.names()), key=lambda signal: (signal.family, signal.name))
+    for family, members in groupby(known, key=lambda signal: signal.family):
+        print(f"{family}:")
+        for signal in members:
+            print(f"  {signal.name:<22}{signal.summary}")
+            if signal.cost:
+                print(f"  {'':<22}costs {signal.cost}")
 
 
 def _doctor(_options: argparse.Namespace) -> None:
