@@ -3,12 +3,13 @@
 For a statement with steps T and a source j, with log p the teacher-forced log-probability of the response's tokens:
 
     drop(j) = sum over t in T of  log p_t(all sources) - log p_t(all but j)        (leave-one-out, in nats)
-    margin  = the largest |drop(r)| of as many random sources r as were proposed, but at least `FLOOR`
+    margin  = the largest |drop(r)| of as many random sources r as were proposed, at least `DRAWN` of them where so many
+              are left; never less than `FLOOR`, which it is where none is left
 
 A proposed source is "verified" if its drop exceeds the margin, "contradicted" if the statement gains more than the
 margin without it, else "not verified"; either only if the 95 % bootstrap interval of the drop, over the statement's
-tokens, does not reach beyond the margin on the other side. A drop is one effect at a time: of two sources that say the
-same, neither is missed alone.
+tokens, does not reach as far to the other side of 0 as the drop lies on its own. A drop is one effect at a time: of two
+sources that say the same, neither is missed alone.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import time
 import warnings
 from copy import copy
+from itertools import cycle, islice
 from numbers import Integral
 from typing import TYPE_CHECKING
 
@@ -33,9 +35,11 @@ if TYPE_CHECKING:
     from omnitrace_nb.trace.records import Source
 
 FLOOR = 0.1  # nats: a tenth of the probability
+DRAWN = 5  # the largest of one or two random drops would hang on the seed
 RESAMPLES = 2000
 ENDS = (2.5, 97.5)  # percentiles
 ALIKE = 2.0  # a random source is at most so many times longer or shorter
+CHANCE = "random"  # a signal whose picks are no proposals, unless they are asked for
 
 Proposals = dict[int, dict[int, tuple[str, ...]]]
 
@@ -103,13 +107,14 @@ def matched(
 ) -> list[int]:
     """Draw a source of like length for each proposed one, none twice, none that is barred or part of the question.
 
-    A source is alike if it has at least half and at most twice as many positions; without such a one, the nearest in
-    length is taken. Fewer are given where there are fewer.
+    For fewer than `DRAWN` proposed sources, these have further turns. A source is alike if it has at least half and at
+    most twice as many positions; without such a one, the nearest in length is taken. Fewer are given where there are
+    fewer.
     """
     left = [source.id for source in sources if source.id not in barred and not source.question]
     lengths = np.array([len(source.positions) for source in sources], np.float64)
     drawn = []
-    for source in proposed[: len(left)]:
+    for source in islice(cycle(proposed), min(max(len(proposed), DRAWN), len(left))):
         gaps = np.abs(np.log(lengths[left] / lengths[source]))
         alike = np.flatnonzero(gaps <= max(np.log(ALIKE), gaps.min()))
         drawn.append(left.pop(int(rng.choice(alike))))
@@ -130,25 +135,28 @@ def interval(drops: np.ndarray, rng: np.random.Generator) -> tuple[float, float]
 
 
 def verdict(drop: float, low: float, high: float, margin: float) -> str:
-    """Judge a drop with its interval (NaN: none) against what is no evidence.
+    """Judge a drop with its interval (NaN: none) against what is no evidence; a smaller margin never takes one back.
 
     Example:
         >>> verdict(2.0, 0.5, 3.5, margin=0.1), verdict(0.05, 0.0, 0.1, margin=0.1), verdict(-1.0, -2.0, -0.1, 0.1)
         ('verified', 'not verified', 'contradicted')
     """
-    if drop > margin and not low <= -margin:
+    if drop > margin and not low <= -drop:
         return "verified"
-    if -drop > margin and not high >= margin:
+    if -drop > margin and not high >= -drop:
         return "contradicted"
     return "not verified"
 
 
 def _signals(trace: Trace, wanted: str | Signal | Sequence[str | Signal] | None) -> tuple[str, ...]:
-    given = trace.signals if wanted is None else wanted
+    given = [name for name in trace.signals if name.split("|")[0] != CHANCE] if wanted is None else wanted
     each_of = given if isinstance(given, (tuple, list)) else [given]
     names = tuple(str(getattr(each, "label", each)) for each in each_of)
     if not names:
-        raise SignalError("this trace has no signal, so nothing was proposed that could be verified")
+        raise SignalError(
+            f"this trace has no signal that proposes anything (signals: {', '.join(trace.signals) or 'none'}): add one "
+            f'with tracer.add(trace, "excess"); {CHANCE!r} is verified if asked for by signal='
+        )
     for name in names:
         if name not in trace.signals:
             there = ", ".join(map(repr, trace.signals)) or "none"

@@ -18,7 +18,7 @@ from omnitrace_nb.errors import SettingsError, SignalError
 from omnitrace_nb.passes import Cost
 from omnitrace_nb.statements import Statements
 from omnitrace_nb.trace.records import Ablations, Source
-from omnitrace_nb.verification import FLOOR, interval, matched, proposals, verdict, verify
+from omnitrace_nb.verification import DRAWN, FLOOR, interval, matched, proposals, verdict, verify
 
 QUIET = {"progress": False}
 
@@ -79,13 +79,38 @@ def test_a_drop_is_the_leave_one_out_effect_on_the_statement(tracer, trace, veri
         assert row.drop == pytest.approx(expected, abs=1e-4)
 
 
-def test_as_many_random_sources_are_hidden_and_none_of_them_was_proposed(verified):
+def test_as_many_random_sources_are_hidden_and_none_of_them_was_proposed(trace, verified):
     checks = verified.checks
     for _, own in checks.groupby("statement"):
         proposed = own["signals"].map(len) > 0
-        assert proposed.sum() == (~proposed).sum()
+        left = sum(
+            not source.question for source in trace.source_records if source.id not in set(own[proposed]["source"])
+        )
+        assert (~proposed).sum() == min(left, max(DRAWN, proposed.sum()))
         assert own["source"].is_unique
     assert checks.loc[checks["signals"].map(len) == 0, "verdict"].isna().all()
+
+
+def test_one_proposal_is_held_against_five_random_sources_where_they_are_there(tracer):
+    text = " ".join(f"{name} sells honey." for name in ("Mia", "Tom", "Ida", "Ben", "Eva", "Leo")) + " Hugo 7."
+    trace = proposing(tracer.trace(text, "attmean", max_new_tokens=3, **QUIET), [6])
+    seeds = [tracer.verify(trace, seed=seed, **QUIET).checks for seed in range(3)]
+    for checks in seeds:
+        assert (checks["signals"].map(len) == 0).sum() == DRAWN
+        assert checks["verdict"].dropna().tolist() == ["verified"]
+
+
+def test_chance_proposes_nothing_unless_it_is_asked_to(tracer, trace):
+    gambled = tracer.add(trace, ["random", ot.signals.get("random") | ot.controls.per_token], **QUIET)
+    assert gambled.signals[-2:] == ("random", "random|per_token")
+    both = tracer.verify(gambled, **QUIET)
+    assert both.verification.signals == trace.signals
+    assert not any("random" in name for names in both.checks["signals"] for name in names)
+    asked = tracer.verify(gambled, signal="random", **QUIET)
+    assert {name for names in asked.checks["signals"] for name in names} == {"random"}
+    alone = tracer.trace(planted_text(2), "random", max_new_tokens=4, **QUIET)
+    with pytest.raises(SignalError, match=r"no signal that proposes anything \(signals: random\)"):
+        tracer.verify(alone, **QUIET)
 
 
 def test_the_cost_stands_in_the_result_and_is_that_of_the_sources_asked_about(tracer, trace, verified):
@@ -214,7 +239,7 @@ def test_random_sources_are_alike_in_length_different_and_never_barred(lengths, 
     seed = data.draw(st.integers(0, 5))
     drawn = matched(sorted(barred), sources, np.random.default_rng(seed), barred=dict.fromkeys(barred))
     free = {source.id for source in sources if not source.question} - barred
-    assert len(drawn) == len(set(drawn)) == min(len(barred), len(free))
+    assert len(drawn) == len(set(drawn)) == min(max(len(barred), DRAWN), len(free))
     assert set(drawn) <= free
     if drawn:
         first = min(barred)
@@ -239,6 +264,16 @@ def test_a_verdict_needs_more_than_random_sources_do_and_an_interval_that_does_n
     assert verdict(-1.0, -2.0, -0.2, margin=0.1) == "contradicted"
     assert verdict(-1.0, -3.0, 1.0, margin=0.1) == "not verified"
     assert verdict(1.0, np.nan, np.nan, margin=0.1) == "verified"
+    assert verdict(8.86, -0.45, 22.0, margin=0.22) == "verified"
+
+
+@given(st.floats(-9, 9), st.lists(st.floats(0, 9), min_size=2, max_size=2), st.lists(st.floats(0, 9), min_size=2))
+def test_cleaner_controls_never_take_a_verdict_back_and_signs_are_treated_alike(drop, reach, margins):
+    low, high = drop - reach[0], drop + reach[1]
+    dirty, clean = (verdict(drop, low, high, margin) for margin in (max(margins), min(margins)))
+    assert dirty in {clean, "not verified"}
+    other = {"verified": "contradicted", "contradicted": "verified", "not verified": "not verified"}
+    assert verdict(-drop, -high, -low, min(margins)) == other[clean]
 
 
 def test_proposals_are_the_selected_sources_of_each_statement_best_first():
