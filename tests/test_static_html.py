@@ -78,7 +78,14 @@ def test_text_on_the_strongest_shade_can_be_read():
 
 def test_statements_sources_and_numbers_stand_in_it(html):
     words = " ".join(Reader(html).words)
-    for said in ("The key is in the red box.", "image 2", "film 1, 2-4 s", "sound 1, 1-2 s", "1.00", "excess"):
+    for said in (
+        "The key is in the red box.",
+        "image 2",
+        "film 1, 2-4 s (picture and sound)",
+        "sound 1, 1-2 s",
+        "1.00",
+        "excess",
+    ):
         assert said in words
 
 
@@ -88,6 +95,16 @@ def test_every_part_has_its_picture_and_the_text_stays_whole(html):
     assert {"image 1", "image 2", "film 1", "sound of sound 1", "sound of film 1"} <= alternatives
     assert "Mrs. Smith put it there at 3.5 hours." in "".join(read.words)
     assert "😀" in "".join(read.words)
+
+
+def test_a_films_frames_have_their_seconds_under_them(html):
+    times = make_trace().parts[4].thumbnail_times
+    said = [f"{time:.1f}".removesuffix(".0") + " s" for time in times]
+    prompt = html[html.index(">Prompt<") :]
+    under = re.search(r'alt="film 1"[^>]*>(<div.*?</div>)<img', prompt).group(1)
+    assert Reader(under).words == said
+    widths = [float(width) for width in re.findall(r"width:([\d.]+)%;font", under)]
+    assert widths == pytest.approx([100 / len(times)] * len(times))
 
 
 def test_markup_in_prompt_response_and_names_stays_text():

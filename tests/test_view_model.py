@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from omnitrace_nb.layout import AUDIO, IMAGE, TEXT, VIDEO
 from omnitrace_nb.view import TraceView
 from omnitrace_nb.view.build import MOST_MEDIA
 from omnitrace_nb.view.cells import MOST_SLICES, Cells
+from omnitrace_nb.view.evidence import _words
 from omnitrace_nb.view.viewmodel import utf16_offsets
 
 
@@ -79,7 +81,23 @@ def test_evidence_is_what_curation_selected_with_touching_seconds_merged(trace, 
     planted = supporting(trace.source_records)
     [film] = model.evidence[0][4]
     assert set(film.sources) == planted[4]
-    assert film.label == "film 1, 2-4 s"
+    assert film.label == "film 1, 2-4 s (picture and sound)"
+
+
+@pytest.mark.parametrize(
+    ("tracks", "said"),
+    [(["audio"], " (sound)"), (["video"], ""), (["video", "audio"], " (picture and sound)")],
+)
+def test_seconds_of_a_film_say_whether_its_picture_or_its_sound_is_credited(tracks, said):
+    film = tuple((4, track, (1.0, 2.0)) for track in tracks)
+    trace = make_trace(planted=(*PLANTED[:4], film), signals=("excess",))
+    [sound], [credited] = view.model(trace).evidence[0][3:5]
+    assert sound.label == "sound 1, 1-2 s"  # a sound has no track but its own
+    assert credited.label == f"film 1, 1-2 s{said}"
+    chosen = trace.spans[(trace.spans["statement"] == 4) & trace.spans["selected"]]
+    assert set(chosen["label"]) == {f"film 1, 1-2 s{' (sound)' * (track == 'audio')}" for track in tracks}
+    for form in (view.text(trace), view.static_html(trace)):
+        assert f"film 1, 1-2 s{said}" in form
 
 
 def test_evidence_is_ordered_and_numbered_by_score():
@@ -180,9 +198,23 @@ def test_scores_that_are_no_numbers_or_negative_are_named_in_a_note(monkeypatch,
     scores[0, 3], scores[1, 5] = np.nan, -1
     monkeypatch.setattr(type(trace), "scores", lambda _self, _name: scores)
     model = view.model(trace, ["excess"])
-    assert any("1 scores are no numbers" in note for note in model.notes)
-    assert any("negative" in note for note in model.notes)
+    assert any("1 scores are no numbers" in note for note in model.said(0))
+    assert any("Negative" in note for note in model.said(0))
     assert np.isfinite(model.scale).all()
+
+
+def test_signed_signals_are_named_in_one_sentence_where_one_of_them_is_shown(monkeypatch):
+    trace = make_trace(signals=("shapley", "attmean", "saliency"))
+    plain = type(trace).scores
+    sign = {"shapley": -1, "attmean": 1, "saliency": -1}
+    monkeypatch.setattr(type(trace), "scores", lambda own, name: sign[name] * plain(own, name))
+    model = view.model(trace)
+    said = "Negative scores are not shown, only support is (shapley, saliency)."
+    assert [note.text for note in model.notes] == [said]
+    assert [model.said(signal) for signal in range(3)] == [[said], [], [said]]
+    for form in (view.text, view.static_html):
+        assert form(trace, "saliency").count("Negative scores are not shown, only support is (saliency)") == 1
+        assert "Negative" not in form(trace, "attmean")
 
 
 def test_an_empty_response_and_all_zero_scores_still_give_a_view():
@@ -278,11 +310,24 @@ def test_verdicts_are_marks_on_the_evidence_with_their_numbers_in_words(checked)
     ]  # fmt: skip
     assert marks[0].words == "verified: 2.50 nats less likely without it (drop, 95 %: 1.50 to 3.50)"
     assert marks[1].words == "contradicted: 0.75 nats more likely without it (drop, 95 %: -1.00 to 0.00)"
-    assert marks[2].words == "not verified: 0.00 nats less likely without it"
-    assert "7 forwards" in shown.notes[0]
+    assert marks[2].words == "not verified: no change without it"
+    assert "7 forwards" in shown.notes[0].text
     document, _ = shown.state()
     assert document["evidence"][0][0][0]["mark"]["sign"] == "\N{CHECK MARK}"
     json.dumps(document)
+
+
+def test_a_small_change_that_is_told_from_none_is_not_called_none(trace):
+    [row] = [row for row in with_verdicts(trace).spans.to_dict("records") if row["verdict"] == "contradicted"][:1]
+    assert _words({**row, "drop": -0.003}).startswith("contradicted: under 0.01 nats more likely without it")
+    assert _words({**row, "verdict": "not verified", "drop": -0.003}).startswith("not verified: no change without it")
+
+
+@pytest.mark.parametrize(("forwards", "said"), [(0, "no new forwards"), (1, "1 forward"), (12, "12 forwards")])
+def test_the_legend_of_verdicts_says_what_they_cost(trace, forwards, said):
+    checked = with_verdicts(trace)
+    about = replace(checked.verification, forwards=forwards)
+    assert view.model(trace.with_verification(about, {})).notes[0].text.endswith(f"(mask; {said}).")
 
 
 def test_a_trace_that_was_not_verified_has_no_marks(model):

@@ -1,7 +1,8 @@
 /** Above the view: which signal. Below it: what is shown, in words and numbers, and what the shades mean. */
 
-import { h, KEYS_STAY, score, two } from "./dom.js";
+import { h, KEYS_STAY, score } from "./dom.js";
 import { HALFWAY } from "./heat.js";
+import { sentence } from "./sentence.js";
 
 /** @import { Data } from "./data.js" */
 /** @import { Shown, State } from "./types.js" */
@@ -45,29 +46,11 @@ export function createLegend(data) {
       h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, "0"), half, most),
     ),
   );
-  const notes = data.document.notes.map((note) => h("p", { class: "otr-note" }, note));
-  const el = h("div", { class: "otr-foot" }, live, legend, ...notes);
-
-  /** @param {Shown} shown @param {State} state */
-  function sentence({ statement, source, pinned, share }, { signal }) {
-    const { statements, sources } = data.document;
-    const which = statement === null ? "the whole response" : `statement ${statement + 1}`;
-    if (source !== null) {
-      const found = data.supported(signal, source);
-      const list = found.map((id) => `${id + 1}`).join(", ");
-      const says = found.length
-        ? `supports statement${found.length > 1 ? "s" : ""} ${list}`
-        : "is selected for no statement";
-      return `${sources[source].label} ${says}; share ${two(share[source])} of ${which}.`;
-    }
-    if (statement === null)
-      return `The whole response, by ${signal}. Point at a statement, or at a source in the prompt.`;
-    const names = data
-      .evidence(signal, statement)
-      .map(({ label, score: own, mark }) => `${label} (${two(own)}${mark ? `, ${mark.verdict}` : ""})`);
-    const rests = names.length ? `rests on ${names.join(", ")}` : "has no source that stands out";
-    return `Statement ${statement + 1} of ${statements.length}${pinned ? ", pinned," : ""} ${rests}.`;
-  }
+  const notes = data.document.notes.map(({ text, signals }) => ({
+    el: h("p", { class: "otr-note" }, text),
+    signals,
+  }));
+  const el = h("div", { class: "otr-foot" }, live, legend, ...notes.map((note) => note.el));
 
   return {
     el,
@@ -78,7 +61,8 @@ export function createLegend(data) {
         half.textContent = score(largest[i] * HALFWAY);
         most.textContent = score(largest[i]);
       });
-      const text = sentence(shown, state);
+      for (const { el, signals } of notes) el.hidden = signals.length > 0 && !signals.includes(state.signal);
+      const text = sentence(data, shown, state);
       if (live.textContent !== text) live.textContent = text;
     },
   };

@@ -3,7 +3,7 @@
 /** @import { AnyModel } from "@anywidget/types" */
 /** @import { Document, Evidence, Range, Shown, State } from "./types.js" */
 
-const SCHEMA = 1;
+const SCHEMA = 2;
 
 /**
  * @param {DataView | ArrayBuffer | undefined} data  hosts promise neither offset nor alignment, so bytes are copied
@@ -83,11 +83,22 @@ export class Data {
   /**
    * @param {string} signal
    * @param {number} source
-   * @returns {number[]}  statements that rest on it
+   * @returns {(Evidence & {statement: number})[]}  what it was selected in, one a statement
+   */
+  selections(signal, source) {
+    return this.document.statements.flatMap(({ id }) => {
+      const found = this.evidence(signal, id).find(({ sources }) => sources.includes(source));
+      return found ? [{ ...found, statement: id }] : [];
+    });
+  }
+
+  /**
+   * @param {string} signal
+   * @param {number} source
+   * @returns {number[]}  statements that it was selected for
    */
   supported(signal, source) {
-    const rests = (/** @type {Evidence} */ { sources }) => sources.includes(source);
-    return this.document.statements.flatMap(({ id }) => (this.evidence(signal, id).some(rests) ? [id] : []));
+    return this.selections(signal, source).map(({ statement }) => statement);
   }
 
   /**

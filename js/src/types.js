@@ -44,6 +44,8 @@
  * @typedef {{sources: number[], label: string, score: number, mark: Mark | null}} Evidence  `score`: of the curation
  * @typedef {{verdict: string, sign: string, words: string}} Mark  a verdict of `tracer.verify`
  *
+ * @typedef {{text: string, signals: string[]}} Note  of those signals alone; of all if empty
+ *
  * @typedef {object} Document
  * @property {number} schema
  * @property {string} model
@@ -55,7 +57,7 @@
  * @property {string} stopped
  * @property {Evidence[][][]} evidence  [signal][statement]
  * @property {number} cells
- * @property {string[]} notes
+ * @property {Note[]} notes
  * @property {Record<string, "raw" | "deflate">} encoding
  */
 

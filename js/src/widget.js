@@ -105,7 +105,7 @@ function show(root, model, data, signal) {
     store.set({ pinned: unpin ? null : focus });
     if (unpin || focus.kind !== "statement") return;
     const best = focus.chip ?? data.evidence(store.get().signal, focus.id)[0]?.sources[0];
-    if (best !== undefined) reveal(scroll, prompt.sources.element(best));
+    if (best !== undefined) reveal(scroll, prompt.sources.element(best), focus.chip !== undefined);
   }
   function clear() {
     store.hover(null);
@@ -133,17 +133,24 @@ function show(root, model, data, signal) {
 }
 
 /**
- * Bring a source into sight within the prompt's own scroll area; the page itself does not move.
+ * Bring a source into sight within the prompt's own scroll area; the page itself does not move. On narrow screens there
+ * is no such area, and the page goes to a source whose own chip was chosen.
  * @param {HTMLElement} area
  * @param {HTMLElement | undefined} el
+ * @param {boolean} asked
  */
-function reveal(area, el) {
+function reveal(area, el, asked) {
   if (!el) return;
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const behavior = calm ? "auto" : "smooth";
+  if (getComputedStyle(area).overflowY === "visible") {
+    if (asked) el.scrollIntoView({ block: "center", behavior });
+    return;
+  }
   const inner = el.getBoundingClientRect();
   const outer = area.getBoundingClientRect();
   if (inner.top >= outer.top && inner.bottom <= outer.bottom) return;
-  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  area.scrollBy({ top: inner.top - outer.top - outer.height / 3, behavior: calm ? "auto" : "smooth" });
+  area.scrollBy({ top: inner.top - outer.top - outer.height / 3, behavior });
 }
 
 export default { render };

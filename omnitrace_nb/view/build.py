@@ -12,6 +12,7 @@ from omnitrace_nb.view.evidence import evidence, legend
 from omnitrace_nb.view.viewmodel import (
     Box,
     MediaBytes,
+    Note,
     Span,
     ViewModel,
     ViewPart,
@@ -149,26 +150,30 @@ def _averages(trace: Trace, statements: int) -> np.ndarray:
 
 def _scores(
     trace: Trace, names: Sequence[str], cells: Cells, averages: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[str, ...]]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[Note, ...]]:
     """Give heat, scale and share of every signal, and what had to be left out of them."""
     rows, sources = len(averages), len(trace.source_records)
     heat = np.zeros((len(names), rows, cells.count), np.uint8)
     scale = np.zeros((len(names), rows), np.float32)
     share = np.zeros((len(names), rows, sources), np.float32)
-    notes = []
+    notes, signed = [], []
     for at, name in enumerate(names):
         scores = trace.scores(name)
         if not np.isfinite(scores).all():
-            notes.append(f"{name}: {np.count_nonzero(~np.isfinite(scores))} scores are no numbers and count as 0.")
+            many = np.count_nonzero(~np.isfinite(scores))
+            notes.append(Note(f"{name}: {many} scores are no numbers and count as 0.", (name,)))
         scores = np.nan_to_num(scores, nan=0.0, posinf=0.0, neginf=0.0)
         if (scores < 0).any():
-            notes.append(f"{name}: negative scores are not shown; only support is.")
+            signed.append(name)
         mean = cells.average(averages @ np.maximum(scores, 0))
         scale[at] = mean.max(axis=1, initial=0)
         heat[at] = np.round(255 * mean / np.where(scale[at] > 0, scale[at], 1)[:, None])
         mass = averages @ np.maximum(np.nan_to_num(trace.mass(name)), 0)
         total = mass.sum(axis=1, keepdims=True)
         share[at] = mass / np.where(total > 0, total, 1)
+    if signed:
+        listed = ", ".join(signed)
+        notes.append(Note(f"Negative scores are not shown, only support is ({listed}).", tuple(signed)))
     if not trace.signals:
-        notes.append("This trace has no signal, so nothing can be shaded.")
+        notes.append(Note("This trace has no signal, so nothing can be shaded."))
     return heat, scale, share, tuple(notes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from omnitrace_nb.view.viewmodel import Evidence, Mark
+from omnitrace_nb.view.viewmodel import Evidence, Mark, Note
 from omnitrace_nb.view.words import clean
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def evidence(trace: Trace, signals: Sequence[str], statements: int) -> Table:
         key = row["signal"], row["statement"]
         own = [known[*key, source] for source in row["sources"]]
         total = sum(float(each["score"]) for each in own)
-        label = f"{clean(row['label'])}, {_seconds(row['t0'])}-{_seconds(row['t1'])} s"
+        label = f"{clean(row['label'])}, {_seconds(row['t0'])}-{_seconds(row['t1'])} s{_tracks(trace, row)}"
         found.setdefault(key, []).append(Evidence(tuple(map(int, row["sources"])), label, round(total, 4), _mark(own)))
     for row in chosen:
         if trace.source_records[row["source"]].time is None:
@@ -47,14 +47,25 @@ def evidence(trace: Trace, signals: Sequence[str], statements: int) -> Table:
     )
 
 
-def legend(trace: Trace) -> list[str]:
+def _tracks(trace: Trace, interval: Mapping[Any, Any]) -> str:
+    """Say which of a film's tracks seconds are of, as its sources' labels do; nothing for a sound and for frames."""
+    if trace.parts[interval["part"]].kind != "video":
+        return ""
+    modalities = {trace.source_records[source].modality for source in interval["sources"]}
+    if modalities == {"audio"}:
+        return " (sound)"
+    return " (picture and sound)" if "audio" in modalities else ""
+
+
+def legend(trace: Trace) -> list[Note]:
     """Say what the marks stand for, if there are any."""
     about = trace.verification
     if about is None:
         return []
     signs = ", ".join(f"{sign} {verdict}" for verdict, sign in SIGNS.items())
+    cost = {0: "no new forwards", 1: "1 forward"}.get(about.forwards, f"{about.forwards} forwards")
     stopped = ", interrupted" if about.interrupted else ""
-    return [f"{signs}: by hiding sources ({clean(about.operator)}; {about.forwards} forwards{stopped})."]
+    return [Note(f"{signs}: by hiding sources ({clean(about.operator)}; {cost}{stopped}).")]
 
 
 def _mark(rows: Sequence[Mapping[Any, Any]]) -> Mark | None:
@@ -68,9 +79,17 @@ def _mark(rows: Sequence[Mapping[Any, Any]]) -> Mark | None:
 
 def _words(row: Mapping[Any, Any]) -> str:
     drop = float(row["drop"])
-    said = f"{row['verdict']}: {_nats(abs(drop))} nats {'less' if drop >= 0 else 'more'} likely without it"
+    said = f"{row['verdict']}: {_change(drop, str(row['verdict']))} without it"
     low, high = float(row["drop_low"]), float(row["drop_high"])
     return said if math.isnan(low) else f"{said} (drop, 95 %: {_nats(low)} to {_nats(high)})"
+
+
+def _change(drop: float, verdict: str) -> str:
+    way = "less likely" if drop >= 0 else "more likely"
+    if float(_nats(drop)):
+        return f"{_nats(abs(drop))} nats {way}"
+    # A drop that is told from 0 is no "no change", however small.
+    return "no change" if verdict == "not verified" else f"under 0.01 nats {way}"
 
 
 def _nats(value: float) -> str:

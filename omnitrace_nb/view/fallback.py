@@ -58,7 +58,7 @@ class _Form:
         prompt = "".join(self._part(part, whole) for part in model.parts)
         statements = "".join(self._statement(row) for row in range(whole)) or "<p>The response is empty.</p>"
         by = f" &middot; signal <b>{escape(model.signals[self.signal])}</b>" if model.signals else ""
-        notes = "".join(f'<p style="{SMALL}">{escape(note)}</p>' for note in model.notes)
+        notes = "".join(f'<p style="{SMALL}">{escape(note)}</p>' for note in model.said(self.signal))
         return (
             f'<div style="{CARD}"><div style="{SMALL}">{escape(model.model)}{by}</div>'
             f"{_heading('Response')}{statements}{_heading('Prompt')}"
@@ -130,15 +130,17 @@ class _Form:
         return f'<div dir="auto" style="white-space:pre-wrap">{"".join(pieces)}{escape(rest)}</div>'
 
     def _pictures(self, part: ViewPart, row: int) -> str:
-        drawn = []
+        tags = []
         if part.patches is not None or (part.kind == "image" and part.thumbnails):
-            drawn.append(self._frame(part, 0, part.patches, row, LONGEST_SIDE))
+            drawn = self._frame(part, 0, part.patches, row, LONGEST_SIDE)
+            tags.append(self._picture(drawing.data_uri(drawn), part.label, "max-width:100%"))
         if part.kind == "video" and part.thumbnails:
             every = -(-len(part.thumbnails) // MOST_FRAMES)
             shown = range(0, len(part.thumbnails), every)
-            drawn.append(drawing.strip([self._frame(part, at, part.frames, row, 110) for at in shown]))
-        along = f"width:100%;max-width:{WIDEST}px" if part.kind == "video" else "max-width:100%"
-        tags = [self._picture(drawing.data_uri(picture), part.label, along) for picture in drawn]
+            drawn = drawing.strip([self._frame(part, at, part.frames, row, 110) for at in shown])
+            film = self._picture(drawing.data_uri(drawn), part.label, f"width:100%;max-width:{WIDEST}px")
+            under = _seconds([part.thumbnail_times[at] for at in shown]) if film.startswith("<img") else ""
+            tags.append(film + under)
         if part.sound is not None or part.kind == "audio":
             wave = drawing.waveform(self._peaks(part), self._over_time(part, part.sound, row))
             style = f"width:100%;max-width:{WIDEST}px;height:{wave.height}px"
@@ -187,6 +189,13 @@ def _mark(evidence: Evidence) -> str:
     if evidence.mark is None:
         return ""
     return f'&ensp;<b title="{escape(evidence.mark.words)}">{evidence.mark.sign}</b>'
+
+
+def _seconds(times: list[float]) -> str:
+    """Give the seconds of frames that share a width, each under its own."""
+    cell = f"display:inline-block;width:{100 / len(times):.3f}%;font-size:11px;white-space:nowrap"
+    cells = "".join(f'<span style="{cell}">{f"{time:.1f}".removesuffix(".0")} s</span>' for time in times)
+    return f'<div style="{SMALL};width:100%;max-width:{WIDEST}px;line-height:1.3">{cells}</div>'
 
 
 def _heading(title: str) -> str:

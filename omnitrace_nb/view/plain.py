@@ -29,7 +29,8 @@ def plain_text(model: ViewModel, signal: int = 0) -> str:
             lines.append("       no source stands out")
     if not model.statements:
         lines.append("The response is empty.")
-    return "\n".join([*lines, *(["", *model.notes] if model.notes else [])])
+    notes = model.said(signal)
+    return "\n".join([*lines, *(["", *notes] if notes else [])])
 
 
 def _count(number: int, noun: str) -> str:

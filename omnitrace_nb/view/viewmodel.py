@@ -16,7 +16,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SCHEMA = 1
+SCHEMA = 2
 COMPRESS_FROM = 64_000  # bytes; smaller arrays are sent as they are
 ONE_UNIT = 0xFFFF  # characters beyond this one take two of UTF-16's units
 
@@ -130,6 +130,14 @@ class Evidence:
     mark: Mark | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a reader should know, in a sentence; of those `signals` alone, or of all if it names none."""
+
+    text: str
+    signals: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ViewModel:
     """What a view shows.
@@ -149,7 +157,7 @@ class ViewModel:
         peaks: `int8 [p]`, lowest and highest sample of even slices of sounds, the loudest being 127.
         thumbnails: encoded WebP pictures, one after the other.
         media: encoded sounds and films, as far as they are small enough to send.
-        notes: what a reader should know, in sentences.
+        notes: what a reader should know; `said` gives what concerns one signal.
     """
 
     model: str
@@ -166,12 +174,17 @@ class ViewModel:
     peaks: np.ndarray
     thumbnails: bytes
     media: bytes
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
     def supported(self, signal: int, source: int) -> list[int]:
         """Give the statements that rest on a source."""
         found = enumerate(self.evidence[signal])
         return [statement for statement, all_ in found if any(source in each.sources for each in all_)]
+
+    def said(self, signal: int) -> list[str]:
+        """Give the notes that concern a signal."""
+        name = self.signals[signal] if self.signals else ""
+        return [note.text for note in self.notes if not note.signals or name in note.signals]
 
     def thumbnail(self, part: ViewPart, index: int) -> bytes:
         """Give one encoded thumbnail of a part."""
@@ -203,7 +216,7 @@ class ViewModel:
             "stopped": self.stopped,
             "evidence": [[[_plain(asdict(each)) for each in row] for row in signal] for signal in self.evidence],
             "cells": self.heat.shape[2],
-            "notes": list(self.notes),
+            "notes": [_plain(asdict(note)) for note in self.notes],
             "encoding": encoding,
         }
         return document, {**buffers, "thumbnails": self.thumbnails, "media": self.media}

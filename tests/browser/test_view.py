@@ -10,6 +10,7 @@ from traces import make_empty_trace, make_trace, supporting, with_verdicts
 
 from omnitrace_nb import view
 from omnitrace_nb.layout import AUDIO, IMAGE
+from omnitrace_nb.view.viewmodel import Note
 
 PLAIN = (((0, "text", 0),),) * 200
 AXE = Path(__file__).parent.parent.parent / "js" / "node_modules" / "axe-core" / "axe.min.js"
@@ -320,6 +321,58 @@ def test_it_fits_any_width(opened, trace, width):
     assert beside or prompt["y"] >= response["y"] + response["height"] - 1
 
 
+def test_on_a_narrow_screen_nothing_is_hidden_in_an_inner_scroll_region(opened):
+    many = make_trace(response="".join(f"Lamp {i} is blue. " for i in range(40)), planted=PLAIN)
+    page = opened(many, width=420, height=800)
+    cut = page.locator(".omnitrace-view *").evaluate_all(
+        """all => all.filter(el => /auto|scroll|hidden/.test(getComputedStyle(el).overflowY)
+            && el.scrollHeight > el.clientHeight + 1).map(el => el.className)"""
+    )
+    assert cut == []
+    last = statement(page, 39)
+    assert last.bounding_box()["y"] > 800
+    # The page itself goes to a source whose chip is chosen, and stays where it is for a statement.
+    last.scroll_into_view_if_needed()
+    before = page.evaluate("() => scrollY")
+    last.locator(".otr-said").click()
+    told(page, "pinned", 39)
+    assert page.evaluate("() => scrollY") == before
+    last.locator(".otr-chip").click()
+    page.wait_for_function(
+        """() => { const at = document.querySelector(".otr-source.otr-focused, .otr-source.otr-ranked")
+            .getBoundingClientRect(); return at.top > 0 && at.bottom < innerHeight; }"""
+    )
+
+
+@pytest.mark.parametrize("width", [420, 1280])
+@pytest.mark.parametrize("size", [(56, 400), (400, 56), (112, 112)])
+def test_a_picture_of_any_shape_keeps_it_below_a_height_with_its_heat_and_box_on_it(opened, trace, width, size):
+    model = view.model(trace)
+    shaped = replace(model.parts[1], size=size, detail=f"{size[0]} \N{MULTIPLICATION SIGN} {size[1]}")
+    page = opened(replace(model, parts=(model.parts[0], shaped, *model.parts[2:])), width=width)
+    part = page.locator(".otr-part-image").first
+    frame = part.locator(".otr-picture").bounding_box()
+    assert frame["height"] <= 320.5
+    assert frame["width"] / frame["height"] == pytest.approx(size[0] / size[1], rel=0.02)
+    for laid in ("img", "canvas", ".otr-box"):
+        assert part.locator(laid).bounding_box() == pytest.approx(frame, abs=0.5)
+    said = part.locator(".otr-detail")
+    assert said.is_visible()
+    assert said.evaluate("el => el.scrollWidth <= el.clientWidth")
+
+
+def test_a_note_on_signed_scores_stands_only_where_the_signal_is_one(opened, trace):
+    model = view.model(trace)
+    note = Note("Negative scores are not shown.", ("attmean",))
+    page = opened(replace(model, notes=(note, Note("For all."))))
+    notes = page.locator(".otr-note")
+    assert [each.is_visible() for each in notes.all()] == [False, True]
+    page.locator("select").select_option("attmean")
+    notes.first.wait_for(state="visible")
+    page.locator("select").select_option("excess")
+    notes.first.wait_for(state="hidden")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_on_its_strongest_shade_keeps_its_contrast(opened, trace, scheme):
     page = opened(trace, scheme=scheme)
@@ -430,8 +483,14 @@ def test_verdicts_are_signs_on_the_chips_with_their_numbers_in_words(opened, tra
         "\N{CHECK MARK}",
     ]
     assert marks.nth(1).get_attribute("aria-label").startswith("contradicted: 0.75 nats more likely without it")
+    statement(page, 0).hover()
+    assert live(page) == "Statement 1 of 5 rests on text 1, sentence 1 (1.00, verified)."
     statement(page, 1).hover()
-    assert "contradicted" in live(page)
+    assert live(page) == "Statement 2 of 5: excess proposes image 1 (1.00, contradicted)."
+    source(page, ranked(page).popitem()[0]).hover()
+    assert "image 1 is proposed for statement 2 (contradicted); share" in live(page)
+    statement(page, 2).hover()
+    assert live(page) == "Statement 3 of 5: excess proposes image 2 (1.00, not verified)."
     assert "7 forwards" in page.locator(".otr-note").first.inner_text()
     choose = page.locator(".otr-signal select")
     choose.select_option("attmean")
