@@ -34,13 +34,14 @@ DIGIT, DECOY, LETTER, SAME, NOISE = 10, 11, 12, 22, 23  # dimensions; 0-9 say wh
 SIZE, HEADS, SHARPNESS, GAIN = 32, 2, 3.5, 2.1
 
 
-def planted_model(*, decoy=False):
-    """Give the adapter of the planted model."""
+def planted_model(*, decoy=False, activation="silu"):
+    """Give the adapter of the planted model; its MLPs, which do next to nothing, activate by "silu" or "relu"."""
     tokenizer = make_tokenizer()
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=SIZE,
         intermediate_size=8,
+        hidden_act=activation,
         num_hidden_layers=2,
         num_attention_heads=HEADS,
         num_key_value_heads=HEADS,
@@ -65,9 +66,9 @@ def planted_text(source, digit=7):
     return " ".join(" ".join(each) for each in words)
 
 
-def planted_run(source, *, decoy=False, steps=4, digit=7, **pieces):
+def planted_run(source, *, decoy=False, activation="silu", steps=4, digit=7, **pieces):
     """Give the finished run of a planted prompt, one source a sentence; the response is the digit's letter."""
-    adapter, text = planted_model(decoy=decoy), planted_text(source, digit)
+    adapter, text = planted_model(decoy=decoy, activation=activation), planted_text(source, digit)
     loaded = load((Text(text),), adapter.needs, adapter.modalities)
     encoded = adapter.encode(loaded)
     records = [PartRecord(0, "text", "user", "text 1", "", text=text)]

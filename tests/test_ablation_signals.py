@@ -307,9 +307,8 @@ def test_no_source_and_one_source(run, method, sources):
 def test_factories_name_their_settings_and_say_what_is_wrong():
     signal = signals.ablate("shapley", operator="mask_direct", samples=4, seed=3, per="statement")
     assert signal.name == "ablate(shapley, operator=mask_direct, samples=4, seed=3, per=statement)"
-    assert signals.ablations.effects_of(signal.name) == signal.credit
+    assert signal.credit == Effects("shapley", "mask_direct", 4, 3, "statement")
     assert signals.ablate("lime").name == "lime"
-    assert signals.ablations.effects_of("attmean") is None
     with pytest.raises(SignalError, match="unknown operator 'blur'"):
         signals.ablate("lime", operator="blur")
     with pytest.raises(SignalError, match="unknown method 'occlusion' of ablation: there are leave_one_out"):
@@ -318,6 +317,33 @@ def test_factories_name_their_settings_and_say_what_is_wrong():
         signals.ablate("lime", samples=0)
     with pytest.raises(SettingsError, match="per='word'"):
         signals.ablate("lime", per="word")
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "told"),
+    [
+        ({"samples": 2.5}, SettingsError, "samples=2.5: expected at least 1, a whole number"),
+        ({"samples": "9"}, SettingsError, "samples='9': expected"),
+        ({"samples": True}, SettingsError, "samples=True: expected"),
+        ({"seed": -1}, SettingsError, "seed=-1: expected a whole number from 0"),
+        ({"seed": 2**32}, SettingsError, "seed=4294967296: expected"),
+        ({"seed": None}, SettingsError, "seed=None: expected"),
+        ({"per": ["step"]}, SettingsError, "per=\\['step'\\]: expected"),
+        ({"operator": ["mask"]}, SignalError, "unknown operator \\['mask'\\]"),
+        ({"method": ["lime"]}, SignalError, "unknown method \\['lime'\\]"),
+    ],
+)
+def test_settings_of_no_use_are_refused_when_the_signal_is_made(given, error, told):
+    with pytest.raises(error, match=told):
+        signals.ablate(**{"method": "contextcite", **given})
+
+
+def test_a_runs_notes_tell_how_effects_were_made_whatever_the_signal_is_called(run):
+    made = signals.ablate("shapley", samples=3, seed=2).named("mine")
+    notes = passes.score(run.but(), [made]).notes["mine"]
+    assert Effects.told(notes) == made.credit
+    assert Effects.told({"steps": 5}) is None
+    assert Effects.told({**notes, "method": "occlusion"}) is None
 
 
 def test_an_interrupted_signal_says_so_and_keeps_its_sets(run, monkeypatch):

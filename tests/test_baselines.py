@@ -110,6 +110,7 @@ def test_chance_takes_three_sources_in_eight(run):
         fake.statements = [(0, 1)] * 20
         fake.encoded = run.encoded
         fake.response = SimpleNamespace(token_ids=np.array([number]))
+        fake.edit = None
         taken.append((laid_scores(fake) > 0)[::2])
     assert np.mean(taken) == pytest.approx(0.375, abs=0.01)  # a cosine of 0.25 and more, were it uniform from -1 to 1
 
@@ -231,6 +232,7 @@ def test_the_threshold_and_a_plain_function_are_taken(spoken):
     assert (low[:4] > 0).sum() > (high[:4] > 0).sum() > 0
     assert ot.signals.embed(letters, 0.5).name == "embed(letters, threshold=0.5)"
     assert ot.signals.embed(letters, name="letters").label == "letters"
+    assert ot.signals.embed(letters, reads=["text"]).name == "embed(letters, threshold=0.25, reads=text)"
 
 
 def test_two_encoders_of_one_name_are_not_taken_for_each_other(spoken):

@@ -12,7 +12,7 @@ from omnitrace_nb import models, passes, signals
 from omnitrace_nb.content import Audio, Image, Text, Video
 from omnitrace_nb.errors import SignalError
 from omnitrace_nb.media import load
-from omnitrace_nb.passes import TeacherForced
+from omnitrace_nb.passes import TeacherForced, deeplift
 from tests import toys
 from tests.planted import planted_run
 from tests.runs import finished
@@ -372,11 +372,41 @@ def test_names_say_what_differs_from_the_default():
         (lambda: signals.noise_tunnel("attmean"), "one of captum's gradient signals"),
         (lambda: signals.noise_tunnel(signals.noise_tunnel("saliency")), "neither a tunnel"),
         (lambda: signals.noise_tunnel("saliency", kind="median"), "kind='median'"),
+        (lambda: signals.gradient_shap(seed="a"), "gradient_shap: seed='a': expected a whole number from 0"),
+        (lambda: signals.gradient_shap(seed=-1), "seed=-1: expected a whole number from 0"),
+        (lambda: signals.noise_tunnel("saliency", seed=2**32), "seed=4294967296: expected"),
+        (lambda: signals.gradient_shap(noise=float("nan")), "noise=nan"),
+        (lambda: signals.gradient_shap(noise="a"), "noise='a'"),
+        (lambda: signals.integrated_gradients(baseline=["zero"]), 'expected "zero", "mean" or a token id'),
+        (lambda: signals.integrated_gradients(steps=2.5), "steps=2.5: expected a whole number"),
     ],
 )
 def test_settings_that_are_none_are_refused_before_anything_runs(make, message):
     with pytest.raises(SignalError, match=message):
         make()
+
+
+def test_a_baseline_that_is_no_token_of_the_model_is_told_which_there_are(text_run, llama):
+    tokens = len(llama.model.get_input_embeddings().weight)
+    for wrong in (tokens, 10**9):
+        with pytest.raises(SignalError, match=f"baseline={wrong}: this model has the tokens 0 to {tokens - 1}"):
+            scores(text_run, signals.integrated_gradients(steps=2, baseline=wrong))
+    assert scores(text_run, signals.integrated_gradients(steps=2, baseline=tokens - 1)).any()
+
+
+def test_squares_and_variances_are_not_signed(text_run):
+    kinds = ("smoothgrad", "smoothgrad_sq", "vargrad")
+    made = [signals.noise_tunnel("input_x_gradient", samples=3, noise=0.2, kind=kind) for kind in kinds]
+    for kind, signal in zip(kinds, made, strict=True):
+        assert signal.signed == (kind == "smoothgrad")
+    assert (scores(text_run, signals.noise_tunnel("saliency", samples=3, kind="vargrad")) >= 0).all()
+
+
+def test_deeplift_says_why_a_model_without_activation_modules_is_refused():
+    with pytest.raises(
+        SignalError, match=r"Linear has no activation modules, to which captum's DeepLIFT rules \(.*ReLU"
+    ):
+        deeplift.check(torch.nn.Linear(2, 2))
 
 
 def test_a_response_without_tokens_or_statements_scores_nothing(llama):
@@ -431,3 +461,10 @@ def test_the_source_that_the_answer_provably_depends_on_comes_first(signal, sour
     found = scores(run, signal)
     masses = [np.abs(found[:, each.positions].sum()) for each in run.sources]
     assert np.argmax(masses) == source
+
+
+@pytest.mark.parametrize("source", [0, 2, 4])
+def test_deeplift_ranks_the_planted_source_first_in_a_model_with_relu(source):
+    run = planted_run(source, decoy=True, activation="relu")
+    found = scores(run, "deeplift")
+    assert np.argmax([np.abs(found[:, each.positions].sum()) for each in run.sources]) == source

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
+import PIL.Image
 import pytest
 import torch
 from hypothesis import given
@@ -232,7 +234,7 @@ def test_a_foil_stands_in_every_part_of_its_kind(tracer, trace, run, content, no
 
     expected = scores_of(trace, "attmean")
     expected[:, : run.prompt] -= attention_of(run, edit)[:, : run.prompt].mean(0)
-    np.testing.assert_allclose(scores_of(got, "attmean|minus_swapped(foils=1)"), expected, atol=5e-5)
+    np.testing.assert_allclose(scores_of(got, f"attmean|{foil.name}"), expected, atol=5e-5)
 
 
 def test_controls_are_applied_in_the_order_in_which_they_are_written(tracer, trace, run, content):
@@ -287,7 +289,7 @@ def test_controls_are_named_in_strings_too(tracer, trace, content):
     got = tracer.add(trace, "attmean|per_token", content=content, progress=False)
     assert got.signals[-1] == "attmean|per_token"
     with pytest.raises(
-        SignalError, match=r"unknown control 'per_tokn': did you mean 'per_token'\? there are detrended, "
+        SignalError, match=r"unknown control 'per_tokn': did you mean 'per_token'\? there are clamped, detrended, "
     ):
         signals.get("attmean|per_tokn")
     with pytest.raises(SignalError, match="unknown signal 'atmean'"):
@@ -328,6 +330,8 @@ def test_an_interrupted_null_prompt_leaves_no_half_subtracted_scores(tracer, tra
 def test_unusable_settings_are_refused_in_words():
     with pytest.raises(SettingsError, match="what='nul'"):
         controls.minus("nul")
+    with pytest.raises(SettingsError, match=r"what=\['null'\]"):
+        controls.minus(["null"])
     with pytest.raises(SettingsError, match="per='token'"):
         controls.minus("null", per="token")
     with pytest.raises(SettingsError, match="foils take the place"):
@@ -349,4 +353,76 @@ def test_a_controls_name_tells_its_settings():
     assert controls.sinks_above(5, 0.9).name == "without_sinks"
     assert controls.sinks_above(10, 0.5).name == "without_sinks(times=10, steps=0.5)"
     assert controls.detrend(2).name == "detrended(degree=2)"
-    assert controls.minus("swapped", foils=["x"], per="step").name == "minus_swapped(foils=1, per=step)"
+    assert re.fullmatch(
+        r"minus_swapped\(foils=1:[0-9a-f]{8}, per=step\)", controls.minus("swapped", foils=["x"], per="step").name
+    )
+
+
+def test_foils_are_told_apart_by_what_they_hold(tmp_path):
+    rng = np.random.default_rng(0)
+    one, other = rng.integers(0, 255, (2, 8, 8, 3), np.uint8)
+    sound = np.zeros(99, np.float32)
+    held = [
+        [one], [other], [one, other], [other, one], [PIL.Image.fromarray(one).resize((4, 4))], ["a cat"], ["a dog"],
+        [tmp_path / "a.png"], [tmp_path / "b.png"], [ot.Audio(sound, sampling_rate=8000)],
+        [ot.Audio(sound, sampling_rate=16000)], [ot.Audio(sound + 0.1, sampling_rate=8000)],
+    ]  # fmt: skip
+    names = [controls.minus("swapped", foils=foils).name for foils in held]
+    assert len(set(names)) == len(held)
+    again = [[one.copy()], ["a cat"], [ot.Audio(sound.copy(), sampling_rate=8000)]]
+    assert [controls.minus("swapped", foils=foils).name for foils in again] == [names[0], names[5], names[9]]
+
+
+def test_two_foils_stand_side_by_side_in_a_trace(tracer, trace, content):
+    rng = np.random.default_rng(1)
+    foils = [ot.Image(each) for each in rng.integers(0, 255, (2, 60, 60, 3), np.uint8)]
+    both = [ATTMEAN | controls.minus("swapped", foils=[foil]) for foil in foils]
+    got = tracer.add(trace, both, content=content, progress=False)
+    first, second = (got.scores(each.label) for each in both)
+    assert not np.allclose(first, second)
+
+
+@pytest.mark.filterwarnings("ignore:self_attribution")
+@pytest.mark.parametrize(
+    ("signal", "why"),
+    [
+        ("random", "draws from the tokens alone"),
+        ("self_attribution", "is asked about the content as it was given"),
+        (signals.embed(lambda things: np.ones((len(things), 3)), name="mine"), "compares the content as it was given"),
+    ],
+    ids=["random", "self_attribution", "embed"],
+)
+@pytest.mark.parametrize("control", [controls.minus_null, controls.minus_swapped], ids=lambda each: each.name)
+def test_what_does_not_see_an_edited_prompt_has_nothing_to_subtract(run, signal, why, control):
+    with pytest.raises(SignalError, match=why) as caught:
+        passes.score(run.but(), [signals.get(signal) | control])
+    assert "without these controls" in str(caught.value)
+
+
+def test_clamped_puts_nothing_in_place_of_the_negative():
+    given = np.array([[-1.0, 0.0, 2.0, np.nan]])
+    np.testing.assert_array_equal(controls.clamped.apply(given, None, ATTMEAN), [[0.0, 0.0, 2.0, np.nan]])
+    assert signals.get("attmean|minus_null|clamped").controls[-1] is controls.clamped
+
+
+def test_excess_over_a_null_prompt_is_attention_beyond_what_its_places_get_there(tracer, trace, run, content):
+    got = tracer.add(trace, signals.excess(rows="null"), content=content, progress=False)
+    assert got.signals[-1] == "excess(rows=null)"
+    here = scores_of(trace, "attmean").astype(np.float64)
+    there = attention_of(run, nulled(run.encoded.layout, evidence(run)))[:, : run.prompt]
+    here[:, : run.prompt] = [
+        [max(score - habit, 0) for score, habit in zip(row[: run.prompt], there.mean(0), strict=True)] for row in here
+    ]
+    np.testing.assert_allclose(scores_of(got, "excess(rows=null)"), here, atol=5e-5)
+
+
+def test_excess_over_a_null_prompt_takes_layers_and_heads(run):
+    made, bare = signals.excess(layers=[1], heads=[0, 2], rows="null"), signals.attention(layers=[1], heads=[0, 2])
+    assert made.label == "excess(layers=1, heads=0+2, rows=null)"
+    assert not made.signed
+    found = passes.score(run.but(), [made, bare | controls.minus_null])
+    np.testing.assert_array_equal(found.scores[made.label], found.scores[f"{bare.name}|minus_null"].clip(min=0))
+    with pytest.raises(SignalError, match=r'times=2: what a null prompt gets \(rows="null"\) is subtracted once'):
+        signals.excess(rows="null", times=2)
+    with pytest.raises(SignalError, match=r"rows=\['null'\]: expected one of"):
+        signals.excess(rows=["null"])

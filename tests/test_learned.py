@@ -132,7 +132,7 @@ def test_what_cannot_be_fitted_says_why(text):
         fit_heads(text, [alone], progress=False)
     with pytest.raises(SettingsError, match="none of 0 prompts"):
         fit_heads(text, [], progress=False)
-    with pytest.raises(SettingsError, match="at least 3 masks"):
+    with pytest.raises(SettingsError, match="masks=2: expected a whole number from 3 on"):
         fit_heads(text, [alone], masks=2)
     with pytest.raises(SettingsError, match="expected 'excess' or 'attention'"):
         fit_heads(text, [alone], over="rows")
@@ -162,3 +162,22 @@ def test_heads_that_see_nothing_keep_equal_weights():
     weights, before, after = lessons.fitted([dead], 0.03)
     np.testing.assert_allclose(weights, [[0.5, 0.5]])
     assert before == after == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "told"),
+    [
+        ({"masks": "a"}, SettingsError, "masks='a': expected a whole number from 3 on"),
+        ({"masks": 8.0}, SettingsError, r"masks=8\.0: expected a whole number from 3 on"),
+        ({"per": "zap"}, SettingsError, "per='zap': expected 'step' or 'statement' or 'response'"),
+        ({"over": ["excess"]}, SettingsError, r"over=\['excess'\]: expected 'excess' or 'attention'"),
+        ({"keep": "half"}, SettingsError, "keep='half': expected a chance between 0 and 1"),
+        ({"penalty": -1}, SettingsError, "penalty=-1: expected a number from 0 on"),
+        ({"penalty": "a"}, SettingsError, "penalty='a': expected a number from 0 on"),
+        ({"seed": -1}, SettingsError, "seed=-1: expected a whole number from 0 on"),
+        ({"operator": "blur"}, SignalError, "operator='blur': expected 'mask' or"),
+    ],
+)
+def test_each_setting_of_no_use_is_named_before_anything_is_run(text, given, error, told):
+    with pytest.raises(error, match=told):
+        fit_heads(text, [SENTENCES], progress=False, **given)

@@ -8,7 +8,7 @@ import torch
 from traces import RESPONSE, make_empty_trace, make_trace
 
 import omnitrace_nb as ot
-from omnitrace_nb import models, targets
+from omnitrace_nb import controls, models, signals, targets
 from omnitrace_nb.errors import SettingsError, SignalError
 from omnitrace_nb.passes import Scored
 from omnitrace_nb.trace import Trace
@@ -145,6 +145,44 @@ def test_leave_one_out_of_a_target_is_the_drop_of_its_log_probability(told):
         alone = ~record.keep
         [row] = np.flatnonzero(alone[:, source] & (alone.sum(axis=1) == 1))
         assert value == pytest.approx(float((whole - record.logprobs[row])[2:5].sum()), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        signals.ablate("shapley", samples=2) | controls.detrend(2),
+        signals.ablate("leave_one_out", operator="mean") | controls.sinks_above(times=3),
+        signals.get("lime") | controls.per_token,
+        (signals.get("leave_one_out") | controls.per_token).named("leave_one_out"),
+        signals.ablate("shapley", samples=2).named("shapley"),
+        (signals.get("lime") | controls.Control("halved", "half", lambda scores, *_: scores / 2)).named("contextcite"),
+    ],
+    ids=lambda each: each.label,
+)
+def test_a_label_is_no_definition_and_corrected_masses_are_summed_as_they_are(tracer, told, made):
+    trace = tracer.add(told, made, progress=False)
+    steps = np.arange(2, 5)
+    wanted = trace.mass(made.label)[steps].sum(axis=0)
+    found = trace.attribute(made.label, range(2, 5))["value"]
+    np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-3 * np.abs(wanted).max())
+
+
+def test_a_renamed_explainer_still_explains_any_target_from_the_masks(tracer, told):
+    """Truth: the same explainer, run on the model for this target."""
+    made = signals.ablate("contextcite", samples=40, seed=3)
+    trace = tracer.add(told, made.named("mine"), progress=False)
+    notes = trace.run.signals["mine"]
+    said = {"method": "contextcite", "operator": "mask", "samples": 40, "seed": 3, "per": None}
+    assert notes.items() >= said.items()
+    live = tracer.attribute(told, made, range(2, 5), progress=False)
+    np.testing.assert_allclose(trace.attribute("mine", range(2, 5))["value"], live["value"], rtol=1e-6, atol=1e-6)
+    assert not np.allclose(live["value"], trace.mass("mine")[2:5].sum(axis=0))
+
+
+def test_a_trace_whose_notes_tell_no_method_sums_its_masses(told):
+    bare = told.with_scores(Scored(notes={"contextcite": {"steps": len(told)}}))
+    wanted = bare.mass("contextcite")[3:5].sum(axis=0)
+    np.testing.assert_array_equal(bare.attribute("contextcite", range(3, 5))["value"], wanted)
 
 
 def test_masks_that_a_trace_does_not_keep_are_asked_for(told):

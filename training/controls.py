@@ -35,9 +35,9 @@ BASELINES = ("random", "embed_processor")
 
 
 def chosen() -> list[Signal]:
-    """Every base bare and under every control, then the baselines."""
+    """Every base bare and under every control, then the excess over the null prompt and the baselines."""
     under = [each for name in BASES for each in (ot.signals.get(name), *(ot.signals.get(name) | c for c in CONTROLS))]
-    return [*under, *(ot.signals.get(name) for name in BASELINES)]
+    return [*under, ot.signals.excess(rows="null"), *(ot.signals.get(name) for name in BASELINES)]
 
 
 def judged(prompts: int, tracer: ot.Tracer) -> Iterator[pd.DataFrame]:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, fields
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from omnitrace_nb.ablation.ablator import OPERATORS
 from omnitrace_nb.ablation.explainers import EXPLAINERS, Values
-from omnitrace_nb.errors import SettingsError, SignalError
+from omnitrace_nb.errors import OmnitraceError, SettingsError, SignalError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from omnitrace_nb.passes.finished import Finished, Per
     from omnitrace_nb.trace.records import Ablations
 
 _LINEAR = frozenset({"leave_one_out", "shapley", "kernel_shap"})
+_SEEDS = 2**32
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +35,8 @@ class Effects:
             methods whose effects of steps add up to those of a statement, "statement" for the others.
 
     Raises:
-        SignalError: an unknown method.
-        SettingsError: samples below 1.
+        SignalError: an unknown method or operator.
+        SettingsError: samples or seed that are no whole number in their range, an unknown `per`.
     """
 
     method: str
@@ -42,12 +47,42 @@ class Effects:
 
     def __post_init__(self) -> None:
         """Refuse what no run could use."""
-        if self.method not in EXPLAINERS:
+        if self.method not in tuple(EXPLAINERS):
             raise SignalError(f"unknown method {self.method!r} of ablation: there are {', '.join(EXPLAINERS)}")
-        if self.samples is not None and self.samples < 1:
-            raise SettingsError(f"samples={self.samples}: expected at least 1")
-        if self.per not in {None, "step", "statement", "response"}:
+        if self.operator not in tuple(OPERATORS):
+            raise SignalError(f"unknown operator {self.operator!r}: there are {', '.join(map(repr, OPERATORS))}")
+        if self.samples is not None and not (_whole(self.samples) and self.samples >= 1):
+            raise SettingsError(f"samples={self.samples!r}: expected at least 1, a whole number")
+        if not (_whole(self.seed) and 0 <= self.seed < _SEEDS):
+            raise SettingsError(f"seed={self.seed!r}: expected a whole number from 0 to {_SEEDS - 1}")
+        if self.per not in (None, "step", "statement", "response"):
             raise SettingsError(f"per={self.per!r}: expected 'step', 'statement' or 'response'")
+        for name in ("samples", "seed"):  # numpy's numbers are no plain values
+            given = getattr(self, name)
+            object.__setattr__(self, name, None if given is None else int(given))
+
+    @property
+    def name(self) -> str:
+        """What its signal is called: the method, with the settings that are not the usual ones."""
+        usual = asdict(Effects(self.method))
+        own = [f"{name}={value}" for name, value in asdict(self).items() if value != usual[name]]
+        return f"ablate({self.method}, {', '.join(own)})" if own else self.method
+
+    @classmethod
+    def told(cls, notes: Mapping[str, Any]) -> Effects | None:
+        """Read back what a run's notes of a signal say (every field, by name); None where they say nothing."""
+        names = [each.name for each in fields(cls)]
+        if not set(names) <= set(notes):
+            return None
+        try:
+            return cls(**{name: notes[name] for name in names})
+        except OmnitraceError:
+            return None
+
+    @property
+    def usual_per(self) -> Per:
+        """What is explained at once: `per`, or the method's default."""
+        return self.per or ("step" if self.method in _LINEAR else "statement")
 
     def of(self, values: Values, sources: int, targets: np.ndarray) -> np.ndarray:
         """Give the effects `float64 [k, S]` of `S` sources on targets (weights over tokens, `[k, T]`), in nats.
@@ -74,19 +109,28 @@ class Effects:
     def __call__(self, run: Finished) -> np.ndarray:
         """Give the scores `[T, n]` of a run: each step's effects, spread on the sources' positions.
 
-        What is explained per statement or response is divided evenly over its steps: summing them gives it back.
+        What is explained per statement or response is divided evenly over its steps: summing them gives it back. The
+        run's notes tell every setting, so that the trace can explain other targets (see `told`).
         """
-        groups = run.groups(self.per or ("step" if self.method in _LINEAR else "statement"))
-        targets = np.zeros((len(groups), run.steps))
-        for row, steps in zip(targets, groups, strict=True):
-            row[steps] = 1
-        found = self.of(run.ablator(self.operator).logprobs, len(run.sources), targets)
-        effects = np.zeros((run.steps, len(run.sources)))
-        for each, steps in zip(found, groups, strict=True):
-            effects[steps] = each / len(steps)
-        if run.interrupted and not np.isfinite(found).all():
+        groups = run.groups(self.usual_per)
+        effects = self.by_step(run.ablator(self.operator).logprobs, len(run.sources), groups, run.steps)
+        if run.interrupted and not np.isfinite(effects).all():
             return np.full((run.steps, run.prompt), np.nan, np.float32)
+        run.reports[self.name] = asdict(self)
         return run.spread(effects)
+
+    def by_step(self, values: Values, sources: int, groups: Sequence[np.ndarray], steps: int) -> np.ndarray:
+        """Give the effects `float64 [T, S]` of targets (the steps of each), divided evenly over their steps."""
+        targets, effects = np.zeros((len(groups), steps)), np.zeros((steps, sources))
+        for row, own in zip(targets, groups, strict=True):
+            row[own] = 1
+        for each, own in zip(self.of(values, sources, targets), groups, strict=True):
+            effects[own] = each / len(own)
+        return effects
+
+
+def _whole(given: object) -> bool:
+    return isinstance(given, Integral) and not isinstance(given, bool)
 
 
 def stored(record: Ablations) -> Values:

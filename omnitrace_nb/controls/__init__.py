@@ -14,11 +14,11 @@ A control is a function of the scores, the finished run and the signal, so a new
 import difflib
 
 from omnitrace_nb.capture.signal import Control
-from omnitrace_nb.controls.arithmetic import detrend, detrended, per_token, sinks, sinks_above, without_sinks
+from omnitrace_nb.controls.arithmetic import clamped, detrend, detrended, per_token, sinks, sinks_above, without_sinks
 from omnitrace_nb.controls.subtraction import minus, minus_null, minus_swapped
 from omnitrace_nb.errors import SignalError
 
-_CONTROLS = {each.name: each for each in (per_token, without_sinks, detrended, minus_null, minus_swapped)}
+_CONTROLS = {each.name: each for each in (per_token, without_sinks, detrended, minus_null, minus_swapped, clamped)}
 
 
 def get(name: str) -> Control:
@@ -44,6 +44,7 @@ def names() -> tuple[str, ...]:
 
 __all__ = [
     "Control",
+    "clamped",
     "detrend",
     "detrended",
     "get",

@@ -131,6 +131,12 @@ def without_habit(scores: np.ndarray, habit: np.ndarray) -> np.ndarray:
     return kept
 
 
+def _clamped(scores: np.ndarray, _run: Finished, _signal: Signal) -> np.ndarray:
+    """Put 0 where a score is negative: `a'_t(i) = max(a_t(i), 0)`."""
+    return np.maximum(scores, 0)
+
+
+clamped = Control("clamped", "0 in place of every negative score", _clamped)
 per_token = Control("per_token", "each source's scores divided by its number of tokens", _per_token)
 without_sinks = sinks_above()
 detrended = detrend()

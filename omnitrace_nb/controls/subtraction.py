@@ -5,20 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import torch
 
 from omnitrace_nb import passes
 from omnitrace_nb.capture.signal import Control
 from omnitrace_nb.controls.arithmetic import mean_step, without_habit
-from omnitrace_nb.controls.prompts import evidence, grid, nulled, swapped
+from omnitrace_nb.controls.foils import embedded, fingerprint
+from omnitrace_nb.controls.prompts import evidence, nulled, swapped
 from omnitrace_nb.errors import SettingsError
-from omnitrace_nb.layout import MODALITIES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from omnitrace_nb.capture.signal import Signal
-    from omnitrace_nb.models import Adapter
     from omnitrace_nb.passes import Finished
 
 What = Literal["null", "swapped"]
@@ -43,29 +41,31 @@ def minus(what: What = "null", *, foils: Sequence[object] = (), per: Per = "resp
     Args:
         what: the other prompt.
         foils: for "swapped": pictures, sounds, films or texts, as a prompt's parts, that take the place of every part
-            of their kind; the first of each modality counts, of a film both its frames and its sound.
+            of their kind; the first of each modality counts, of a film both its frames and its sound. The control's
+            name tells how many there are, and a hash of what they hold (of a file: of its path).
         per: what is subtracted: a position's mean over the response, its habit, or its score at the same step. A model
             that finds its evidence by its place looks there in any prompt, which the second takes for a habit.
 
     Raises:
         SettingsError: an unknown setting, foils for a null prompt, or foils that are no list.
     """
-    if what not in _SUMMARIES or per not in {"response", "step"}:
+    if what not in tuple(_SUMMARIES) or per not in ("response", "step"):
         raise SettingsError(f"what={what!r}, per={per!r}: use 'null' or 'swapped', and 'response' or 'step'")
     if not isinstance(foils, (list, tuple)):
         raise SettingsError(f"foils={foils!r}: expected a list of parts")
     if foils and what == "null":
         raise SettingsError("foils take the place of parts in a swapped prompt: use what='swapped'")
 
+    given = (what, fingerprint(foils))
+
     def apply(scores: np.ndarray, run: Finished, signal: Signal) -> np.ndarray:
         if not len(evidence(run)):
             return scores
         if run.interrupted:
             return np.full_like(scores, np.nan)
-        key = (what, *map(id, foils))
-        if key not in run.variants:
-            run.variants[key] = _other(run, foils if what == "swapped" else None)
-        other = run.variants[key]
+        if given not in run.variants:
+            run.variants[given] = _other(run, foils if what == "swapped" else None)
+        other = run.variants[given]
         there = _scored(other, signal)
         run.interrupted = other.interrupted
         if per == "response":
@@ -75,14 +75,16 @@ def minus(what: What = "null", *, foils: Sequence[object] = (), per: Per = "resp
         kept[np.isnan(there).all(axis=1)] = np.nan
         return kept
 
-    changed = [f"foils={len(foils)}"] * bool(foils) + [f"per={per}"] * (per != "response")
+    changed = [f"foils={len(foils)}:{given[1]}"] * bool(foils) + [f"per={per}"] * (per != "response")
     return Control(f"minus_{what}" + (f"({', '.join(changed)})" if changed else ""), _SUMMARIES[what], apply)
 
 
 def _other(run: Finished, foils: Sequence[object] | None) -> Finished:
     """Give the run on the other prompt: null, or with parts exchanged, if there are foils for those."""
     layout, own = run.encoded.layout, evidence(run)
-    edit = nulled(layout, own) if foils is None else swapped(layout, own, _foils(run.adapter, foils) if foils else None)
+    edit = (
+        nulled(layout, own) if foils is None else swapped(layout, own, embedded(run.adapter, foils) if foils else None)
+    )
     before = run.edit
     other = run.but(edit=edit if before is None else lambda embeddings: edit(before(embeddings)))
     other.reading = run.reading
@@ -96,24 +98,6 @@ def _scored(run: Finished, signal: Signal) -> np.ndarray:
     scores[note["steps"] :] = np.nan
     scores[note.get("not_finite", [])] = np.nan
     return scores
-
-
-def _foils(adapter: Adapter, content: Sequence[object]) -> dict[int, torch.Tensor]:
-    """Embed foils: modality -> `[steps, rows, columns, hidden]`."""
-    from omnitrace_nb.prompting import Prompt  # noqa: PLC0415 - the tracer's room, which few controls need
-
-    prompt = Prompt.read(adapter, list(content))
-    layout = prompt.encoded.layout
-    with torch.no_grad():
-        embeddings = adapter.embed(prompt.encoded, prompt.encoded.inputs["input_ids"][0, -1:])[0][0]
-    foils = {}
-    for kind in range(1, len(MODALITIES)):
-        of_kind = np.flatnonzero(layout.modality == kind)
-        if len(of_kind):
-            part = int(layout.part[of_kind[0]])
-            own = layout.positions(part, kind)
-            foils[kind] = embeddings[own].reshape(*grid(layout, part, kind, len(own)), -1)
-    return foils
 
 
 minus_null = minus("null")

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from omnitrace_nb.capture.borrow import seeded
+from omnitrace_nb.errors import SignalError
 from omnitrace_nb.passes import deeplift
 from omnitrace_nb.passes.batches import run_passes
 from omnitrace_nb.passes.gradients import Aim, Of, shared
@@ -172,14 +173,19 @@ def baseline(run: Finished, kind: Baseline) -> Tensor:
 
     "zero": all 0. "mean": at each position the mean embedding of its modality in the prompt (template positions and
     response: of their own). A token id: that token's embedding everywhere.
+
+    Raises:
+        SignalError: a token that the model does not have.
     """
     embeddings = run.forced.embeddings.float()
     if kind == "zero":
         return torch.zeros_like(embeddings)
     if kind != "mean":
-        token = torch.tensor([kind], device=embeddings.device)
+        table = run.adapter.model.get_input_embeddings()
+        if kind >= (tokens := len(table.weight)):
+            raise SignalError(f"baseline={kind}: this model has the tokens 0 to {tokens - 1}")
         with torch.no_grad():
-            return run.adapter.model.get_input_embeddings()(token).float().expand_as(embeddings)
+            return table(torch.tensor([kind], device=embeddings.device)).float().expand_as(embeddings)
     means = torch.empty_like(embeddings)
     response = np.full(run.steps, -1)
     modality = np.concatenate([run.encoded.layout.modality, response])

@@ -6,10 +6,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from omnitrace_nb.errors import SignalError
+
 if TYPE_CHECKING:
     from omnitrace_nb.passes.finished import Finished
 
 LEAD = 1.05
+
+
+def refuse_edited(run: Finished, signal: str, reads: str) -> None:
+    """Refuse a run whose prompt's embeddings are edited, for a signal that does not read them: it would say the same.
+
+    Raises:
+        SignalError: such a run.
+    """
+    if run.edit is not None:
+        raise SignalError(
+            f"signal {signal!r} {reads}, never the prompt's embeddings, which minus_null and minus_swapped edit: it "
+            "says the same of an edited prompt, and subtracting that means nothing. Use it without these controls"
+        )
 
 
 def in_turns(run: Finished, values: np.ndarray) -> np.ndarray:

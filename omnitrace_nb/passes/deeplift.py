@@ -41,9 +41,13 @@ def check(decoder: nn.Module) -> None:
     kinds = {type(module) for module in decoder.modules() if type(module).__module__ in _ACTIVATIONS}
     without = sorted(kind.__name__ for kind in kinds if kind not in SUPPORTED_NON_LINEAR)
     if without or not kinds:
-        what = f"activates by {', '.join(without)}" if without else "has no activation modules of its own"
         known = ", ".join(sorted(kind.__name__ for kind in SUPPORTED_NON_LINEAR if kind.__module__ in _ACTIVATIONS))
+        what = (
+            f"activates by {', '.join(without)}, for which captum has no DeepLIFT rule (it has {known})"
+            if without
+            else f"has no activation modules, to which captum's DeepLIFT rules ({known}) could be applied"
+        )
         raise SignalError(
-            f"deeplift: {type(decoder).__name__} {what}, for which captum has no DeepLIFT rule (it has {known}); what "
-            'it would give are plain gradients. Use "integrated_gradients", which any differentiable model allows'
+            f"deeplift: {type(decoder).__name__} {what}: it would give plain gradients. "
+            'Use "integrated_gradients", which any differentiable model allows'
         )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from omnitrace_nb.ablation import OPERATORS, Effects
+from omnitrace_nb.ablation import Effects
 from omnitrace_nb.capture.signal import Signal
-from omnitrace_nb.errors import SignalError
 from omnitrace_nb.signals import registry
 
 if TYPE_CHECKING:
@@ -62,34 +60,18 @@ def ablate(
 
     Raises:
         SignalError: an unknown method or operator.
-        SettingsError: samples or per outside their range.
+        SettingsError: samples, seed or per outside their range.
 
     Example:
         >>> ablate("leave_one_out", operator="mask_direct").name
         'ablate(leave_one_out, operator=mask_direct)'
     """
-    if operator not in OPERATORS:
-        raise SignalError(f"unknown operator {operator!r}: there are {', '.join(map(repr, OPERATORS))}")
-    given = {"operator": operator, "samples": samples, "seed": seed, "per": per}
     effects = Effects(method, operator, samples, seed, per)
-    usual = Effects(method)
-    own = [f"{name}={value}" for name, value in given.items() if value != getattr(usual, name)]
-    name = f"ablate({method}, {', '.join(own)})" if own else method
     summary, count, source = _ABOUT[method]
     if samples is not None and method != "leave_one_out":
         count = f"{samples} {'S ' if method == 'shapley' else ''}forwards"
     cost = f"{count}, {_EACH[operator]}"
-    return Signal(name, summary, family="ablation", cost=cost, source=source, signed=True, credit=effects)
-
-
-def effects_of(signal: str) -> Effects | None:
-    """Give back what a signal's name says, such as "shapley" or "ablate(shapley, samples=4)"; None for any other."""
-    found = re.fullmatch(r"ablate\((\w+), (.+)\)", signal)
-    if found is None:
-        return Effects(signal) if signal in _ABOUT else None
-    said = dict(each.split("=", 1) for each in found[2].split(", "))
-    given: dict[str, Any] = {name: int(value) if value.isdigit() else value for name, value in said.items()}
-    return Effects(found[1], **given)
+    return Signal(effects.name, summary, family="ablation", cost=cost, source=source, signed=True, credit=effects)
 
 
 for _method in _ABOUT:

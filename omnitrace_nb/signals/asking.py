@@ -12,7 +12,7 @@ from omnitrace_nb.capture import decode
 from omnitrace_nb.content.parts import Text
 from omnitrace_nb.errors import ModelError
 from omnitrace_nb.media.loaded import LoadedPart
-from omnitrace_nb.passes.choices import in_turns
+from omnitrace_nb.passes.choices import in_turns, refuse_edited
 from omnitrace_nb.signals.registry import register
 from omnitrace_nb.signals.replies import asked, read_reply
 
@@ -34,8 +34,9 @@ def self_attribution(run: Finished) -> np.ndarray:
 
     The prompt is put to the model again with the request behind it, decoded greedily. Each source that the reply names
     for a statement has a mass of 1. A statement whose entry breaks the form has none; the run's notes say why, and what
-    the reply was.
+    the reply was. Under controls that edit the prompt's embeddings it is refused (`SignalError`).
     """
+    refuse_edited(run, "self_attribution", "is asked about the content as it was given")
     if not run.statements or not run.sources:
         return np.zeros((run.steps, run.prompt), np.float32)
     texts = [run.response.text[start:end] for start, end in run.statements]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 from numbers import Real
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from omnitrace_nb.capture.selection import Heads, Layers, Selection, titled
 from omnitrace_nb.capture.signal import Signal
 from omnitrace_nb.errors import SignalError
+from omnitrace_nb.signals.attention_rows import attention
 from omnitrace_nb.signals.registry import add, register
 
 if TYPE_CHECKING:
@@ -25,7 +27,9 @@ _WHAT: dict[UsualRows, str] = {
 }
 
 
-def excess(layers: Layers = None, heads: Heads = None, *, rows: UsualRows = "after", times: float = 1.0) -> Signal:
+def excess(
+    layers: Layers = None, heads: Heads = None, *, rows: UsualRows | Literal["null"] = "after", times: float = 1.0
+) -> Signal:
     """Attention beyond what other rows pay anyway: `relu(mean over heads of a_t(i) - times * the mean of a_r(i))`.
 
     Plain attention falls on whatever is always looked at (a prompt's first sentence, long media). `r` are the rows that
@@ -36,18 +40,24 @@ def excess(layers: Layers = None, heads: Heads = None, *, rows: UsualRows = "aft
         heads: as in `attention`.
         rows: what is subtracted: the mean over the prompt's rows "after" its last source (question and template), its
             "question" alone, its "template" alone, or the "response" so far. Generated positions have no baseline
-            except in "response". A prompt without rows of that name falls back on "after".
-        times: how many times it is subtracted (over-subtraction, as in spectral subtraction, Berouti et al. 1979).
+            except in "response". A prompt without rows of that name falls back on "after". Or "null": what the
+            same positions get, averaged over the response, in a prompt without evidence (`attention`, then the
+            controls `minus_null` and `clamped`); it costs a second decode.
+        times: how many times it is subtracted (over-subtraction, as in spectral subtraction, Berouti et al. 1979);
+            once for "null".
 
     Raises:
-        SignalError: as for `attention`; rows of no known name; `times` that is no number above 0.
+        SignalError: as for `attention`; rows of no known name; `times` that is no number above 0, or is given for a
+            null prompt.
 
     >>> excess("upper", rows="question").name
     'excess(layers=upper, rows=question)'
     """
-    chosen, name = Selection.of(layers, heads), _rows(rows)
     if not isinstance(times, Real) or not 0 < times < inf:
         raise SignalError(f"times={times!r}: expected a number above 0")
+    if rows == "null":
+        return _beyond_null(layers, heads, times)
+    chosen, name = Selection.of(layers, heads), _rows(rows)
 
     def score(step: Step) -> Tensor:
         assert step.rows is not None  # noqa: S101 - declared in `reads`
@@ -62,6 +72,18 @@ def excess(layers: Layers = None, heads: Heads = None, *, rows: UsualRows = "aft
         reads=frozenset({"rows", name}),
         score=score,
     )
+
+
+def _beyond_null(layers: Layers, heads: Heads, times: float) -> Signal:
+    """Give `relu(a_t(i) - the mean over the steps s of a0_s(i))`, `a0` the attention in the null prompt."""
+    from omnitrace_nb import controls  # noqa: PLC0415 - they run signals themselves
+
+    if times != 1:
+        raise SignalError(f'times={times!r}: what a null prompt gets (rows="null") is subtracted once; leave times out')
+    beyond = attention(layers, heads) | controls.minus_null | controls.clamped
+    summary = "Attention beyond what the same positions get in a prompt without evidence, clamped at 0."
+    label = titled("excess", *Selection.of(layers, heads).said, "rows=null")
+    return replace(beyond, summary=summary, cost="a second decode", source="this project", label=label)
 
 
 def excess_grads(layers: Layers = None, heads: Heads = None, *, rows: UsualRows = "after") -> Signal:
@@ -98,8 +120,8 @@ def excess_grads(layers: Layers = None, heads: Heads = None, *, rows: UsualRows 
 
 
 def _rows(name: UsualRows) -> UsualRows:
-    if name not in _WHAT:
-        raise SignalError(f"rows={name!r}: expected one of {', '.join(map(repr, _WHAT))}")
+    if name not in tuple(_WHAT):
+        raise SignalError(f"rows={name!r}: expected one of {', '.join(map(repr, _WHAT))} (excess also takes 'null')")
     return name
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import replace
+from math import inf
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from omnitrace_nb.capture.signal import Signal
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Smoothing = Literal["smoothgrad", "smoothgrad_sq", "vargrad"]
+SEEDS = 2**32
 
 
 def saliency(*, per: Per = "step", of: Of = "logit") -> Signal:
@@ -133,7 +136,7 @@ def noise_tunnel(
         summary=f"{inner.name} over noisy inputs ({kind}).",
         cost=f"{samples} times that of {inner.name}",
         source="arXiv 1706.03825",
-        signed=inner.signed and kind != "smoothgrad_sq",
+        signed=inner.signed and kind == "smoothgrad",
         credit=replace(made, name=name, tunnel={"nt_type": kind, "nt_samples": samples}, noise=noise, seed=seed),
     )
 
@@ -167,18 +170,21 @@ def _name(factory: Callable[..., Signal], given: dict[str, Any]) -> str:
     """Name a factory's signal after what differs from its defaults; refuse settings that are none."""
     allowed = {"per": get_args(Per), "of": get_args(Of), "kind": get_args(Smoothing)}
     for key, value in given.items():
+        whole = isinstance(value, int) and not isinstance(value, bool)
         if key in allowed and value not in allowed[key]:
             raise SignalError(
                 f"{factory.__name__}: {key}={value!r} is unknown; use {' or '.join(map(repr, allowed[key]))}"
             )
-        whole = isinstance(value, int) and not isinstance(value, bool)
         if key in {"steps", "samples"} and not (whole and value > 0):
             raise SignalError(f"{factory.__name__}: {key}={value!r}: expected a whole number from 1 on")
-        if key == "noise" and not (isinstance(value, (int, float)) and value >= 0):
+        if key == "seed" and not (whole and 0 <= value < SEEDS):
+            raise SignalError(f"{factory.__name__}: seed={value!r}: expected a whole number from 0 to {SEEDS - 1}")
+        number = isinstance(value, Real) and not isinstance(value, bool)
+        if key == "noise" and not (number and 0 <= value < inf):
             raise SignalError(
                 f"{factory.__name__}: noise={value!r}: expected a share of the embeddings' deviation, from 0 on"
             )
-        if key == "baseline" and not (value in {"zero", "mean"} or (whole and value >= 0)):
+        if key == "baseline" and value not in ("zero", "mean") and not (whole and value >= 0):
             raise SignalError(f'{factory.__name__}: baseline={value!r}: expected "zero", "mean" or a token id')
     defaults = inspect.signature(factory).parameters
     changed = [f"{key}={value}" for key, value in given.items() if value != defaults[key].default and key != "signal"]

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from math import inf
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from tqdm.auto import tqdm
 
-from omnitrace_nb.errors import SettingsError
-from omnitrace_nb.passes import Cost
+from omnitrace_nb.ablation import OPERATORS
+from omnitrace_nb.errors import SettingsError, SignalError
+from omnitrace_nb.passes import Cost, Per
 from omnitrace_nb.signals.learned import Heads, Over, fingerprint
 from omnitrace_nb.signals.lessons import Lesson, fitted
 from omnitrace_nb.trace import Trace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from omnitrace_nb.passes import Finished, Per
+    from omnitrace_nb.passes import Finished
     from omnitrace_nb.tracer import Tracer
+
+FEWEST = 3  # masks; fewer say nothing of a correlation
 
 
 def fit_heads(
@@ -58,7 +63,10 @@ def fit_heads(
         SettingsError: numbers out of range, or no prompt in which hiding sources changes anything.
         SignalError: an operator or model that does not allow it.
     """
-    _check(masks, keep, penalty, over)
+    _check(
+        {"over": over, "operator": operator, "per": per, "masks": masks}
+        | {"keep": keep, "penalty": penalty, "seed": seed}
+    )
     generator, spent = np.random.default_rng(seed), Cost()
     done, lessons = 0, []
     try:
@@ -115,11 +123,17 @@ def _lesson(run: Finished, over: Over, operator: str, kept: np.ndarray, per: Per
     return lesson
 
 
-def _check(masks: int, keep: float, penalty: float, over: str) -> None:
-    if over not in {"excess", "attention"}:
-        raise SettingsError(f"over={over!r}: expected 'excess' or 'attention'")
-    if masks < 3 or not 0 < keep < 1 or penalty < 0:  # noqa: PLR2004 - fewer say nothing of a correlation
-        raise SettingsError(
-            f"masks={masks!r}, keep={keep!r}, penalty={penalty!r}: expected at least 3 masks, a chance between 0 and 1 "
-            "and no negative penalty"
-        )
+def _check(settings: Mapping[str, Any]) -> None:
+    for keyword, allowed in (("over", get_args(Over)), ("operator", tuple(OPERATORS)), ("per", get_args(Per))):
+        if settings[keyword] not in allowed:
+            kind = SignalError if keyword == "operator" else SettingsError
+            raise kind(f"{keyword}={settings[keyword]!r}: expected {' or '.join(map(repr, allowed))}")
+    for keyword, least in (("masks", FEWEST), ("seed", 0)):
+        given = settings[keyword]
+        if isinstance(given, bool) or not isinstance(given, Integral) or given < least:
+            raise SettingsError(f"{keyword}={given!r}: expected a whole number from {least} on")
+    keep, penalty = settings["keep"], settings["penalty"]
+    if not isinstance(keep, Real) or not 0 < float(keep) < 1:
+        raise SettingsError(f"keep={keep!r}: expected a chance between 0 and 1")
+    if isinstance(penalty, bool) or not isinstance(penalty, Real) or not 0 <= float(penalty) < inf:
+        raise SettingsError(f"penalty={penalty!r}: expected a number from 0 on")

@@ -48,7 +48,7 @@ class Heads:
             raise SettingsError(
                 f"weights of shape {weights.shape}: expected finite numbers, a row of heads for a layer"
             )
-        if self.over not in _READS:
+        if self.over not in tuple(_READS):
             raise SettingsError(f"over={self.over!r}: expected one of {', '.join(map(repr, _READS))}")
         object.__setattr__(self, "weights", weights)
 

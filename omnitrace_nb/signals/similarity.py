@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from PIL import Image
 from omnitrace_nb.capture.signal import Signal
 from omnitrace_nb.errors import SettingsError, SignalError
 from omnitrace_nb.media.loaded import Film, Picture
-from omnitrace_nb.passes.choices import in_turns
+from omnitrace_nb.passes.choices import in_turns, refuse_edited
 from omnitrace_nb.signals.registry import register
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from omnitrace_nb.trace.records import Source
 
 THRESHOLD = 0.25
+READS = ("text", "image", "video")
 PAPER = "OmniTrace, arXiv 2604.13073, appendix C.2.2"
 
 
@@ -42,7 +44,7 @@ def embed(
     encoder: Any,  # noqa: ANN401 - a function, or an object with `encode`
     threshold: float = THRESHOLD,
     *,
-    reads: Sequence[str] = ("text", "image", "video"),
+    reads: Sequence[str] = READS,
     name: str | None = None,
 ) -> Signal:
     """Give a signal: the cosine of statement and source in an encoder's space, kept from `threshold` on.
@@ -56,36 +58,42 @@ def embed(
             one, such as a `SentenceTransformer`.
         threshold: -1 to 1; a smaller cosine counts as 0, and so does one of 0 or less.
         reads: the modalities that the encoder reads, of "text", "image" and "video".
-        name: the signal's name; left out: `embed` with the encoder's own name and the threshold.
+        name: the signal's name; left out: `embed` with the encoder's own name, the threshold, and `reads` if changed. A
+            lambda's own name is "<lambda>": name it here when there is more than one.
 
     Raises:
         SettingsError: a threshold outside its range, or an unknown modality.
-        SignalError: an encoder that cannot be called; while scoring: one that gives anything but `[k, d]`.
+        SignalError: an encoder that cannot be called; while scoring: one that gives anything but `[k, d]`, or a prompt
+            edited by `minus_null` or `minus_swapped`, which the encoder does not see.
     """
     encode = getattr(encoder, "encode", encoder)
     if not callable(encode):
         raise SignalError(f"encoder={encoder!r}: expected a function from a list to [k, d], or an object with .encode")
     if isinstance(threshold, bool) or not isinstance(threshold, Real) or not -1 <= threshold <= 1:
         raise SettingsError(f"threshold={threshold!r}: expected a cosine, from -1 to 1")
-    if isinstance(reads, str) or not set(reads) <= {"text", "image", "video"}:
+    if isinstance(reads, str) or not isinstance(reads, Iterable) or not all(each in READS for each in reads):
         raise SettingsError(f"reads={reads!r}: expected some of 'text', 'image' and 'video', in a list")
     called = getattr(encoder, "__name__", type(encoder).__name__)
 
+    changed = [] if tuple(reads) == READS else [f"reads={'+'.join(reads)}"]
+    own = name or f"embed({', '.join([called, f'threshold={threshold:g}', *changed])})"
+
     def credit(run: Finished) -> np.ndarray:
+        refuse_edited(run, own, "compares the content as it was given")
         cosines = np.zeros((len(run.statements), len(run.sources)))
         if run.statements and run.sources:
             said = [run.response.text[start:end] for start, end in run.statements]
             statements = _encoded(encode, said, called)
-            for own in ([s for s in run.sources if s.modality == kind] for kind in reads):
-                if own:
-                    things = [_thing(run, source) for source in own]
-                    cosines[:, [source.id for source in own]] = _kept(
+            for alike in ([s for s in run.sources if s.modality == kind] for kind in reads):
+                if alike:
+                    things = [_thing(run, source) for source in alike]
+                    cosines[:, [source.id for source in alike]] = _kept(
                         statements, _encoded(encode, things, called), threshold
                     )
         return in_turns(run, cosines)
 
     return Signal(
-        name or f"embed({called}, threshold={threshold:g})",
+        own,
         f"Cosine of statement and source in the space of {called}, kept from {threshold:g} on.",
         family="baseline",
         cost="the encoder, once a statement and source",
