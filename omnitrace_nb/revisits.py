@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Literal
 
 from omnitrace_nb import contrast, estimate, passes, targets, verification
 from omnitrace_nb import signals as registry
-from omnitrace_nb.errors import SignalError
+from omnitrace_nb.errors import SettingsError, SignalError
 from omnitrace_nb.planning import Shape
 from omnitrace_nb.prompting import Prompt
 from omnitrace_nb.signals import Signal
+from omnitrace_nb.signals.likeness import same
 from omnitrace_nb.statements import Statements
+from omnitrace_nb.trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from omnitrace_nb.input_maps import InputMaps
     from omnitrace_nb.models import Adapter
     from omnitrace_nb.targets import TargetLike
-    from omnitrace_nb.trace import Trace
     from omnitrace_nb.trace.records import Response
 
 
@@ -53,10 +54,12 @@ class Revisits:
             a new trace with the old signals and the new.
 
         Raises:
+            SettingsError: no trace.
             ContentError: the prompt's media are not there, or are others.
             SignalError: an unknown signal, or one that this model cannot give.
         """
         chosen = chosen_signals(signals)
+        allowed(self.adapter, chosen)
         run = self.finished(trace, content=content, progress=progress)
         estimate.refuse(Shape(self.adapter, run.encoded, run.sources, run.steps), chosen, decodes=False)
         scored = passes.score(run, chosen)
@@ -93,7 +96,7 @@ class Revisits:
 
         Raises:
             SignalError: a signal that the trace does not have, or an operator that this model does not allow.
-            SettingsError: `top` or `seed` out of range.
+            SettingsError: no trace, or `top` or `seed` out of range.
             ContentError: as for `add`.
         """
         run = self.finished(trace, content=content, progress=progress)
@@ -123,11 +126,12 @@ class Revisits:
             a row a source, as `Trace.attribute` gives it.
 
         Raises:
-            SettingsError: a target outside the response, or a text that cannot stand in its place.
+            SettingsError: no trace, a target outside the response, or a text that cannot stand in its place.
             SignalError: an unknown signal, or `against` for one that knows no other text (attention, attgrads).
             ContentError: as for `add`.
         """
         chosen = registry.get(signal)
+        _check_trace(trace)
         targets.find(trace, target)
         if contrast.explains_targets(chosen):
             run = self.finished(trace, content=content, progress=progress)
@@ -169,6 +173,7 @@ class Revisits:
 
     def finished(self, trace: Trace, *, content: object = None, progress: bool = True) -> passes.Finished:
         """Give a trace's run back with its model, for passes over it; arguments and errors as for `add`."""
+        _check_trace(trace)
         prompt = Prompt.of_trace(self.adapter, trace, content)
         text = Statements(trace.statement_chars, trace.statement_of, trace.tags)
         first_step = trace.run.generation.get("first_step", "last")
@@ -208,20 +213,50 @@ def run_of(
 
 
 def chosen_signals(given: Sequence[str | Signal] | str | Signal) -> tuple[Signal, ...]:
-    """Give the signals that a user named; `SignalError` for none, or one that does not exist."""
+    """Give the signals that a user named, each once.
+
+    Raises:
+        SignalError: no signal, one that does not exist, or two different ones of one label.
+    """
     if isinstance(given, (str, Signal)):
         given = [given]
     if not isinstance(given, Iterable):
         raise SignalError(f"signals={given!r}: expected a name or a list of names, of {', '.join(registry.names())}")
-    wanted = {signal.label: signal for signal in map(registry.get, given)}
+    wanted: dict[str, Signal] = {}
+    for signal in map(registry.get, given):
+        if not same(wanted.setdefault(signal.label, signal), signal):
+            raise SignalError(
+                f"two different signals are called {signal.label!r}: give one of them another label by .named(...)"
+            )
     if not wanted:
         raise SignalError(f"no signal was given: name at least one of {', '.join(registry.names())}")
     return tuple(wanted.values())
 
 
+def allowed(adapter: Adapter, signals: Sequence[Signal]) -> None:
+    """Ask each signal that can tell, by its `credit.check`, whether a model allows it; `SignalError` if not."""
+    for signal in signals:
+        if (check := getattr(signal.credit, "check", None)) is not None:
+            check(adapter)
+
+
+def _check_trace(given: object) -> None:
+    if not isinstance(given, Trace):
+        raise SettingsError(
+            f"trace={_shortened(given)}: expected a Trace, as tracer.trace(...) or ot.open(path) gives it"
+        )
+
+
+def _shortened(given: object, most: int = 60) -> str:
+    shown = repr(given)
+    return shown if len(shown) <= most else f"a {type(given).__name__}"
+
+
 def warn_of(scored: passes.Scored) -> None:
-    """Warn of steps whose scores are not finite."""
+    """Warn of signals that failed, and of steps whose scores are not finite."""
     for name, note in scored.notes.items():
+        if failed := note.get("failed"):
+            warnings.warn(f"{name} failed, so its scores are 0: {failed}", RuntimeWarning, stacklevel=3)
         if steps := note.get("not_finite"):
             warnings.warn(
                 f"{name}: the scores of {len(steps)} steps are not finite and count as 0 (first: step {steps[0]})",

@@ -16,7 +16,7 @@ from omnitrace_nb.curation import CurationSettings
 from omnitrace_nb.errors import SettingsError
 from omnitrace_nb.planning import Shape
 from omnitrace_nb.prompting import Prompt
-from omnitrace_nb.revisits import Revisits, chosen_signals, run_of, warn_of
+from omnitrace_nb.revisits import Revisits, allowed, chosen_signals, run_of, warn_of
 from omnitrace_nb.sources import SourceOptions
 from omnitrace_nb.statements import StatementOptions, Statements
 from omnitrace_nb.trace import Trace
@@ -105,7 +105,8 @@ class Tracer(Revisits):
     ) -> Trace:
         """Generate a response and trace it, with every signal in one decode (OmniTrace, arXiv 2604.13073).
 
-        Interrupting the kernel (KeyboardInterrupt) once a token is there gives the trace of what was decoded.
+        Interrupting the kernel (KeyboardInterrupt) once a token is there gives the trace of what was decoded. A signal
+        that turns out after the decode to be impossible, or to need more memory than there is, warns and scores 0.
 
         Args:
             content: the prompt: a part, string, path, picture or array, a list of them, chat messages, or a sample of
@@ -131,6 +132,7 @@ class Tracer(Revisits):
                 memory (`SignalError` where it is a signal that cannot).
         """
         chosen = chosen_signals(signals)
+        allowed(self.adapter, chosen)
         cut = _options(SourceOptions, sources, "sources")
         statement_options = _options(StatementOptions, statements, "statements")
         selection = _options(CurationSettings, curation, "curation")
@@ -143,7 +145,7 @@ class Tracer(Revisits):
         decoded = capture.decode(
             self.adapter,
             prompt.encoded,
-            list({signal.name: signal.bare for signal in chosen if signal.online}.values()),
+            list(passes.told_apart(chosen).values()),
             prompt.baseline,
             first_step=first_step,
             progress=progress,
@@ -156,7 +158,7 @@ class Tracer(Revisits):
         text = Statements.of(response, statement_options)
         run = run_of(self.adapter, prompt, response, text, selection, first_step=first_step, progress=progress)
         run.interrupted = decoded.stopped == "interrupted"
-        scored = passes.score(run, chosen, decoded.scores)
+        scored = passes.score(run, chosen, decoded.scores, forgiving=True)
         warn_of(scored)
         about = RunInfo(
             model=_name(self.adapter),

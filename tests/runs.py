@@ -22,7 +22,7 @@ def finished(adapter, encoded, token_ids, **pieces):
 def scored(adapter, encoded, names, baseline=None, **generation):
     """Decode and score: what `capture.decode` gives, with the scores, notes and seconds of every signal."""
     chosen = [signals.get(name) for name in names]
-    online = list({each.name: each.bare for each in chosen if each.online}.values())
+    online = list(passes.told_apart(chosen).values())
     got = decode(adapter, encoded, online, baseline, progress=False, **generation)
     run = finished(adapter, encoded, got.token_ids, baseline=baseline)
     run.interrupted = got.stopped == "interrupted"

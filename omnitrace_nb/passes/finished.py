@@ -43,7 +43,7 @@ class Finished:
         cost: forwards and tokens spent on the run so far, beyond decoding.
         interrupted: whether a pass was interrupted; passes after it are left out.
         reports: signal name -> what it has to tell of the run besides its scores, plain values that go into its notes.
-        replayed: name -> raw scores `[T, n + T]` of the signals that a second decode has read.
+        replayed: what a signal computes -> raw scores `[T, n + T]`, of the signals that a second decode has read.
         reading: online signals that a second decode reads besides the one it is for.
         variants: the same run on changed prompts, by what was changed.
         edit: what is done to the prompt's input embeddings `[1, n, hidden]` before the model reads them.
@@ -79,7 +79,7 @@ class Finished:
         self.cost = cost or Cost()
         self.interrupted = False
         self.reports: dict[str, dict[str, Any]] = {}
-        self.replayed: dict[str, np.ndarray] = {}
+        self.replayed: dict[object, np.ndarray] = {}
         self.reading: tuple[Signal, ...] = ()
         self.variants: dict[object, Finished] = {}
         self._ablators: dict[str, Ablator] = {}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from omnitrace_nb.capture import decode
 from omnitrace_nb.errors import SignalError
@@ -29,8 +31,9 @@ class Scored:
     Attributes:
         scores: label -> `float32 [T, n + T]`; row t scores every earlier position; entries from `n + t` on are 0.
         notes: label -> what a reader of its scores must know: how many rows there are (`steps`), whether its passes
-            were interrupted (`interrupted`), steps whose scores were not finite and stand as 0 (`not_finite`), and what
-            its passes cost (`forwards`, `backwards`, `tokens`); besides, whatever the signal itself reports.
+            were interrupted (`interrupted`), why there are none (`failed`), steps whose scores were not finite and
+            stand as 0 (`not_finite`), and what its passes cost (`forwards`, `backwards`, `tokens`); besides, whatever
+            the signal itself reports.
         seconds: label -> wall time of its passes.
     """
 
@@ -39,7 +42,13 @@ class Scored:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def score(run: Finished, signals: Sequence[Signal], known: Mapping[str, np.ndarray] | None = None) -> Scored:
+def score(
+    run: Finished,
+    signals: Sequence[Signal],
+    known: Mapping[str, np.ndarray] | None = None,
+    *,
+    forgiving: bool = False,
+) -> Scored:
     """Score a finished run with every signal.
 
     A signal that reads decoding and is not in `known` is read from a second decode of the same tokens, one for all of
@@ -48,7 +57,10 @@ def score(run: Finished, signals: Sequence[Signal], known: Mapping[str, np.ndarr
     Args:
         run: the run.
         signals: labels must differ.
-        known: name -> raw scores `[T, n + T]` of signals without their controls, from the run's own decode.
+        known: name -> raw scores `[T, n + T]` of signals without their controls, from the run's own decode, by the
+            names that `told_apart` gives.
+        forgiving: leave a signal that fails with scores of 0 and say why in its notes, rather than lose the others: for
+            a SignalError or too little memory.
 
     Raises:
         SignalError: two signals of one label; a signal that this model or run cannot give, or that gave no scores.
@@ -56,39 +68,85 @@ def score(run: Finished, signals: Sequence[Signal], known: Mapping[str, np.ndarr
     labels = [signal.label for signal in signals]
     if twice := [label for label in labels if labels.count(label) > 1]:
         raise SignalError(f"two signals are called {twice[0]!r}: give one of them another label by .named(...)")
-    raw = {**run.replayed, **(known or {})}
     run.reading = run.reading or tuple(each.bare for each in signals if each.online and each.controls)
-    passed: dict[object, np.ndarray] = {}
+    raw, passed = _read(run, signals, known or {}), dict[object, np.ndarray]()
     result = Scored()
-    again = {each.name: each.bare for each in signals if each.online and each.name not in raw}
-    if again and run.steps:
-        again |= {each.name: each for each in run.reading if each.name not in raw}
-        raw |= _replayed(run, list(again.values()))
     for signal in signals:
         before, started = copy(run.cost), time.perf_counter()
-        if signal.online:
-            found = raw[signal.name] if run.steps else np.zeros((0, run.width), np.float32)
-        else:
-            key = signal.explain or signal.credit
-            if key not in passed:
-                passed[key] = _passed(run, signal.bare)
-            found = passed[key]
         note: dict[str, Any] = {"steps": run.steps}
-        found = _cut(found, run, note)
-        below = signal.bare
-        for control in signal.controls:
-            found = _cut(_checked(signal, run, control.apply(found, run, below)), run, note)
-            below |= control
-        bad = np.flatnonzero(~np.isfinite(found).all(axis=1))
-        if len(bad):
-            note["not_finite"] = bad.tolist()
-            found = found.copy()
-            found[bad] = 0
+        try:
+            found = _controlled(run, signal, raw, passed, note)
+        except KeyboardInterrupt:
+            run.interrupted = True
+            note = {"steps": run.steps}
+            found = _cut(_unreached(run), run, note)
+        except (SignalError, torch.OutOfMemoryError) as error:
+            if not forgiving:
+                raise
+            note = {"steps": 0, "failed": str(error)}
+            found = np.zeros((run.steps, run.width), np.float32)
         result.scores[signal.label] = found.astype(np.float32, copy=False)
         result.notes[signal.label] = note | run.reports.get(signal.name, {}) | run.cost.since(before)
         if not signal.online or signal.controls:
             result.seconds[signal.label] = time.perf_counter() - started
     return result
+
+
+def told_apart(signals: Sequence[Signal]) -> dict[object, Signal]:
+    """Give the signals to read from a decode, without controls, by what they compute: no two have one name.
+
+    A signal of another function than the one before it that has its name is called "name (2)", and so on.
+    """
+    found: dict[object, Signal] = {}
+    for signal in signals:
+        if signal.online and _key(signal) not in found:
+            taken = {each.name for each in found.values()}
+            numbered = (f"{signal.name} ({number})" for number in count(2))
+            name = next(each for each in chain([signal.name], numbered) if each not in taken)
+            found[_key(signal)] = replace(signal, name=name, controls=(), label="")
+    return found
+
+
+def _key(signal: Signal) -> object:
+    return signal.score, signal.reads
+
+
+def _read(run: Finished, signals: Sequence[Signal], known: Mapping[str, np.ndarray]) -> dict[object, np.ndarray]:
+    """Give the raw scores of the signals that read decoding, from the run's own decode or a second one."""
+    online = told_apart(signals)
+    raw = run.replayed | {key: known[each.name] for key, each in online.items() if each.name in known}
+    if run.steps and any(key not in raw for key in online):
+        wanted = [each for each in (*online.values(), *run.reading) if _key(each) not in raw]
+        raw |= _replayed(run, told_apart(wanted))
+    return raw
+
+
+def _controlled(
+    run: Finished,
+    signal: Signal,
+    raw: Mapping[object, np.ndarray],
+    passed: dict[object, np.ndarray],
+    note: dict[str, Any],
+) -> np.ndarray:
+    """Give a signal's scores `[T, n + T]` with its controls applied, and note what there is to say of them."""
+    if signal.online:
+        found = raw[_key(signal)] if run.steps else np.zeros((0, run.width), np.float32)
+    else:
+        key = signal.explain or signal.credit
+        if key not in passed:
+            passed[key] = _passed(run, signal.bare)
+        found = passed[key]
+    found = _cut(found, run, note)
+    below = signal.bare
+    for control in signal.controls:
+        found = _cut(_checked(signal, run, control.apply(found, run, below)), run, note)
+        below |= control
+    bad = np.flatnonzero(~np.isfinite(found).all(axis=1))
+    if len(bad):
+        note["not_finite"] = bad.tolist()
+        found = found.copy()
+        found[bad] = 0
+    return found
 
 
 def _cut(found: np.ndarray, run: Finished, note: dict[str, Any]) -> np.ndarray:
@@ -105,13 +163,17 @@ def _reached(found: np.ndarray) -> int:
     return int(rows[-1]) + 1 if len(rows) else 0
 
 
-def _replayed(run: Finished, signals: Sequence[Signal]) -> dict[str, np.ndarray]:
+def _unreached(run: Finished) -> np.ndarray:
+    return np.full((run.steps, run.width), np.nan, np.float32)
+
+
+def _replayed(run: Finished, signals: Mapping[object, Signal]) -> dict[object, np.ndarray]:
     tokens = run.response.token_ids
     try:
         again = decode(
             run.adapter,
             run.encoded,
-            signals,
+            list(signals.values()),
             run.baseline,
             first_step=run.first_step,
             progress=run.progress,
@@ -120,26 +182,25 @@ def _replayed(run: Finished, signals: Sequence[Signal]) -> dict[str, np.ndarray]
         )
     except KeyboardInterrupt:
         run.interrupted = True
-        return {signal.name: np.full((run.steps, run.width), np.nan, np.float32) for signal in signals}
+        return {key: _unreached(run) for key in signals}
     run.cost.add(forwards=len(tokens), tokens=run.width - 1)
+    scores = {key: again.scores[signal.name] for key, signal in signals.items()}
     if len(again.token_ids) == len(tokens):
-        run.replayed |= again.scores
-        return again.scores
+        run.replayed |= scores
+        return scores
     run.interrupted = True
     missing = len(tokens) - len(again.token_ids)
-    return {
-        name: np.pad(each, ((0, missing), (0, missing)), constant_values=np.nan) for name, each in again.scores.items()
-    }
+    return {key: np.pad(each, ((0, missing), (0, missing)), constant_values=np.nan) for key, each in scores.items()}
 
 
 def _passed(run: Finished, signal: Signal) -> np.ndarray:
     if run.interrupted:
-        return np.full((run.steps, run.width), np.nan, np.float32)
+        return _unreached(run)
     return _checked(signal, run, _explained(run, signal) if signal.credit is None else signal.credit(run))
 
 
 def _explained(run: Finished, signal: Signal) -> np.ndarray:
-    forced, scores = run.forced, np.full((run.steps, run.width), np.nan, np.float32)
+    forced, scores = run.forced, _unreached(run)
     with forced.running():
         found, whole = run_passes(
             lambda steps: signal.explained(forced, steps, run.width),

@@ -90,9 +90,22 @@ def get(name: str | Signal) -> Signal:
 
             signal, *behind = name.split("|")
             return reduce(operator.or_, map(controls.get, behind), get(signal))
+        if isinstance(name, str) and (factory := _factory(name)):
+            raise SignalError(
+                f"signal {name!r} was made by the factory {factory}(...), and its label alone does not make it again: "
+                "give the signal itself"
+            ) from None
         near = difflib.get_close_matches(str(name), _SIGNALS, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise SignalError(f"unknown signal {name!r}: {hint}there are {', '.join(names())}") from None
+
+
+def _factory(label: str) -> str:
+    """Give the factory that a label such as "attention(layers=2-3)" says it was made by, "" for none."""
+    from omnitrace_nb import signals  # noqa: PLC0415 - which imports this
+
+    name, bracket, _ = label.partition("(")
+    return name if bracket and name in signals.__all__ and callable(getattr(signals, name)) else ""
 
 
 def names() -> tuple[str, ...]:
