@@ -6,31 +6,36 @@ Counts of forwards are those that the signals make; work and memory follow from 
     memory of a forward:                                   b q (6 I + 12 D)        bytes, freed layer by layer
     memory of a backward:                                  b q L (4 I + 8 D)       bytes, held until it is done
     keys and values:                                       2 b (n + T) L K d       bytes
+    attention rows of every layer:                         4 (n + T) L H           bytes, and a few copies a step
+    what attnorm keeps:                                    4 (n + T) L H(H+1)/2    bytes
+    what a flow keeps of its forward:                      b (n + T) L (H + 2K) d  bytes, of routes H d + 2 D more
 
 with P weights, L layers of H heads (K of keys) of size d, width D, inner width I, and b bytes a number.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from omnitrace_nb.ablation import Effects
+from omnitrace_nb.capture.norms import ROOM
 from omnitrace_nb.passes.captum_pass import TARGETS_AT_ONCE, CaptumPass
 from omnitrace_nb.passes.scoring import PASS_TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from omnitrace_nb.capture.signal import Signal
+    from omnitrace_nb.capture.signal import Reading, Signal
     from omnitrace_nb.models.adapter import Adapter, Encoded
     from omnitrace_nb.trace.records import Source
 
 STATEMENT = 12  # steps, assumed before there are statements
 SURELY = 0.6  # of what a backward is estimated to hold: what leaner layers than the usual ones hold too
+COPIES = {"after": 2, "question": 2, "template": 2, "response": 3, "gradients": 3}  # of every layer's rows, in a step
 LAST_LAYER, ALL_LAYERS = 0.25, 1.2  # of a decoding step: a backward through attention alone
 
 
@@ -179,7 +184,7 @@ def _credited(signal: Signal, shape: Shape) -> Need:
     if isinstance(signal.credit, CaptumPass):
         return _gradients(signal.credit, shape)
     if signal.family == "flow":
-        return _passes(shape, 1, shape.width, length=shape.width)
+        return _flow(shape, writes=signal.name == "routes")
     if signal.name == "self_attribution":
         return decoding(shape)
     return Need() if signal.family == "baseline" else Need(np.nan, np.nan, np.nan, np.nan, 0, np.nan)
@@ -187,12 +192,44 @@ def _credited(signal: Signal, shape: Shape) -> Need:
 
 def _online(signal: Signal, shape: Shape) -> Need:
     s = shape.sizes
-    every = any(reading.startswith("gradients") for reading in signal.reads)
+    kept = _readings(signal.reads, shape)
+    every = "gradients" in signal.reads
     if not every and "gradient" not in signal.reads:
-        return Need()
-    rows = 2 * s["b"] * shape.width * s["H"] * s["d"] * (s["L"] if every else 1)
+        return kept
+    graph = 2 * s["b"] * shape.width * s["H"] * s["d"] * (s["L"] if every else 1)
     share = ALL_LAYERS if every else LAST_LAYER
-    return Need(backwards=shape.steps, memory=rows, least=rows / 2, steps=share * shape.steps)
+    return Need(
+        backwards=shape.steps,
+        memory=graph + kept.memory,
+        least=graph / 2 + kept.least,
+        steps=share * shape.steps,
+    )
+
+
+def _readings(reads: frozenset[Reading], shape: Shape) -> Need:
+    """Give the memory of what a step shows of every layer: its rows, what they are held against, what attnorm keeps."""
+    s = shape.sizes
+    rows = 4 * shape.width * s["L"] * s["H"]
+    every = bool(reads & {"rows", "gradients", "norms", "response"})
+    copies = sum(COPIES.get(reading, 0) for reading in reads)
+    pairs = s["H"] * (s["H"] + 1) // 2 if "norms" in reads else 0
+    room = shape.prompt + ROOM
+    while room < shape.width:
+        room *= 2
+    return Need(
+        memory=rows * (2 * every + copies) + 4 * pairs * (s["L"] * room + 2 * shape.width),
+        least=rows * every + 4 * pairs * s["L"] * shape.width,
+    )
+
+
+def _flow(shape: Shape, *, writes: bool) -> Need:
+    """Give what a flow takes: a forward, what is kept of its layers, and their attention rows once or twice more."""
+    s, width = shape.sizes, shape.width
+    kept = s["b"] * width * s["L"] * ((s["H"] + 2 * s["K"]) * s["d"] + writes * (s["H"] * s["d"] + 2 * s["D"]))
+    found = _passes(shape, 1, width, length=width)
+    again = 2 * s["L"] * width**2 * ((1 + writes) * s["H"] * s["d"] + shape.steps)
+    more = kept + 8 * shape.steps * width
+    return replace(found, memory=found.memory + more, least=found.least + more, work=found.work + again)
 
 
 def _ablations(effects: Effects, shape: Shape) -> Need:

@@ -11,9 +11,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import omnitrace_nb as ot
 from omnitrace_nb import controls, estimate, models, planning, signals
+from omnitrace_nb.capture import decode, tap
 from omnitrace_nb.content import as_parts
 from omnitrace_nb.errors import ModelError, SettingsError, SignalError
 from omnitrace_nb.media import load
+from omnitrace_nb.passes import flow_layers
 from omnitrace_nb.planning import Shape
 
 STEPS = 9
@@ -122,6 +124,63 @@ def test_online_attention_costs_no_pass_and_gradients_a_backward_a_step(tracer, 
         assert row(found, name)[["forwards", "backwards", "tokens", "seconds"]].tolist() == [0, 0, 0, 0]
     assert row(found, "attgrads")["backwards"] == STEPS
     assert 0 < row(found, "attgrads")["seconds"] < row(found, "attgrads_all")["seconds"]
+
+
+@pytest.mark.parametrize("steps", [STEPS, 80])
+def test_what_attnorm_keeps_is_what_its_formula_says(tracer, prompt, monkeypatch, steps):
+    made = []
+
+    class Watched(tap.Norms):
+        def __init__(self):
+            super().__init__()
+            made.append(self)
+
+    monkeypatch.setattr(tap, "Norms", Watched)
+    attnorm, needs, kept, widths = signals.get("attnorm"), [], [], []
+    for content in (prompt, prompt * 8):
+        adapter = tracer.adapter
+        encoded = adapter.encode(load(as_parts(content), adapter.needs, adapter.modalities))
+        length = Shape(adapter, encoded, (), steps)
+        needs.append(planning.need(attnorm, length))
+        decode(adapter, encoded, [attnorm], progress=False, max_new_tokens=steps, min_new_tokens=steps)
+        kept.append(sum(layer._grams.nbytes for layer in made[-1]._layers.values()))
+        widths.append(length.width)
+    sizes = length.sizes
+    a_position = 4 * sizes["L"] * (sizes["H"] * (sizes["H"] + 1) // 2 + sizes["H"])  # and its row in every head
+    assert needs[1].least - needs[0].least == a_position * (widths[1] - widths[0])
+    for need, own, width in zip(needs, kept, widths, strict=True):
+        assert own - 4 * sizes["L"] * sizes["H"] * (sizes["H"] + 1) // 2 * width <= need.least
+        assert own < need.memory < 2.5 * own
+
+
+def test_rows_of_every_layer_and_gradients_take_more_than_their_mean(shape):
+    memory = {
+        name: planning.need(signals.get(name), shape).memory
+        for name in ("attmean", "excess", "attgrads", "attgrads_all")
+    }
+    upper = planning.need(signals.attention(layers="upper"), shape).memory
+    against = planning.need(signals.excess(layers="upper", rows="question"), shape).memory
+    rows = 4 * shape.sizes["L"] * shape.sizes["H"] * shape.width
+    assert memory["attmean"] == memory["excess"] == 4 * STEPS * shape.width
+    assert upper >= 2 * rows
+    assert against == upper + 2 * rows
+    assert memory["attgrads_all"] > memory["attgrads"] + 2 * rows
+
+
+@pytest.mark.parametrize("name", ["rollout", "routes"])
+def test_a_flow_keeps_at_least_what_is_estimated_of_its_layers(tracer, prompt, name):
+    trace = tracer.trace(prompt, "attmean", max_new_tokens=STEPS, min_new_tokens=STEPS, progress=False)
+    run = tracer.finished(trace, progress=False)
+    held = {}
+    for layer in flow_layers.read_layers(run, writes=name == "routes"):
+        pieces = [layer.call._query, layer.call._key, layer.call._value]
+        if layer.written is not None:
+            pieces += [layer.written.before, layer.written.update, layer.written.heads]
+        held |= {piece.untyped_storage().data_ptr(): piece.untyped_storage().nbytes() for piece in pieces}
+    shape = Shape(tracer.adapter, run.encoded, (), STEPS)
+    plain = planning._passes(shape, 1, shape.width, length=shape.width)
+    estimated = planning.need(signals.get(name), shape).memory - plain.memory
+    assert 0.9 * sum(held.values()) < estimated < 1.6 * sum(held.values())
 
 
 def test_longer_prompts_more_samples_and_null_prompts_cost_more(tracer, prompt):

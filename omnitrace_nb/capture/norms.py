@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from torch.utils.hooks import RemovableHandle
 
-_ROOM = 64  # positions that a layer has room for after its prompt; doubled with the rest when they are used up
+ROOM = 64  # positions that a layer has room for after its prompt; doubled with the rest when they are used up
 
 
 class Norms:
@@ -94,7 +94,7 @@ class _Layer:
     def _begin(self, weight: Tensor, values: Tensor) -> None:
         self._weight, on = weight, values.device
         self._first, self._second, self._times = self._first.to(on), self._second.to(on), self._times.to(on)
-        self._grams = torch.empty(len(self._first), values.shape[1] + _ROOM, device=on)
+        self._grams = torch.empty(len(self._first), values.shape[1] + ROOM, device=on)
         for part in blocks(torch.arange(values.shape[1], device=on), self.heads, len(weight)):
             self.append(values[:, part])
 
