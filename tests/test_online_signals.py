@@ -369,7 +369,7 @@ HYBRIDS = {
 @pytest.mark.parametrize("name", ["attmean", "attgrads_all"])
 def test_a_model_with_layers_that_do_not_attend_is_told_what_to_ask_for(other, name):
     kind, config, changes = HYBRIDS[other]
-    with pytest.raises(SignalError, match=rf"has layers of type '{other}'.*input_x_gradient or leave_one_out"):
+    with pytest.raises(SignalError, match=rf"has layers of type '{other}'.*input_x_gradient or ot.signals.ablate"):
         decode(bare(kind, config, **changes), prompt(), [signals.get(name)], progress=False, max_new_tokens=2)
 
 

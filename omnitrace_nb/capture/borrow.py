@@ -21,6 +21,8 @@ _NO_ATTENTION = {
     *("linear_attention", "conv", "hybrid", "hybrid_sliding"),
     *("compressed_sparse_attention", "heavily_compressed_attention"),
 }
+# What any decoder allows: hiding sources by a mask would not keep them out of a running state.
+WITHOUT_ATTENTION = 'input_x_gradient or ot.signals.ablate("leave_one_out", operator="mean")'
 
 
 @contextmanager
@@ -40,7 +42,7 @@ def unread(model: nn.Module, why: str) -> str:
     """Say why attention does not show what a model reads, and what to ask for instead."""
     return (
         f"{type(model).__name__} {why}, so what it reads does not all show as attention: ask for signals that need "
-        "none, such as input_x_gradient or leave_one_out"
+        f"none, such as {WITHOUT_ATTENTION}"
     )
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from omnitrace_nb.capture.attention import LISTENER, Call
-from omnitrace_nb.capture.borrow import tapped
+from omnitrace_nb.capture.borrow import WITHOUT_ATTENTION, tapped
 from omnitrace_nb.errors import SignalError
 from omnitrace_nb.passes.flow_writes import Written, watching
 
@@ -74,13 +74,13 @@ def _check(decoder: nn.Module, found: int) -> None:
     if found == 0:
         raise SignalError(
             f"{type(decoder).__name__} does not run its attention through transformers' AttentionInterface, so the "
-            "flow through its layers cannot be read: ask for leave_one_out or input_x_gradient"
+            f"flow through its layers cannot be read: ask for {WITHOUT_ATTENTION}"
         )
     if found < wanted:
         raise SignalError(
             f"{found} of the {wanted} layers of {type(decoder).__name__} have attention that can be read; the others "
             "(linear attention or state spaces) mix positions too, so the flow through all layers is unknown: ask for "
-            "attmean, leave_one_out or input_x_gradient"
+            f"{WITHOUT_ATTENTION}"
         )
 
 
