@@ -77,7 +77,7 @@ class Revisits:
         content: object = None,
         progress: bool = True,
     ) -> Trace:
-        """Ablate what signals proposed, and as many random sources of like length, and judge each proposal.
+        """Ablate what signals proposed, and at least as many random sources of like length, and judge each proposal.
 
         docs/signals/verify.md says how, and what a verdict means.
 
@@ -85,7 +85,7 @@ class Revisits:
             trace: made by this model. It stays as it is.
             top: at most so many of the sources that the curation selected for each statement and signal.
             operator: how a source is ablated: "mask", "mask_direct", "mean" or "raw".
-            signal: whose proposals; left out: those of all the trace's signals.
+            signal: whose proposals; left out: those of all the trace's signals but `random`.
             seed: of the random sources and the bootstrap.
             content: as for `add`.
             progress: show a bar that counts forwards.

@@ -426,3 +426,10 @@ def test_excess_over_a_null_prompt_takes_layers_and_heads(run):
         signals.excess(rows="null", times=2)
     with pytest.raises(SignalError, match=r"rows=\['null'\]: expected one of"):
         signals.excess(rows=["null"])
+
+
+def test_the_list_of_controls_has_their_formulas():
+    table = controls.list()
+    assert table["name"].tolist() == list(controls.names())
+    assert table["summary"].str.len().min() > 10
+    assert set(dir(controls)) == set(controls.__all__)

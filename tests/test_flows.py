@@ -33,54 +33,17 @@ from omnitrace_nb import models, passes, signals
 from omnitrace_nb.capture import attention
 from omnitrace_nb.content import Audio, Image, Text, Video
 from omnitrace_nb.errors import SignalError
-from omnitrace_nb.layout import Layout
 from omnitrace_nb.media import load
-from omnitrace_nb.models.adapter import Encoded
 from omnitrace_nb.passes import flow_stream
+from tests.bare import bare, prompt
 from tests.planted import planted_run
 from tests.runs import finished
 
-SMALL = {
-    "vocab_size": 101,
-    "hidden_size": 32,
-    "intermediate_size": 48,
-    "num_hidden_layers": 3,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "initializer_range": 0.3,
-    "bos_token_id": 1,
-    "eos_token_id": None,
-    "pad_token_id": 0,
-}
 RESPONSE = [7, 3, 99, 12, 5]
 
 
-class Bare:
-    """The smallest adapter: ids in, ids out."""
-
-    def __init__(self, model):
-        """Take the model."""
-        self.model, self.tokenizer = model.eval(), None
-
-    def decoder(self):
-        """Give the language model."""
-        return self.model.get_decoder()
-
-    def embed(self, encoded, response_ids):
-        """Embed prompt and response."""
-        ids = torch.cat([encoded.inputs["input_ids"], response_ids[None]], 1)
-        return self.model.get_input_embeddings()(ids), {"attention_mask": torch.ones_like(ids)}
-
-
-def bare(kind, config, **changes):
-    torch.manual_seed(3)
-    return Bare(kind(config(**{**SMALL, **changes})))
-
-
 def a_run(adapter, length=21, response=RESPONSE):
-    ids = torch.randint(2, 101, (1, length), generator=torch.Generator().manual_seed(0))
-    encoded = Encoded({"input_ids": ids, "attention_mask": torch.ones_like(ids)}, {}, Layout.blank(ids[0].numpy()))
-    return finished(adapter, encoded, response)
+    return finished(adapter, prompt(length), response)
 
 
 @pytest.fixture(scope="module")

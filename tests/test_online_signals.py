@@ -27,9 +27,10 @@ from omnitrace_nb.capture.selection import Selection
 from omnitrace_nb.content import Audio, Image, Text, Video
 from omnitrace_nb.errors import SignalError
 from omnitrace_nb.media import load
+from tests.bare import SMALL, bare, prompt
 from tests.planted import planted_run
 from tests.runs import scored
-from tests.test_capture import FAMILIES, SMALL, bare, eager_forward, plain, prompt
+from tests.test_capture import FAMILIES, eager_forward, plain
 
 
 class Kept:

@@ -99,6 +99,14 @@ def test_an_array_is_as_good_as_a_tensor_and_a_signal_says_what_it_is(text, new_
     assert repr(signals.get(new_name)) == "<signal brand_new: The last layer's first head.>"
 
 
+def test_the_packages_own_signals_are_not_replaced():
+    ours = signals.get("excess")
+    with pytest.raises(SignalError, match="'excess' is one of the package's own signals: give yours another name"):
+        signals.register("excess", reads={"mean"})(lambda step: step.mean)
+    assert signals.get("excess") is ours
+    assert set(dir(signals)) == set(signals.__all__)
+
+
 @pytest.mark.parametrize("reads", [{"lost"}, {"mean", "hidden"}])
 def test_a_signal_cannot_read_what_no_step_has(reads):
     with pytest.raises(SignalError, match="expected some of"):

@@ -63,9 +63,9 @@ def judged(prompts: int, tracer: ot.Tracer, seeds: Sequence[int]) -> tuple[pd.Da
                 # What one seed ran is not run again for the next, so only the first says what a verification costs.
                 known = tracer.verify(known, operator=operator, seed=seed, progress=False)
                 checks = known.checks[known.checks["verdict"].notna()]
-                for each in checks.itertuples():
-                    pair = int(each.statement), int(each.source)
-                    rows.append((prompt, operator, seed, *pair, sorts[pair], each.verdict))
+                told = zip(checks["statement"].tolist(), checks["source"].tolist(), checks["verdict"], strict=True)
+                for statement, source, verdict in told:
+                    rows.append((prompt, operator, seed, statement, source, sorts[statement, source], verdict))
                 costs.append((operator, seed, known.checks.attrs["forwards"], known.checks.attrs["tokens"]))
             every = ot.signals.ablate("leave_one_out", operator=operator)
             cost = tracer.add(trace, every, progress=False).run.signals[every.label]
@@ -91,7 +91,7 @@ def main() -> None:
     print("proposals, mean over seeds")
     print(counts.assign(verified_percent=100 * counts["verified"] / counts.sum(axis=1)).round(1).to_string())
     said = pairs.groupby(["operator", "prompt", "statement", "source"])["verdict"]
-    same = said.agg(lambda own: own.eq(own.iloc[0]).all())
+    same = said.nunique().eq(1).astype(float)
     print("\nproposals with the same verdict under every seed, in percent")
     print((100 * same.groupby("operator").mean()).round(1).to_string())
     print("\nwhat the first seed cost, and (-1) leaving every source out: forwards, positions")

@@ -11,12 +11,18 @@ A control is a function of the scores, the finished run and the signal, so a new
     'attmean|halved'
 """
 
+from __future__ import annotations
+
 import difflib
+from typing import TYPE_CHECKING
 
 from omnitrace_nb.capture.signal import Control
 from omnitrace_nb.controls.arithmetic import clamped, detrend, detrended, per_token, sinks, sinks_above, without_sinks
 from omnitrace_nb.controls.subtraction import minus, minus_null, minus_swapped
 from omnitrace_nb.errors import SignalError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _CONTROLS = {each.name: each for each in (per_token, without_sinks, detrended, minus_null, minus_swapped, clamped)}
 
@@ -42,12 +48,27 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(_CONTROLS))
 
 
+def table() -> pd.DataFrame:
+    """Give a row a control: name, summary (its formula)."""
+    import pandas as pd  # noqa: PLC0415 - controls are used without tables too
+
+    return pd.DataFrame({"name": names(), "summary": [_CONTROLS[name].summary for name in names()]})
+
+
+def __dir__() -> tuple[str, ...]:
+    return tuple(__all__)
+
+
+list = table  # noqa: A001 - read as `ot.controls.list()`
+
+
 __all__ = [
     "Control",
     "clamped",
     "detrend",
     "detrended",
     "get",
+    "list",
     "minus",
     "minus_null",
     "minus_swapped",

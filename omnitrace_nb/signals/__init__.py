@@ -28,12 +28,13 @@ from omnitrace_nb.signals.captum_gradients import (
 )
 from omnitrace_nb.signals.fitting import fit_heads
 from omnitrace_nb.signals.learned import Heads
-from omnitrace_nb.signals.registry import add, get, names, register
+from omnitrace_nb.signals.registry import add, get, names, register, seal
 from omnitrace_nb.signals.registry import table as list  # noqa: A004 - read as `ot.signals.list()`
 from omnitrace_nb.signals.similarity import embed
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
+seal()
 
 from omnitrace_nb.signals.ablations import ablate  # noqa: E402 - the factories of the modules above
 
@@ -62,3 +63,7 @@ __all__ = [
     "register",
     "saliency",
 ]
+
+
+def __dir__() -> tuple[str, ...]:
+    return tuple(__all__)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SIGNALS: dict[str, Signal] = {}
+_OWN: set[str] = set()
 _Function = TypeVar("_Function", bound="Callable[..., object]")
 Over = Literal["steps", "run"]
 
@@ -36,7 +37,7 @@ def register(
     `(TeacherForced, steps [b]) -> [b, q]` and runs over the finished response, in batches; with `over="run"`, it is
     `Finished -> ndarray [T, q]` and does what it likes.
 
-    Registering a name again replaces it, so that a notebook cell can be run twice.
+    Registering a name of yours again replaces it, so that a notebook cell can be run twice.
 
     Args:
         name: what users write.
@@ -48,7 +49,7 @@ def register(
         signed: whether negative scores mean evidence against.
 
     Raises:
-        SignalError: an unusable name, or a reading that no step has.
+        SignalError: an unusable name, one of the package's own, or a reading that no step has.
     """
     wanted: frozenset[Reading] = frozenset([reads] if isinstance(reads, str) else reads)
     if not name.isidentifier():
@@ -69,9 +70,20 @@ def register(
 
 
 def add(signal: Signal) -> Signal:
-    """Register a signal under its label, in place of any of that label; give it back."""
+    """Register a signal under its label, in place of any of yours of that label; give it back.
+
+    Raises:
+        SignalError: the label is that of one of the package's own signals.
+    """
+    if signal.label in _OWN:
+        raise SignalError(f"{signal.label!r} is one of the package's own signals: give yours another name")
     _SIGNALS[signal.label] = signal
     return signal
+
+
+def seal() -> None:
+    """Let the signals registered so far be the package's own, which nothing replaces."""
+    _OWN.update(_SIGNALS)
 
 
 def get(name: str | Signal) -> Signal:
