@@ -40,7 +40,7 @@ def test_the_table_of_signals_is_the_registrys():
 
 def test_the_code_of_the_page_on_signals_runs(embedded, monkeypatch):
     monkeypatch.setattr(signals.registry, "_SIGNALS", dict(signals.registry._SIGNALS))
-    names = {"tracer": embedded, "parts": ot.example("What is the first sound of the first recording?")}
+    names = {"tracer": embedded}
     for code in code_of(ROOT / "docs" / "signals.md"):
         exec(code, names)  # noqa: S102 - our own page
     added = embedded.add(names["trace"], ["sharpest", "occlusion"], progress=False)
