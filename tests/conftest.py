@@ -40,6 +40,33 @@ def toy_text():
 
 
 @pytest.fixture(scope="session")
+def omni(toy_omni):
+    """The adapter of `toy_omni`."""
+    return import_module("omnitrace_nb.models").adapt(*toy_omni)
+
+
+@pytest.fixture(scope="session")
+def mixed(omni, media_dir):
+    """Text, picture, sound, film with its sound, and a question, as `omni` reads them."""
+    return _encoded(
+        omni, media_dir, "Mia sells honey. Hugo sells clocks.", question="What does the second picture show?"
+    )
+
+
+@pytest.fixture(scope="session")
+def media_asked(omni, media_dir):
+    """Picture, sound, film with its sound, and a question, as `omni` reads them."""
+    return _encoded(omni, media_dir, question="What is it?")
+
+
+def _encoded(omni, folder, *texts, question):
+    ot, media = import_module("omnitrace_nb"), import_module("omnitrace_nb.media")
+    files = (ot.Image(folder / "red.png"), ot.Audio(folder / "tone.wav"), ot.Video(folder / "film.mp4"))
+    parts = (*map(ot.Text, texts), *files, ot.Text(question))
+    return omni.encode(media.load(parts, omni.needs, omni.modalities))
+
+
+@pytest.fixture(scope="session")
 def embedded():
     """A tracer of the embedded model."""
     return import_module("omnitrace_nb").load(device="cpu")

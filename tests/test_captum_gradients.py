@@ -9,7 +9,7 @@ import torch
 
 import omnitrace_nb as ot
 from omnitrace_nb import models, passes, signals
-from omnitrace_nb.content import Audio, Image, Text, Video
+from omnitrace_nb.content import Text
 from omnitrace_nb.errors import SignalError
 from omnitrace_nb.media import load
 from omnitrace_nb.passes import TeacherForced, deeplift
@@ -51,16 +51,8 @@ def cut(run, statements):
 
 
 @pytest.fixture(scope="module")
-def mixed_run(toy_omni, media_dir):
-    omni = models.adapt(*toy_omni)
-    parts = (
-        Image(media_dir / "red.png"),
-        Audio(media_dir / "tone.wav"),
-        Video(media_dir / "film.mp4"),
-        Text("What is it?"),
-    )
-    encoded = omni.encode(load(parts, omni.needs, omni.modalities))
-    return cut(finished(omni, encoded, [50, 60, 70, 80, 90]), 2)
+def mixed_run(omni, media_asked):
+    return cut(finished(omni, media_asked, [50, 60, 70, 80, 90]), 2)
 
 
 def scores(run, signal):

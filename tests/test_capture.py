@@ -24,13 +24,11 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
-from omnitrace_nb import models, signals
+from omnitrace_nb import signals
 from omnitrace_nb.capture import decode
 from omnitrace_nb.capture.attention import LISTENER
 from omnitrace_nb.capture.borrow import tapped
-from omnitrace_nb.content import Audio, Image, Text, Video
 from omnitrace_nb.errors import ModelError, SettingsError, SignalError
-from omnitrace_nb.media import load
 from omnitrace_nb.passes import run_passes
 from tests.bare import bare, prompt
 from tests.runs import scored
@@ -45,24 +43,6 @@ def chosen(*names):
 @pytest.fixture(scope="module")
 def llama():
     return bare(LlamaForCausalLM, LlamaConfig)
-
-
-@pytest.fixture(scope="module")
-def omni(toy_omni):
-    return models.adapt(*toy_omni)
-
-
-@pytest.fixture(scope="module")
-def mixed(omni, media_dir):
-    """Text, picture, sound, film with its sound, and a question."""
-    parts = (
-        Text("Mia sells honey. Hugo sells clocks."),
-        Image(media_dir / "red.png"),
-        Audio(media_dir / "tone.wav"),
-        Video(media_dir / "film.mp4"),
-        Text("What does the second picture show?"),
-    )
-    return omni.encode(load(parts, omni.needs, omni.modalities))
 
 
 @contextlib.contextmanager

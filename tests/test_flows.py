@@ -29,11 +29,9 @@ from transformers import (
 )
 
 import omnitrace_nb as ot
-from omnitrace_nb import models, passes, signals
+from omnitrace_nb import passes, signals
 from omnitrace_nb.capture import attention
-from omnitrace_nb.content import Audio, Image, Text, Video
 from omnitrace_nb.errors import SignalError
-from omnitrace_nb.media import load
 from omnitrace_nb.passes import flow_stream
 from tests.bare import bare, prompt
 from tests.planted import planted_run
@@ -52,16 +50,9 @@ def llama():
 
 
 @pytest.fixture(scope="module")
-def mixed(toy_omni, media_dir):
+def mixed_run(omni, media_asked):
     """A prompt of every modality, answered by six tokens."""
-    omni = models.adapt(*toy_omni)
-    parts = (
-        Image(media_dir / "red.png"),
-        Audio(media_dir / "tone.wav"),
-        Video(media_dir / "film.mp4"),
-        Text("What is it?"),
-    )
-    return finished(omni, omni.encode(load(parts, omni.needs, omni.modalities)), [20, 40, 60, 80, 100, 120])
+    return finished(omni, media_asked, [20, 40, 60, 80, 100, 120])
 
 
 def matrices(run):
@@ -141,9 +132,9 @@ def test_rollout_is_the_product_of_full_matrices(kind):
     np.testing.assert_allclose(signals.get("rollout").credit(run), naive_rollout(run), atol=1e-6)
 
 
-def test_rollout_is_the_product_of_full_matrices_on_every_modality(mixed):
-    found = signals.get("rollout").credit(mixed)
-    np.testing.assert_allclose(found, naive_rollout(mixed), atol=1e-6)
+def test_rollout_is_the_product_of_full_matrices_on_every_modality(mixed_run):
+    found = signals.get("rollout").credit(mixed_run)
+    np.testing.assert_allclose(found, naive_rollout(mixed_run), atol=1e-6)
     np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
 
 
@@ -156,8 +147,8 @@ def test_routes_are_the_product_of_terms_written_out(kind):
     np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
 
 
-def test_routes_are_the_product_of_terms_written_out_on_every_modality(mixed):
-    np.testing.assert_allclose(signals.get("routes").credit(mixed), naive_routes(mixed), atol=1e-5)
+def test_routes_are_the_product_of_terms_written_out_on_every_modality(mixed_run):
+    np.testing.assert_allclose(signals.get("routes").credit(mixed_run), naive_routes(mixed_run), atol=1e-5)
 
 
 def test_routes_find_the_projection_of_other_families_and_kernels(llama):

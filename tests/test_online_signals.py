@@ -21,12 +21,10 @@ from transformers import (
 )
 
 import omnitrace_nb as ot
-from omnitrace_nb import models, passes, signals
+from omnitrace_nb import passes, signals
 from omnitrace_nb.capture import Signal, Step, decode
 from omnitrace_nb.capture.selection import Selection
-from omnitrace_nb.content import Audio, Image, Text, Video
 from omnitrace_nb.errors import SignalError
-from omnitrace_nb.media import load
 from tests.bare import SMALL, bare, prompt
 from tests.planted import planted_run
 from tests.runs import scored
@@ -88,23 +86,6 @@ def assert_rows_and_gradients_exact(adapter, encoded, tolerance=1e-5, **settings
 @pytest.fixture(scope="module")
 def llama():
     return bare(LlamaForCausalLM, LlamaConfig)
-
-
-@pytest.fixture(scope="module")
-def omni(toy_omni):
-    return models.adapt(*toy_omni)
-
-
-@pytest.fixture(scope="module")
-def mixed(omni, media_dir):
-    parts = (
-        Text("Mia sells honey. Hugo sells clocks."),
-        Image(media_dir / "red.png"),
-        Audio(media_dir / "tone.wav"),
-        Video(media_dir / "film.mp4"),
-        Text("What does the second picture show?"),
-    )
-    return omni.encode(load(parts, omni.needs, omni.modalities))
 
 
 def test_rows_and_gradients_of_every_layer_are_a_full_forwards_on_text_picture_sound_and_film(omni, mixed):

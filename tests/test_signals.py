@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from omnitrace_nb import models, signals
-from omnitrace_nb.content import Audio, Image, Text, Video
+from omnitrace_nb.content import Text
 from omnitrace_nb.errors import SignalError
 from omnitrace_nb.media import load
 from omnitrace_nb.passes import TeacherForced
@@ -19,22 +19,6 @@ from tests.runs import scored
 def new_name():
     yield "brand_new"
     signals.registry._SIGNALS.pop("brand_new", None)
-
-
-@pytest.fixture(scope="module")
-def omni(toy_omni):
-    return models.adapt(*toy_omni)
-
-
-@pytest.fixture(scope="module")
-def mixed(omni, media_dir):
-    parts = (
-        Image(media_dir / "red.png"),
-        Audio(media_dir / "tone.wav"),
-        Video(media_dir / "film.mp4"),
-        Text("What is it?"),
-    )
-    return omni.encode(load(parts, omni.needs, omni.modalities))
 
 
 @pytest.fixture(scope="module")

@@ -5,21 +5,16 @@ be credited.
 """
 
 import argparse
-import warnings
 from collections.abc import Iterator
-from pathlib import Path
 
 import pandas as pd
-import torch
-import transformers
 from tqdm import tqdm
 
 import omnitrace_nb as ot
-from omnitrace_nb.evaluate import score
 from omnitrace_nb.signals import Signal
-from training.accuracy import held_out, load
-from training.credit import COLUMNS, credit
-from training.vocabulary import FOLDER
+from training.accuracy import held_out
+from training.command import f1_table, start
+from training.credit import credit
 
 BASES = ("attmean", "rawatt", "attgrads", "excess")
 CONTROLS = (
@@ -58,19 +53,11 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prompts", type=int, default=60, help="rightly answered prompts")
-    parser.add_argument("--model", type=Path, default=FOLDER)
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads; so small a model is fastest on one")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    transformers.logging.set_verbosity_error()
-    warnings.simplefilter("ignore")
-    table = pd.concat(judged(arguments.prompts, ot.load(*load(arguments.model))))
-    own = table[(table["assign"] == "sum") & ~table["question"]]
-    by_kind = score(own, by=("signal", "modality")).pivot_table(index="signal", columns="modality", values="f1")
-    together = score(own, by=("signal",)).set_index("signal")["f1"]
-    rows = by_kind.reindex(columns=list(COLUMNS)).assign(all=together).reindex([signal.label for signal in chosen()])
+    arguments, tracer = start(parser)
+    table = pd.concat(judged(arguments.prompts, tracer))
+    rows, own = f1_table(table, [signal.label for signal in chosen()])
     print(own[own["signal"] == BASES[0]]["modality"].value_counts().to_string())
-    print((rows * 100).to_string(float_format=lambda value: f"{value:.0f}", na_rep="-"))
+    print(rows.to_string(float_format=lambda value: f"{value:.0f}", na_rep="-"))
 
 
 if __name__ == "__main__":

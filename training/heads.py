@@ -6,22 +6,17 @@ summed, the question not credited).
 """
 
 import argparse
-import warnings
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
-import transformers
 from tqdm import tqdm
 
 import omnitrace_nb as ot
-from omnitrace_nb.evaluate import score
 from omnitrace_nb.signals import Heads, Signal, fit_heads
-from training.accuracy import held_out, load
-from training.credit import COLUMNS, credit, given
-from training.vocabulary import FOLDER
+from training.accuracy import held_out
+from training.command import f1_table, start
+from training.credit import credit, given
 from training.world import Sample
 
 FIT_SEED = 11
@@ -78,13 +73,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fitted", type=int, default=40, help="prompts to fit heads on")
     parser.add_argument("--prompts", type=int, default=80, help="held-out prompts")
-    parser.add_argument("--model", type=Path, default=FOLDER)
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads; so small a model is fastest on one")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    transformers.logging.set_verbosity_error()
-    warnings.simplefilter("ignore")
-    tracer = ot.load(*load(arguments.model))
+    arguments, tracer = start(parser)
     heads = learned(arguments.fitted, tracer)
     for name, each in heads.items():
         print(name, each.about, each.weights.round(3).tolist(), sep="\n")
@@ -94,12 +83,9 @@ def main() -> None:
     rows = pd.DataFrame(agreement(samples, tracer, signals)).groupby("signal")
     print(rows.mean().reindex(order).assign(statements=rows.size()).round(3).to_string())
     judged = credit(tqdm(samples, desc="F1"), tracer, signals)
-    own = judged[(judged["assign"] == "sum") & ~judged["question"]]
-    f1 = score(own, by=("signal", "modality")).pivot_table(index="signal", columns="modality", values="f1")
-    together = score(own, by=("signal",)).set_index("signal")["f1"]
-    table = f1.reindex(columns=list(COLUMNS)).assign(all=together).reindex(order)
+    table, own = f1_table(judged, order)
     print(f"F1, {len(own) // len(order)} statements")
-    print((table * 100).to_string(float_format=lambda value: f"{value:.1f}", na_rep="-"))
+    print(table.to_string(float_format=lambda value: f"{value:.1f}", na_rep="-"))
 
 
 if __name__ == "__main__":

@@ -6,21 +6,17 @@ signals propose together. A pair of statement and source is "right" where the to
 """
 
 import argparse
-import warnings
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import pandas as pd
-import torch
-import transformers
 from tqdm import tqdm
 
 import omnitrace_nb as ot
 from omnitrace_nb.evaluate import supporting
 from omnitrace_nb.trace import Trace
-from training.accuracy import held_out, load
+from training.accuracy import held_out
+from training.command import start
 from training.credit import given, supports
-from training.vocabulary import FOLDER
 from training.world import Sample
 
 SEED = 20
@@ -79,13 +75,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prompts", type=int, default=60, help="rightly answered prompts")
     parser.add_argument("--seeds", type=int, default=3, help="how many seeds draw random sources")
-    parser.add_argument("--model", type=Path, default=FOLDER)
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads; so small a model is fastest on one")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    transformers.logging.set_verbosity_error()
-    warnings.simplefilter("ignore")
-    pairs, costs = judged(arguments.prompts, ot.load(*load(arguments.model)), range(arguments.seeds))
+    arguments, tracer = start(parser)
+    pairs, costs = judged(arguments.prompts, tracer, range(arguments.seeds))
     counts = pairs.groupby(["operator", "sort", "verdict"], sort=False).size().unstack(fill_value=0)  # noqa: PD010
     counts = counts.reindex(columns=list(VERDICTS), fill_value=0) / arguments.seeds
     print("proposals, mean over seeds")
