@@ -83,6 +83,14 @@ def test_an_array_is_as_good_as_a_tensor_and_a_signal_says_what_it_is(text, new_
     assert repr(signals.get(new_name)) == "<signal brand_new: The last layer's first head.>"
 
 
+def test_a_signal_over_the_whole_run_may_give_a_tensor(text, new_name):
+    signals.register(new_name, over="run")(lambda run: torch.full((run.steps, 2), 0.5))
+    adapter, encoded = text
+    got = scored(adapter, encoded, [new_name], max_new_tokens=3)
+    assert (got.scores[new_name][:, :2] == 0.5).all()
+    assert not got.scores[new_name][:, 2:].any()
+
+
 def test_the_packages_own_signals_are_not_replaced():
     ours = signals.get("excess")
     with pytest.raises(SignalError, match="'excess' is one of the package's own signals: give yours another name"):

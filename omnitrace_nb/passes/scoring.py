@@ -218,6 +218,8 @@ def _explained(run: Finished, signal: Signal) -> np.ndarray:
 
 def _checked(signal: Signal, run: Finished, found: object) -> np.ndarray:
     """Give scores `[T, n + T]`, whatever of it was left out to the right being 0."""
+    if isinstance(found, torch.Tensor):
+        found = found.detach().float().cpu().numpy()
     if not isinstance(found, np.ndarray) or found.ndim != 2 or len(found) != run.steps or found.shape[1] > run.width:  # noqa: PLR2004
         form = f"an array of shape {found.shape}" if isinstance(found, np.ndarray) else f"a {type(found).__name__}"
         raise SignalError(
