@@ -180,10 +180,10 @@ def curate(masses: np.ndarray, weights: np.ndarray, settings: CurationSettings |
     """
     settings = settings or CurationSettings()
     count = masses.shape[1]
+    source, confidence, _ = votes(masses, weights, 1.0)
     # Shares do not depend on the scale of the confidences; the largest is made 1 lest small ones vanish under gamma.
-    _, confidence, _ = votes(masses, weights, 1.0)
-    scale = confidence.max(initial=0.0) or 1.0
-    source, _, vote = votes(masses / scale, weights, settings.gamma)
+    confidence /= confidence.max(initial=0.0) or 1.0
+    vote = np.where(source >= 0, weights * confidence**settings.gamma, 0.0)
     total = vote.sum()
     if not total > 0:
         nothing = np.zeros(count)

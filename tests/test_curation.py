@@ -132,6 +132,13 @@ def test_a_step_without_positive_mass_gives_no_vote_and_ends_a_run(nothing):
     assert votes(table, np.ones(3), 2.0)[0].tolist() == [0, -1, 0]
 
 
+def test_a_step_goes_to_its_largest_mass_however_little_it_leads():
+    table = np.array([[0.01, np.nextafter(0.01, 1)], [0.29, 0.0]])
+    assert np.diff(table[0] / 0.29) == 0  # scaled to the largest, they could not be told apart
+    assert votes(table, np.ones(2), 1.0)[0].tolist() == [1, 0]
+    assert curate(table, np.ones(2)).p[1] > 0
+
+
 def test_without_votes_nothing_is_selected():
     for table, weights in (
         (np.zeros((3, 2)), np.ones(3)),
