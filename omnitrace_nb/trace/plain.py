@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -34,6 +36,17 @@ def to_dict(trace: Trace) -> dict[str, Any]:
         "checks": rows(trace.checks),
         "verification": _verification(trace),
     }
+
+
+def as_json(value: object) -> str:
+    r"""Give plain values as JSON text that can be written as UTF-8: lone surrogates stay as escapes.
+
+    Example:
+        >>> as_json({"text": "a\ud800"})
+        '{"text": "a\\ud800"}'
+    """
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return re.sub("[\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _verification(trace: Trace) -> dict[str, Any] | None:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from omnitrace_nb import curation as curating
-from omnitrace_nb.errors import TraceFileError
+from omnitrace_nb.errors import SettingsError, TraceFileError
 from omnitrace_nb.trace import tables
 from omnitrace_nb.trace.pieces import Pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import pandas as pd
 
+    from omnitrace_nb.content.samples import Sample
     from omnitrace_nb.curation import Curated, CurationSettings
     from omnitrace_nb.targets import TargetLike
     from omnitrace_nb.view import TraceView
@@ -133,9 +133,38 @@ class Trace(Pieces):
 
         return to_dict(self)
 
-    def to_json(self, path: str | Path | None = None) -> str:
-        """Give `to_dict()` as JSON text; write it to `path` if given."""
-        return _written(json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False), path)
+    def to_json(
+        self,
+        path: str | Path | None = None,
+        format: Literal["omnitrace", "paper"] = "omnitrace",  # noqa: A002 (it reads best where it is called)
+        *,
+        signal: str | None = None,
+        sample: Sample | Mapping[str, Any] | None = None,
+    ) -> str:
+        """Give the trace as JSON text; write it to `path` if given (docs/exports.md).
+
+        Args:
+            path: where to.
+            format: "omnitrace" for `to_dict()`, all tables; "paper" for the output file of the paper's own code.
+            signal: of "paper": by which sources are selected; the first one if left out.
+            sample: of "paper": the sample that was traced, whose `id`, `task`, `question`, ... are taken over.
+
+        Raises:
+            SettingsError: another format; a signal or sample where the format has no place for it.
+            SignalError: a signal that the trace does not have.
+            TraceFileError: the file cannot be written.
+        """
+        from omnitrace_nb.trace.plain import as_json, to_dict  # noqa: PLC0415 (plain knows Trace)
+
+        if format == "paper":
+            from omnitrace_nb.trace.paper import to_paper  # noqa: PLC0415 (paper knows Trace)
+
+            return _written(as_json(to_paper(self, signal, sample)), path)
+        if format != "omnitrace":
+            raise SettingsError(f"format={format!r} is unknown; use 'omnitrace' or 'paper'.")
+        if signal is not None or sample is not None:
+            raise SettingsError("signal= and sample= belong to format='paper'; format='omnitrace' holds every signal.")
+        return _written(as_json(to_dict(self)), path)
 
     def view(self, **options: Any) -> TraceView:  # noqa: ANN401 (passed on)
         """Give the linked view as a widget."""
