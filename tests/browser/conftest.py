@@ -4,6 +4,7 @@ import shutil
 from dataclasses import dataclass, field
 
 import pytest
+from modules import serve
 from playwright.sync_api import sync_playwright
 
 from omnitrace_nb.view.standalone import interactive_page
@@ -54,6 +55,15 @@ def watched():
     yield seen
     assert not seen.requests
     assert not seen.errors
+
+
+@pytest.fixture
+def blank(chromium, watched):
+    """A blank page for `modules.run`."""
+    page = watched.follow(chromium.new_page())
+    page.set_default_timeout(PATIENCE)
+    yield serve(page)
+    page.close()
 
 
 @pytest.fixture

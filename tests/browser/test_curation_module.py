@@ -1,0 +1,177 @@
+"""The browser curates as Python does: the same numbers, the same order, the same choice, under any settings."""
+
+import base64
+import itertools
+import json
+import re
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+from modules import run
+from traces import make_trace
+
+from omnitrace_nb.curation import ASSIGNMENTS, CurationSettings
+from omnitrace_nb.layout import TEXT, Layout
+from omnitrace_nb.statements import Statements
+from omnitrace_nb.trace.records import PartRecord, Response, RunInfo, Source
+from omnitrace_nb.trace.result import Trace
+from omnitrace_nb.view.evidence import evidence
+
+SETTINGS = 1000
+TAGS = ("NOUN", "VERB", "ADJ", "ADV", "DET", "PUNCT", "SPACE", "X", "toString", "")
+
+# The settings on one trace after the other: a row for each source with votes, in the order of the module.
+CURATE = """({ curate, tokenWeights }, { traces, settings }) => {
+    const rows = [];
+    settings.forEach((chosen, i) => {
+        const { tags, statements, votes } = traces[i % traces.length];
+        const weights = tokenWeights(tags, chosen);
+        votes.forEach((rules, k) => statements.forEach((steps, l) => {
+            const rule = rules[`${chosen.assign} ${chosen.question}`];
+            for (const { source, rank, selected, p, run, score } of curate(rule, weights, steps, chosen).candidates)
+                rows.push(i, k, l, source, rank, selected, p, run, score);
+        }));
+    });
+    return new Uint8Array(Float64Array.from(rows).buffer).toBase64();
+}"""
+EVIDENCE = """async ({ evidence }, { traces, settings, prompt }) => {
+    const { curate, tokenWeights } = await import("./curation.js");
+    const [{ tags, statements, votes }] = traces;
+    return settings.map(chosen => votes.map(rules => statements.map(steps =>
+        evidence(curate(rules[`${chosen.assign} ${chosen.question}`], tokenWeights(tags, chosen), steps, chosen),
+            prompt, () => null))));
+}"""
+
+
+def random_settings(rng):
+    """Settings from all over their ranges; half of the numbers are round ones, where thresholds are met exactly."""
+
+    def number(low, high):
+        return float(rng.choice([rng.uniform(low, high), rng.integers(round(20 * low), round(20 * high) + 1) / 20]))
+
+    weights = ({}, {tag: number(0, 1) for tag in rng.permutation(TAGS)[:5]}, dict(CurationSettings().weights))
+    return CurationSettings(
+        assign=str(rng.choice(ASSIGNMENTS)),
+        coverage=max(number(0, 1), 1e-3),
+        p_min=number(0, 0.4),
+        run_min=number(0, 0.4),
+        alpha=number(0, 1),
+        gamma=float(rng.choice([0, 0.5, 1, 2, 3, 64, rng.uniform(0, 8)])),
+        weights=weights[rng.integers(3)],
+        question=bool(rng.integers(2)),
+    )
+
+
+def make(scores, owner, seed=0, statements=5):
+    """A trace with scores `[T, n]` by signal; `owner [n]` says which source each position belongs to, -1 for none."""
+    rng = np.random.default_rng(seed)
+    steps, n = next(iter(scores.values())).shape
+    text = "." * n
+    chars = np.stack([np.arange(n), np.arange(1, n + 1)], 1).astype(np.int32)
+    layout = Layout(
+        token_ids=np.arange(n),
+        part=np.zeros(n, np.int32),
+        modality=np.full(n, TEXT, np.int8),
+        chars=chars,
+        box=np.full((n, 4), np.nan, np.float32),
+        time=np.full((n, 2), np.nan, np.float32),
+        grids={},
+    )
+    count = owner.max() + 1
+    sources = [
+        Source(j, "text", 0, f"sentence {j + 1}", np.flatnonzero(owner == j).astype(np.int32), question=j == count - 1)
+        for j in range(count)
+    ]
+    said = Response("." * steps, np.arange(steps), (".",) * steps, chars[:1].repeat(steps, 0), -np.ones(steps), "eos")
+    # Statements take turns in places, as where a special token stands inside one; some steps belong to none.
+    of = np.sort(rng.integers(0, statements, steps))
+    of[rng.random(steps) < 0.1] = -1
+    cut = Statements(tuple((0, 1) for _ in range(statements)), of, tuple(map(str, rng.choice(TAGS, steps))))
+    padded = {name: np.pad(each, ((0, 0), (0, steps))).astype(np.float32) for name, each in scores.items()}
+    part = PartRecord(0, "text", "user", "text 1", "", text=text)
+    return Trace.build([part], layout, sources, said, padded, RunInfo("none", "none"), statements=cut)
+
+
+def make_traces():
+    """Random and adversarial traces."""
+    rng = np.random.default_rng(4)
+    owner = np.array([-1, 0, 0, 1, 1, 1, 2, 3, 3, -1, 4, 4, 5, 5, 5, 5])
+    broken = rng.normal(size=(40, 16))
+    for bad in (np.nan, np.inf, -np.inf, 0):
+        broken[rng.random(broken.shape) < 0.2] = bad
+    return [
+        make({"random": rng.random((60, 16)), "peaked": rng.dirichlet(np.full(16, 0.1), 60)}, owner, 1),
+        make({"ties": rng.integers(0, 3, (48, 16)) / 4, "one": np.ones((48, 16))}, owner, 2, statements=4),
+        make({"broken": broken, "zero": np.zeros((40, 16)), "negative": -rng.random((40, 16))}, owner, 3),
+        make({"one source": rng.random((20, 3))}, np.array([0, 0, -1]), 4),
+        make({"one step": rng.random((1, 16))}, owner, 5, statements=1),
+        make({f"signal {k}": rng.random((9, 16)) ** (4 * k) for k in range(8)}, owner, 6, statements=2),
+    ]
+
+
+def sent(trace):
+    """What a front end is told of a trace's steps."""
+    rules = list(itertools.product(ASSIGNMENTS, (False, True)))
+    told = [{rule: trace.votes(name, assign=rule[0], question=rule[1]) for rule in rules} for name in trace.signals]
+    return {
+        "tags": trace.tags,
+        "statements": [np.flatnonzero(trace.statement_of == k).tolist() for k in range(len(trace.statement_chars))],
+        "votes": [
+            {
+                f"{assign} {str(question).lower()}": {name: table[name].tolist() for name in ("source", "confidence")}
+                for (assign, question), table in tables.items()
+            }
+            for tables in told
+        ],
+    }
+
+
+def plain(settings):
+    return asdict(settings) | {"weights": dict(settings.weights)}
+
+
+def test_a_thousand_settings_give_in_the_browser_what_they_give_in_python(blank):
+    traces = make_traces()
+    rng = np.random.default_rng(0)
+    settings = [*(CurationSettings() for _ in traces), *(random_settings(rng) for _ in range(SETTINGS))]
+    argument = {"traces": [sent(trace) for trace in traces], "settings": [plain(each) for each in settings]}
+    rows = np.frombuffer(base64.b64decode(run(blank, "curation.js", CURATE, argument))).reshape(-1, 9)
+
+    expected = []
+    for i, (chosen, trace) in enumerate(zip(settings, itertools.cycle(traces), strict=False)):
+        spans = trace.curate(**{name: getattr(chosen, name) for name in plain(chosen)})
+        table = spans[["statement", "source", "rank", "selected", "p", "run", "score"]].to_numpy(np.float64)
+        expected.append(np.column_stack([np.full(len(table), i), spans["signal"].cat.codes, table]))
+    expected = np.concatenate(expected)
+    assert rows.shape == expected.shape
+    assert (rows[:, :6] == expected[:, :6]).all()  # the same sources in the same order, the same selected
+    assert np.abs(rows[:, 6:] - expected[:, 6:]).max() <= 1e-12
+    assert 0.05 < rows[:, 5].mean() < 0.95
+
+
+@pytest.mark.parametrize(
+    ("bin_seconds", "telling"),
+    [
+        (1.0, (r"\(picture and sound\)", r"\(sound\)")),
+        (0.125, (r"\d\.[16]2[- ]",)),  # halves of a hundredth: to the even one
+    ],  # halves of a hundredth: to the even one
+)
+def test_evidence_is_named_numbered_and_ordered_as_in_python(blank, bin_seconds, telling):
+    trace = make_trace(image=(2, 2), bin_seconds=bin_seconds)
+    rng = np.random.default_rng(1)
+    settings = [CurationSettings(), *(random_settings(rng) for _ in range(30))]
+    prompt = {
+        "sources": [
+            {name: getattr(each, name) for name in ("id", "modality", "part", "label", "time")}
+            for each in trace.source_records
+        ],
+        "parts": [{"label": part.label, "kind": part.kind} for part in trace.parts],
+    }
+    argument = {"traces": [sent(trace)], "settings": [plain(each) for each in settings], "prompt": prompt}
+    found = run(blank, "evidence.js", EVIDENCE, argument)
+    for chosen, shown in zip(settings, found, strict=True):
+        table = evidence(trace._but(settings=chosen), trace.signals, len(trace.statement_chars))
+        assert shown == json.loads(json.dumps([[list(map(asdict, row)) for row in rows] for rows in table]))
+    for piece in telling:
+        assert re.search(piece, str(found))
