@@ -61,21 +61,40 @@ def modalities(trace: Trace) -> pd.DataFrame:
     return tables.table("modalities", rows, trace.signals)
 
 
+PLACES = (*tables.SOURCE_MODALITIES, "question", "template", "response")
+
+
+def by_place(trace: Trace, signal: str) -> np.ndarray:
+    """Give where each step's scores went, by kind of place: shares `[T, 7]` in the order of `PLACES`.
+
+    A row sums to 1, or is 0 where nothing scores above 0.
+    """
+    shares = _by_step(trace, signal)
+    kinds = ["question" if source.question else source.modality for source in trace.source_records]
+    kinds += ["template", "response"]
+    return np.column_stack([shares[:, [kind == place for kind in kinds] + [False]].sum(axis=1) for place in PLACES])
+
+
 def _by_statement(trace: Trace) -> Iterator[tuple[str, int, np.ndarray]]:
     """Give `(signal, statement, shares [S + 3])`: of each source, the template, the response, and nothing."""
-    outside = np.ones(len(trace.layout), bool)
-    for source in trace.source_records:
-        outside[source.positions] = False
     for signal in trace.signals:
-        rest = _sum(trace.scores(signal)[:, outside]), _sum(trace.earlier(signal))
-        mass = np.column_stack([trace.mass(signal), *rest]).clip(min=0)
-        total = mass.sum(axis=1, keepdims=True)
-        shares = np.divide(mass, total, out=np.zeros_like(mass), where=total > 0)
-        shares = np.column_stack([shares, total[:, 0] <= 0])
+        shares = _by_step(trace, signal)
         for statement in range(len(trace.statement_chars)):
             steps = trace.statement_of == statement
             if steps.any():
                 yield signal, statement, shares[steps].mean(axis=0)
+
+
+def _by_step(trace: Trace, signal: str) -> np.ndarray:
+    """Give the shares `[T, S + 3]` of each step: of each source, the template, the response, and nothing."""
+    outside = np.ones(len(trace.layout), bool)
+    for source in trace.source_records:
+        outside[source.positions] = False
+    rest = _sum(trace.scores(signal)[:, outside]), _sum(trace.earlier(signal))
+    mass = np.column_stack([trace.mass(signal), *rest]).clip(min=0)
+    total = mass.sum(axis=1, keepdims=True)
+    shares = np.divide(mass, total, out=np.zeros_like(mass), where=total > 0)
+    return np.column_stack([shares, total[:, 0] <= 0])
 
 
 def _sum(scores: np.ndarray) -> np.ndarray:

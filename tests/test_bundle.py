@@ -68,13 +68,17 @@ def test_the_bundle_names_no_address_and_never_parses_text_as_markup():
 
 
 def test_every_rule_of_the_style_sheet_is_the_views_own():
-    text = re.sub(r"/\*.*?\*/", "", (JS / "src" / "widget.css").read_text(), flags=re.DOTALL)
-    outermost, depth = [], 0
-    for line in text.splitlines():
-        if depth == 0 and line.strip().endswith("{"):
-            outermost.append(line.strip(" {"))
-        depth += line.count("{") - line.count("}")
-    assert outermost == [".omnitrace-view", ".otr-page"]
+    files = sorted((JS / "src" / "css").glob("*.css"))
+    imported = re.findall(r'@import "./css/(.*)"', (JS / "src" / "widget.css").read_text())
+    assert sorted(imported) == [file.name for file in files]
+    for file in files:
+        text = re.sub(r"/\*.*?\*/", "", file.read_text(), flags=re.DOTALL)
+        outermost, depth = [], 0
+        for line in text.splitlines():
+            if depth == 0 and line.strip().endswith("{"):
+                outermost.append(line.strip(" {"))
+            depth += line.count("{") - line.count("}")
+        assert outermost == [".otr-page" if file.name == "page.css" else ".omnitrace-view"], file.name
 
 
 def test_the_lock_file_names_no_registry():

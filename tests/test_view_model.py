@@ -1,9 +1,7 @@
 """The view model says what the trace says: checked against the trace's own tables and scores, computed another way."""
 
-import json
 import subprocess
 import sys
-import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -15,9 +13,10 @@ from omnitrace_nb import view
 from omnitrace_nb.errors import SettingsError, SignalError
 from omnitrace_nb.layout import AUDIO, IMAGE, TEXT, VIDEO
 from omnitrace_nb.view import TraceView
-from omnitrace_nb.view.build import MOST_MEDIA
 from omnitrace_nb.view.cells import MOST_SLICES, Cells
 from omnitrace_nb.view.evidence import _words
+from omnitrace_nb.view.packing import pack, unpack
+from omnitrace_nb.view.standalone import MOST_MEDIA
 from omnitrace_nb.view.viewmodel import utf16_offsets
 
 
@@ -135,8 +134,24 @@ def test_each_film_thumbnail_wears_the_patches_of_its_own_seconds(trace, model):
         assert shown == pytest.approx(mean[own], abs=float(model.scale[0, 4]) / 255)
 
 
+def sent(model):
+    """What a front end reads: the documents and arrays of prompt and response, together."""
+    [(prompt, arrays)], [(response, others)] = unpack(model.prompt()), unpack(model.response())
+    return {**prompt, **response}, {**arrays, **others}
+
+
+def dense(arrays, name, columns):
+    """Sparse rows by their definition."""
+    start, gap, value = (arrays[f"{name}_{each}"] for each in ("start", "gap", "value"))
+    rows = np.zeros((len(start) - 1, columns))
+    for row in range(len(rows)):
+        own = slice(start[row], start[row + 1])
+        rows[row, np.cumsum(gap[own].astype(int)) - 1] = value[own]
+    return rows * arrays[f"{name}_scale"][:, None] / np.iinfo(value.dtype).max
+
+
 def test_characters_are_counted_as_browsers_count_them(trace, model):
-    document, _ = model.state()
+    document, _ = sent(model)
     text = document["parts"][0]["text"]
     units = text.encode("utf-16-le")
     sentences = [source for source in document["sources"] if source["part"] == 0]
@@ -147,14 +162,51 @@ def test_characters_are_counted_as_browsers_count_them(trace, model):
     assert utf16_offsets("é😀x").tolist() == [0, 1, 3, 4]
 
 
-def test_the_document_is_plain_json_and_arrays_come_back_from_their_bytes(model):
-    document, buffers = model.state()
-    assert json.loads(json.dumps(document, allow_nan=False)) == document
+def test_masses_and_heat_of_steps_come_back_from_their_bytes(trace, model):
+    document, arrays = sent(model)
     assert document["schema"] == view.SCHEMA
-    shape = (len(model.signals), len(model.statements) + 1, document["cells"])
-    assert np.frombuffer(buffers["heat"], np.uint8).reshape(shape) == pytest.approx(model.heat)
-    assert np.frombuffer(buffers["share"], "<u2") / 65_535 == pytest.approx(model.share.ravel(), abs=1e-5)
-    assert all(isinstance(data, bytes) for data in buffers.values())
+    shape = len(model.signals), len(trace)
+    mass = dense(arrays, "mass", len(model.sources)).reshape(*shape, -1)
+    heat = dense(arrays, "heat", document["cells"]).reshape(*shape, -1)
+    for at, name in enumerate(model.signals):
+        wanted = trace.mass(name)
+        assert mass[at] == pytest.approx(wanted, abs=wanted.max() / 65_535)
+        for row, statement in enumerate(model.statements):
+            own = heat[at, statement.first : statement.stop].mean(axis=0)
+            top = float(model.scale[at, row])
+            assert own == pytest.approx(model.heat[at, row] / 255 * top, abs=2 * heat[at].max() / 255)
+
+
+def test_votes_are_sent_exactly_under_every_rule(trace, model):
+    _, arrays = sent(model)
+    for at, name in enumerate(model.signals):
+        for rule, assign in enumerate(("sum", "peak", "mean")):
+            for question in (False, True):
+                votes = trace.votes(name, assign=assign, question=question)
+                assert arrays["vote_source"][at, rule, int(question)].tolist() == votes["source"].tolist()
+                assert arrays["vote_confidence"][at, rule, int(question)].tolist() == votes["confidence"].tolist()
+
+
+def test_of_long_prompts_the_largest_scores_are_sent_and_a_note_says_so(monkeypatch, trace):
+    monkeypatch.setattr("omnitrace_nb.view.stepwise.MOST_HEAT", 2 * len(trace) * 10)
+    model = view.model(trace)
+    document, arrays = sent(model)
+    heat = dense(arrays, "heat", document["cells"])
+    assert (np.count_nonzero(heat, axis=1) <= 10).all()
+    scores = trace.scores(model.signals[0])
+    strongest = np.sort(scores, axis=1)[:, -1]
+    assert heat[: len(trace)].max(axis=1) == pytest.approx(strongest, rel=0.01)
+    assert "10 largest of" in model.notes_of(0)[-1]
+
+
+def test_packs_refuse_what_a_browser_could_not_read():
+    with pytest.raises(ValueError, match="Out of range float"):
+        pack({"a": float("nan")}, {})
+    with pytest.raises(ValueError, match="array 'b' has type <i8"):
+        pack({}, {"b": np.zeros(2, "<i8")})
+    several = pack({"a": 1}, {"x": np.arange(3, dtype="<u2")}) + pack({"a": 2}, {"y": np.ones((2, 2), "<f8")})
+    assert [document["a"] for document, _ in unpack(several)] == [1, 2]
+    assert unpack(several)[1][1]["y"].shape == (2, 2)
 
 
 def test_a_film_or_sound_of_an_hour_costs_no_more_cells_than_a_minute():
@@ -169,24 +221,14 @@ def test_a_film_or_sound_of_an_hour_costs_no_more_cells_than_a_minute():
     assert np.diff(cells.average(ramp)[0]).min() > 0  # slices follow time, each the mean of its own positions
 
 
-def test_large_arrays_are_compressed(monkeypatch, model):
-    monkeypatch.setattr("omnitrace_nb.view.viewmodel.COMPRESS_FROM", 100)
-    document, buffers = model.state()
-    assert document["encoding"]["heat"] == "deflate"
-    assert zlib.decompress(buffers["heat"]) == model.heat.tobytes()
-
-
 def test_state_of_the_example_stays_far_below_a_megabyte_with_media_apart(model):
-    document, buffers = model.state()
-    assert len(json.dumps(document)) + sum(map(len, buffers.values())) - len(buffers["media"]) < 100_000
+    assert len(model.prompt()) + len(model.response()) < 100_000
     assert model.parts[3].media.mime == "audio/wav"
-    start, count = model.parts[3].media.bytes
-    assert model.media[start : start + count].startswith(b"RIFF")
+    assert model.originals[3].startswith(b"RIFF")
 
 
-def test_media_beyond_the_cap_are_left_out_and_say_so(monkeypatch):
-    monkeypatch.setattr("omnitrace_nb.view.build.MOST_MEDIA", 50_000)
-    part = view.model(make_trace()).parts[3]
+def test_originals_beyond_the_room_of_a_page_are_left_out_and_say_so(model):
+    part = model.with_room(50_000).parts[3]
     assert part.media is None
     assert part.media_note == "not included (0.1 MB)"
     assert view.model(make_trace(media=False)).parts[3].media_note == "not kept in this trace"
@@ -198,8 +240,8 @@ def test_scores_that_are_no_numbers_or_negative_are_named_in_a_note(monkeypatch,
     scores[0, 3], scores[1, 5] = np.nan, -1
     monkeypatch.setattr(type(trace), "scores", lambda _self, _name: scores)
     model = view.model(trace, ["excess"])
-    assert any("1 scores are no numbers" in note for note in model.said(0))
-    assert any("Negative" in note for note in model.said(0))
+    assert any("1 scores are no numbers" in note for note in model.notes_of(0))
+    assert any("Negative" in note for note in model.notes_of(0))
     assert np.isfinite(model.scale).all()
 
 
@@ -211,7 +253,7 @@ def test_signed_signals_are_named_in_one_sentence_where_one_of_them_is_shown(mon
     model = view.model(trace)
     said = "Negative scores are not shown, only support is (shapley, saliency)."
     assert [note.text for note in model.notes] == [said]
-    assert [model.said(signal) for signal in range(3)] == [[said], [], [said]]
+    assert [model.notes_of(signal) for signal in range(3)] == [[said], [], [said]]
     for form in (view.text, view.static_html):
         assert form(trace, "saliency").count("Negative scores are not shown, only support is (saliency)") == 1
         assert "Negative" not in form(trace, "attmean")
@@ -228,8 +270,8 @@ def test_odd_characters_can_be_sent():
     note = "A\x00B \ud800 C\x7f.\tD\n"
     model = view.model(make_trace(note=note))
     assert model.parts[0].text == "A␀B � C␡.\tD\n"
-    document, _ = model.state()
-    json.dumps(document, ensure_ascii=False).encode()
+    document, _ = sent(model)
+    assert document["parts"][0]["text"] == model.parts[0].text
 
 
 def test_unknown_signal_and_keyword_are_refused_by_name(trace):
@@ -312,9 +354,9 @@ def test_verdicts_are_marks_on_the_evidence_with_their_numbers_in_words(checked)
     assert marks[1].words == "contradicted: 0.75 nats more likely without it (drop, 95 %: -1.00 to 0.00)"
     assert marks[2].words == "not verified: no change without it"
     assert "7 forwards" in shown.notes[0].text
-    document, _ = shown.state()
-    assert document["evidence"][0][0][0]["mark"]["sign"] == "\N{CHECK MARK}"
-    json.dumps(document)
+    document, _ = sent(shown)
+    own = [each["mark"]["sign"] for each in document["checked"] if each["statement"] == 0]
+    assert own[0] == "\N{CHECK MARK}"
 
 
 def test_a_small_change_that_is_told_from_none_is_not_called_none(trace):

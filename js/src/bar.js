@@ -5,16 +5,14 @@ import { HALFWAY } from "./heat.js";
 import { sentence } from "./sentence.js";
 
 /** @import { Data } from "./data.js" */
+/** @import { Store } from "./store.js" */
 /** @import { Shown, State } from "./types.js" */
 
-/**
- * @param {Data} data
- * @param {(signal: string) => void} choose
- */
-export function createToolbar(data, choose) {
+/** @param {Data} data @param {Store} store */
+export function createToolbar(data, store) {
   const { signals, model } = data.document;
   const select = h("select", KEYS_STAY, ...signals.map((name) => h("option", { value: name }, name)));
-  select.addEventListener("change", () => choose(select.value));
+  select.addEventListener("change", () => store.set({ signal: select.value }));
   const el = h(
     "div",
     { class: "otr-toolbar" },
@@ -23,8 +21,8 @@ export function createToolbar(data, choose) {
   );
   return {
     el,
-    /** @param {State} state */
-    paint: ({ signal }) => {
+    /** @param {Shown} _shown @param {State} state */
+    paint: (_shown, { signal }) => {
       select.value = signal;
     },
   };

@@ -7,11 +7,14 @@ const text = (id) => document.getElementById(id)?.textContent ?? "";
 
 /** @type {Saved} */
 const { state, buffers } = JSON.parse(text("omnitrace-state"));
-for (const [name, base64] of Object.entries(buffers)) {
-  state[name] = new DataView(Uint8Array.from(atob(base64), (char) => char.charCodeAt(0)).buffer);
-}
+/** @type {Record<number, {type: string, part: number, mime: string, error: string | null, data: string[]}>} */
+const media = JSON.parse(text("omnitrace-media"));
 
-/** @type {Map<string, Set<() => void>>} */
+/** @param {string} base64 */
+const decode = (base64) => new DataView(Uint8Array.from(atob(base64), (char) => char.charCodeAt(0)).buffer);
+for (const [name, base64] of Object.entries(buffers)) state[name] = decode(base64);
+
+/** @type {Map<string, Set<(...values: any[]) => void>>} */
 const listeners = new Map();
 const model = {
   /** @param {string} name */
@@ -22,12 +25,20 @@ const model = {
     state[name] = value;
     for (const listener of listeners.get(`change:${name}`) ?? []) listener();
   },
-  /** @param {string} event @param {() => void} listener */
+  /** @param {string} event @param {(...values: any[]) => void} listener */
   on: (event, listener) => listeners.set(event, (listeners.get(event) ?? new Set()).add(listener)),
-  /** @param {string} event @param {() => void} listener */
+  /** @param {string} event @param {(...values: any[]) => void} listener */
   off: (event, listener) => listeners.get(event)?.delete(listener),
   save_changes() {},
-  send() {},
+  /** Answers for Python: the originals that the page brings along. @param {{type: string, part: number}} question */
+  send({ type, part }) {
+    if (type !== "media") return;
+    const { data, ...said } = media[part] ?? { data: [], type, part, mime: "", error: "not in this page" };
+    const answers = listeners.get("msg:custom") ?? [];
+    queueMicrotask(() => {
+      for (const answer of answers) answer(said, data.map(decode));
+    });
+  },
 };
 
 const url = URL.createObjectURL(new Blob([text("omnitrace-widget")], { type: "text/javascript" }));

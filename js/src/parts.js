@@ -5,6 +5,7 @@ import { drawGrid, hueOver } from "./heat.js";
 import { createAxis, createPlayer, createWave, drawBins, duration } from "./timeline.js";
 
 /** @import { Data } from "./data.js" */
+/** @import { Store } from "./store.js" */
 /** @import { Sources } from "./sources.js" */
 /** @import { Box, Drawn, Frames, Part, Patches, Range } from "./types.js" */
 
@@ -29,7 +30,7 @@ function place(el, [left, top, right, bottom]) {
  * @param {string} name
  */
 function picture(data, part, thumbnail, grid, name) {
-  const url = thumbnail ? URL.createObjectURL(data.blob("thumbnails", thumbnail, "image/webp")) : "";
+  const url = thumbnail ? URL.createObjectURL(data.thumbnail(thumbnail)) : "";
   const [width, height] = part.size ?? [4, 3];
   const el = h("div", {
     class: "otr-picture",
@@ -60,8 +61,8 @@ function picture(data, part, thumbnail, grid, name) {
   return { el, paint, dispose: () => URL.revokeObjectURL(url) };
 }
 
-/** @param {Data} _data @param {Part} part @param {Sources} sources @returns {Drawn} */
-function drawText(_data, part, sources) {
+/** @param {Data} _data @param {Part} part @param {Sources} sources @param {Store} _store @returns {Drawn} */
+function drawText(_data, part, sources, _store) {
   const text = part.text ?? "";
   const el = h("div", { class: "otr-text", dir: "auto" });
   let at = 0;
@@ -74,8 +75,8 @@ function drawText(_data, part, sources) {
   return { el };
 }
 
-/** @param {Data} data @param {Part} part @param {Sources} sources @returns {Drawn} */
-function drawImage(data, part, sources) {
+/** @param {Data} data @param {Part} part @param {Sources} sources @param {Store} _store @returns {Drawn} */
+function drawImage(data, part, sources, _store) {
   const { patches } = part;
   const { el, paint, dispose } = picture(data, part, part.thumbnails[0], patches, part.label);
   for (const source of sources.of(part.index)) {
@@ -92,8 +93,8 @@ function drawImage(data, part, sources) {
   };
 }
 
-/** @param {Data} data @param {Part} part @param {Sources} sources @returns {Drawn} */
-function drawSound(data, part, sources) {
+/** @param {Data} data @param {Part} part @param {Sources} sources @param {Store} _store @returns {Drawn} */
+function drawSound(data, part, sources, _store) {
   const lane = h("div", { class: "otr-lane otr-sound" });
   const wave = part.sound ? createWave(data, part, part.sound) : null;
   if (wave) lane.append(wave.el);
@@ -115,8 +116,8 @@ function drawSound(data, part, sources) {
   };
 }
 
-/** @param {Data} data @param {Part} part @param {Sources} sources @returns {Drawn} */
-function drawFilm(data, part, sources) {
+/** @param {Data} data @param {Part} part @param {Sources} sources @param {Store} _store @returns {Drawn} */
+function drawFilm(data, part, sources, _store) {
   const { frames } = part;
   const mine = sources.of(part.index);
   const pictures = part.thumbnails.map((thumbnail) => picture(data, part, thumbnail, frames, ""));

@@ -5,17 +5,18 @@ import { DRAW } from "./parts.js";
 import { Sources } from "./sources.js";
 
 /** @import { Data } from "./data.js" */
-/** @import { Drawn, Part, Shown } from "./types.js" */
+/** @import { Store } from "./store.js" */
+/** @import { Drawn, Part, Shown, State } from "./types.js" */
 
-/** @param {Data} data */
-export function createPrompt(data) {
+/** @param {Data} data @param {Store} store */
+export function createPrompt(data, store) {
   const sources = new Sources(data.document.sources);
   const el = h("div", { class: "otr-parts", role: "group", "aria-label": "Prompt" });
   /** @type {HTMLElement | null} */
   let row = null;
 
   const drawn = data.document.parts.map((part) => {
-    const body = DRAW[part.kind](data, part, sources);
+    const body = DRAW[part.kind](data, part, sources, store);
     const section = frame(part, body);
     if (part.kind !== "image") row = null;
     else if (!row) {
@@ -30,12 +31,12 @@ export function createPrompt(data) {
     el,
     sources,
     items: () => sources.elements(),
-    /** @param {Shown} shown */
-    paint(shown) {
+    /** @param {Shown} shown @param {State} state */
+    paint(shown, state) {
       sources.paint(shown);
       for (const { body, section, own } of drawn) {
         section.paint(own.reduce((sum, id) => sum + (shown.share[id] ?? 0), 0));
-        body.paint?.(shown);
+        body.paint?.(shown, state);
       }
     },
     dispose() {

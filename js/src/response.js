@@ -3,7 +3,8 @@
 import { h, KEYS_STAY, two } from "./dom.js";
 
 /** @import { Data } from "./data.js" */
-/** @import { Mark, Shown } from "./types.js" */
+/** @import { Store } from "./store.js" */
+/** @import { Mark, Shown, State } from "./types.js" */
 
 /** @type {Record<string, string>} */
 const STOPPED = {
@@ -29,8 +30,8 @@ const drawMark = (mark) =>
       ]
     : [];
 
-/** @param {Data} data */
-export function createResponse(data) {
+/** @param {Data} data @param {Store} _store */
+export function createResponse(data, _store) {
   const { statements, stopped } = data.document;
   const list = h("div", {
     class: "otr-statements",
@@ -62,10 +63,10 @@ export function createResponse(data) {
       h("div", { class: "otr-empty", role: "option", "aria-disabled": "true" }, "The response is empty."),
     );
 
-  /** @param {string} signal */
-  function drawChips(signal) {
+  /** @param {State} state */
+  function drawChips(state) {
     for (const { id, chips } of rows) {
-      const evidence = data.evidence(signal, id);
+      const evidence = data.evidence(state, id);
       chips.replaceChildren(
         ...evidence.map(({ sources, label, score, mark }, i) =>
           h(
@@ -91,15 +92,15 @@ export function createResponse(data) {
     ),
     list,
     items: () => rows.map(({ el }) => el),
-    /**
-     * @param {Shown} shown
-     * @param {string} signal
-     * @param {number | null} pinned
-     */
-    paint({ statement, source }, signal, pinned) {
-      if (signal !== painted) drawChips(signal);
-      painted = signal;
-      const supported = source === null ? null : data.supported(signal, source);
+    grow() {},
+    /** @param {Shown} shown @param {State} state */
+    paint({ statement, source }, state) {
+      const { key } = data.curated(state);
+      if (key !== painted) drawChips(state);
+      painted = key;
+      const pinned = state.pinned?.kind === "statement" ? state.pinned.id : null;
+      const supported =
+        source === null ? null : data.selections(state, source).map(({ statement: own }) => own);
       list.classList.toggle("otr-some", statement !== null || source !== null);
       for (const { id, el, chips } of rows) {
         const lit = supported ? supported.includes(id) : statement === id;

@@ -9,15 +9,15 @@ import { two } from "./dom.js";
 const holds = (/** @type {Evidence} */ { mark }) => !mark || mark.verdict === "verified";
 
 /** @param {Data} data @param {Shown} shown @param {State} state */
-export function sentence(data, shown, { signal }) {
-  if (shown.source !== null) return ofSource(data, shown, signal, shown.source);
-  if (shown.statement !== null) return ofStatement(data, shown, signal, shown.statement);
-  return `The whole response, by ${signal}. Point at a statement, or at a source in the prompt.`;
+export function sentence(data, shown, state) {
+  if (shown.source !== null) return ofSource(data, shown, state, shown.source);
+  if (shown.statement !== null) return ofStatement(data, shown, state, shown.statement);
+  return `The whole response, by ${state.signal}. Point at a statement, or at a source in the prompt.`;
 }
 
-/** @param {Data} data @param {Shown} shown @param {string} signal @param {number} source */
-function ofSource(data, { statement, share }, signal, source) {
-  const found = data.selections(signal, source);
+/** @param {Data} data @param {Shown} shown @param {State} state @param {number} source */
+function ofSource(data, { statement, share }, state, source) {
+  const found = data.selections(state, source);
   const held = found.filter(holds).map((each) => `${each.statement + 1}`);
   const proposed = found
     .filter((each) => !holds(each))
@@ -31,15 +31,15 @@ function ofSource(data, { statement, share }, signal, source) {
   return `${data.document.sources[source].label} ${does}; share ${two(share[source])} of ${which}.`;
 }
 
-/** @param {Data} data @param {Shown} shown @param {string} signal @param {number} statement */
-function ofStatement(data, { pinned }, signal, statement) {
-  const found = data.evidence(signal, statement);
+/** @param {Data} data @param {Shown} shown @param {State} state @param {number} statement */
+function ofStatement(data, { pinned }, state, statement) {
+  const found = data.evidence(state, statement);
   const held = found.filter(holds);
   const proposed = found.filter((each) => !holds(each));
   const which = `Statement ${statement + 1} of ${data.document.statements.length}${pinned ? ", pinned" : ""}`;
   const join = pinned ? "," : "";
   if (!found.length) return `${which}${join} has no source that stands out.`;
-  const proposes = `${signal} proposes ${listed(proposed)}`;
+  const proposes = `${state.signal} proposes ${listed(proposed)}`;
   if (!held.length) return `${which}: ${proposes}.`;
   return `${which}${join} rests on ${listed(held)}${proposed.length ? `; ${proposes}` : ""}.`;
 }

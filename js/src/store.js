@@ -1,65 +1,95 @@
-/** One view's state. Pin and signal are shared with the model, and so with Python and with other views of it. */
+/** One view's state. Pins, settings and signal are shared with the model, and so with Python and other views of it. */
+
+import { fromSelection, same, toSelection } from "./focus.js";
 
 /** @import { AnyModel } from "@anywidget/types" */
+/** @import { Data } from "./data.js" */
 /** @import { Focus, State } from "./types.js" */
 
 const DEBOUNCE = 50; // ms
+const SHARED = ["signal", "settings", "pinned", "selection"];
 
-/** @param {Focus | null} a @param {Focus | null} b */
-export const same = (a, b) => a?.kind === b?.kind && a?.id === b?.id;
+/** @param {Focus | null} focus  a range of one token is a token */
+const simple = (focus) =>
+  focus?.kind === "range" && focus.stop === focus.start + 1
+    ? /** @type {Focus} */ ({ kind: "token", id: focus.start })
+    : focus;
 
-/** @param {Focus | null} a @param {Focus | null} b */
-const equal = (a, b) => same(a, b) && a?.chip === b?.chip;
+/** @param {unknown} a @param {unknown} b */
+const alike = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 /**
  * @param {AnyModel} model
+ * @param {Data} data
  * @param {() => void} changed
  * @param {AbortSignal} signal
  */
-export function createStore(model, changed, signal) {
+export function createStore(model, data, changed, signal) {
   /** @returns {Focus | null} */
-  const fromModel = () =>
-    model.get("pinned") === null ? null : { kind: "statement", id: model.get("pinned") };
+  const pinnedInModel = () => {
+    const id = model.get("pinned");
+    if (typeof id === "number" && data.document.statements[id]) return { kind: "statement", id };
+    return simple(fromSelection(model.get("selection") ?? null, data.document));
+  };
+  const settingsInModel = () => ({ ...data.document.settings, ...model.get("settings") });
   /** @type {State} */
-  let state = { signal: model.get("signal"), hover: null, pinned: fromModel() };
+  let state = {
+    signal: model.get("signal"),
+    settings: settingsInModel(),
+    hover: null,
+    pinned: pinnedInModel(),
+    step: null,
+    detail: "sentence",
+    opacity: 0.8,
+    smooth: false,
+    raw: false,
+  };
   let timer = 0;
 
   /** @param {Partial<State>} patch */
   function update(patch) {
     const next = { ...state, ...patch };
-    if (next.signal === state.signal && equal(next.hover, state.hover) && same(next.pinned, state.pinned))
-      return;
+    if (alike(next, state)) return;
     state = next;
     changed();
   }
 
-  /** A pinned source stays in this view: Python's `pinned` is a statement or None. */
-  const statement = () => (state.pinned?.kind === "statement" ? state.pinned.id : null);
-
   function save() {
-    if (statement() === model.get("pinned") && state.signal === model.get("signal")) return;
-    model.set("pinned", statement());
-    model.set("signal", state.signal);
-    model.save_changes();
+    timer = 0;
+    const { pinned, signal: name, settings } = state;
+    const own = {
+      signal: name,
+      settings,
+      pinned: pinned?.kind === "statement" ? pinned.id : null,
+      selection: toSelection(pinned),
+    };
+    const news = Object.entries(own).filter(([key, value]) => !alike(value, model.get(key) ?? null));
+    for (const [key, value] of news) model.set(key, value);
+    if (news.length) model.save_changes();
   }
 
-  const onPinned = () => {
-    if (statement() !== model.get("pinned")) update({ pinned: fromModel() });
-  };
-  const onSignal = () => update({ signal: model.get("signal") });
-  model.on("change:pinned", onPinned);
-  model.on("change:signal", onSignal);
+  function follow() {
+    if (timer) return; // what was changed here is newer
+    const pinned = pinnedInModel();
+    update({
+      signal: model.get("signal"),
+      settings: settingsInModel(),
+      ...(same(simple(state.pinned), pinned) ? {} : { pinned }),
+    });
+  }
+  for (const name of SHARED) model.on(`change:${name}`, follow);
   signal.addEventListener("abort", () => {
     clearTimeout(timer);
-    model.off("change:pinned", onPinned);
-    model.off("change:signal", onSignal);
+    for (const name of SHARED) model.off(`change:${name}`, follow);
   });
 
   return {
     get: () => state,
+    /** Take from the model again what it shares, such as after the response has grown. */
+    follow,
     /** @param {Focus | null} hover */
     hover: (hover) => update({ hover }),
-    /** @param {{pinned?: Focus | null, signal?: string}} patch */
+    /** @param {Partial<State>} patch */
     set(patch) {
       update(patch);
       clearTimeout(timer);

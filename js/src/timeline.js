@@ -112,10 +112,16 @@ export function createPlayer(data, part, create, lane) {
     head.hidden = !playing && !player?.currentTime;
     follow();
   }
-  el.addEventListener("click", () => {
+  el.addEventListener("click", async () => {
     if (!player) {
-      url = URL.createObjectURL(data.blob("media", media.bytes, media.mime));
-      player = create();
+      const made = create();
+      try {
+        url = URL.createObjectURL(await data.media.get(part.index));
+      } catch (error) {
+        unplayable(error instanceof Error ? error.message : String(error));
+        return;
+      }
+      player = made;
       player.src = url;
       for (const event of ["play", "pause", "ended", "seeked"]) player.addEventListener(event, state);
       player.addEventListener("error", () => unplayable("this browser cannot play it"));

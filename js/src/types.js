@@ -1,3 +1,5 @@
+/** @import { Settings } from "./curation.js" */
+
 /**
  * The view model as it arrives from Python (`omnitrace_nb/view/viewmodel.py` is its definition).
  *
@@ -20,7 +22,7 @@
  * @property {Range[]} thumbnails  bytes
  * @property {number[]} thumbnail_times  seconds
  * @property {Range | null} peaks  pairs of int8
- * @property {{bytes: Range, mime: string} | null} media
+ * @property {{bytes: number, mime: string} | null} media  the original, to be asked for (`Data.media`)
  * @property {string | null} media_note  why there is no media
  * @property {Tokens | null} tokens
  * @property {Patches | null} patches
@@ -38,7 +40,8 @@
  * @property {Box | null} box  share of width and height
  * @property {[number, number] | null} time  seconds
  *
- * @typedef {{id: number, text: string, steps: number}} Statement
+ * @typedef {{id: number, text: string, steps: number, first: number, stop: number, chars: [number, number]}} Statement
+ *   `steps`: how many; `first`, `stop`: the first one and after the last; `chars`: UTF-16 code units of the response
  *
  * What a statement rests on, best first: one source, or neighbouring seconds together.
  * @typedef {{sources: number[], label: string, score: number, mark: Mark | null}} Evidence  `score`: of the curation
@@ -46,49 +49,73 @@
  *
  * @typedef {{text: string, signals: string[]}} Note  of those signals alone; of all if empty
  *
- * @typedef {object} Document
+ * @typedef {object} Document  of the prompt and of the response (`ViewModel.prompt`, `ViewModel.response`)
  * @property {number} schema
  * @property {string} model
- * @property {string[]} signals
- * @property {string} signal  the first one to show
  * @property {Part[]} parts
  * @property {Source[]} sources
- * @property {Statement[]} statements
- * @property {string} stopped
- * @property {Evidence[][][]} evidence  [signal][statement]
  * @property {number} cells
+ * @property {string[]} signals
+ * @property {string} text  the response
+ * @property {string[]} pieces  [T], tokens as they are
+ * @property {string[]} tags  [T], Universal POS
+ * @property {string} stopped
+ * @property {Statement[]} statements
+ * @property {Settings} settings  the trace's
+ * @property {{statement: number, source: number, mark: Mark}[]} checked
  * @property {Note[]} notes
- * @property {Record<string, "raw" | "deflate">} encoding
  */
 
 /**
- * What is under the mouse or pinned.
- * @typedef {{kind: "statement" | "source", id: number, chip?: number}} Focus  `chip`: a source, under the mouse in a statement
+ * What is under the mouse or pinned. `chip`: a source, under the mouse in a statement; `region`: as Python selects it.
+ * @typedef {{kind: "statement", id: number, chip?: number}
+ *   | {kind: "token", id: number}
+ *   | {kind: "range", start: number, stop: number}
+ *   | {kind: "source", id: number}
+ *   | {kind: "cells", part: number, cells: number[], label: string, region: Region}} Focus
+ *
+ * @typedef {{time: [number, number]} | {box: Box}} Region  seconds, or pixels
+ * @typedef {{steps: [number, number]} | {source: number} | ({part: number} & {time: [number, number]})
+ *   | ({part: number} & {box: Box})} Selection
+ *
+ * @typedef {"token" | "word" | "sentence" | "paragraph"} Detail
  *
  * @typedef {object} State
  * @property {string} signal
+ * @property {Settings} settings
  * @property {Focus | null} hover
  * @property {Focus | null} pinned
+ * @property {number | null} step  of the scrubber
+ * @property {Detail} detail  of texts
+ * @property {number} opacity  of heat over pictures, 0..1
+ * @property {boolean} smooth  heat over pictures
+ * @property {boolean} raw  tokens as they are
  */
 
 /**
  * All that drawing needs for one state.
  * @typedef {object} Shown
- * @property {number | null} statement  whose inputs are coloured; null: the whole response's
- * @property {number | null} source  whose statements light up
+ * @property {Focus | null} inputs  what the inputs are coloured by; null: the whole response
+ * @property {[start: number, stop: number]} steps  the same, as steps
+ * @property {number | null} statement  the same, if it is a statement
+ * @property {Focus | null} words  what of the prompt is in focus, so that the response's words light up
+ * @property {number | null} source  the same, if it is a source
  * @property {number | null} chip  the source that a statement's chip names
- * @property {boolean} pinned  the statement is the pinned one
+ * @property {boolean} pinned  what the inputs are coloured by is pinned
  * @property {Uint8Array} heat  [cells]
  * @property {number} scale  the score that 255 stands for
  * @property {Float32Array} share  [sources], sums to 1
+ * @property {Evidence[]} evidence  of what the inputs are coloured by; of the whole response none
  * @property {Map<number, number>} ranks  source -> rank, of selected ones
+ * @property {Float32Array | null} drove  [T], how much of each step the input in focus drove: a share of its mass for a
+ *   source, the score of its cells otherwise
  */
 
 /**
  * A drawn part of the prompt.
  * @typedef {object} Drawn
  * @property {HTMLElement} el
- * @property {(shown: Shown) => void} [paint]  beyond its sources' shading
+ * @property {(shown: Shown, state: State) => void} [paint]  beyond its sources' shading
  * @property {() => void} [dispose]
  */
 

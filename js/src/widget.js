@@ -1,12 +1,14 @@
 /** The view of a trace: an anywidget front-end module. All linking is done here; the kernel is never asked. */
 
 import { createLegend, createToolbar } from "./bar.js";
-import { Data } from "./data.js";
+import { Data, Media } from "./data.js";
 import { h, KEYS_STAY } from "./dom.js";
+import { same } from "./focus.js";
 import { rove } from "./keys.js";
+import { unpack } from "./pack.js";
 import { createPrompt } from "./prompt.js";
 import { createResponse } from "./response.js";
-import { createStore, same } from "./store.js";
+import { createStore } from "./store.js";
 import { followTheme } from "./theme.js";
 
 /** @import { AnyModel } from "@anywidget/types" */
@@ -22,7 +24,7 @@ async function render({ model, el, signal }) {
   const root = h("div", { class: "omnitrace-view", ...KEYS_STAY });
   el.append(root);
   try {
-    const data = await Data.read(model);
+    const [data] = await Data.read(model, new Media(model, stop.signal));
     if (!stop.signal.aborted) show(root, model, data, stop.signal);
   } catch (error) {
     fail(root, error);
@@ -32,9 +34,13 @@ async function render({ model, el, signal }) {
 
 /** @param {HTMLElement} root @param {unknown} error */
 function fail(root, error) {
+  problem(root, `The view could not be drawn: ${error instanceof Error ? error.message : error}`);
+}
+
+/** What went wrong, in words, under the view; nothing if empty. @param {HTMLElement} root @param {string} [words] */
+function problem(root, words) {
   root.querySelector(".otr-error")?.remove();
-  const message = error instanceof Error ? error.message : String(error);
-  root.append(h("p", { class: "otr-error", role: "alert" }, `The view could not be drawn: ${message}`));
+  if (words) root.append(h("p", { class: "otr-error", role: "alert" }, words));
 }
 
 /**
@@ -45,10 +51,10 @@ function fail(root, error) {
  */
 function show(root, model, data, signal) {
   let frame = 0;
-  const store = createStore(model, draw, signal);
-  const toolbar = createToolbar(data, (name) => store.set({ signal: name }));
-  const response = createResponse(data);
-  const prompt = createPrompt(data);
+  const store = createStore(model, data, draw, signal);
+  const toolbar = createToolbar(data, store);
+  const response = createResponse(data, store);
+  const prompt = createPrompt(data, store);
   const legend = createLegend(data);
   const scroll = h("div", { class: "otr-scroll" }, prompt.el);
   root.append(
@@ -77,12 +83,11 @@ function show(root, model, data, signal) {
       try {
         const state = store.get();
         const shown = data.shown(state);
-        const pinned = state.pinned?.kind === "statement" ? state.pinned.id : null;
-        toolbar.paint(state);
-        response.paint(shown, state.signal, pinned);
-        prompt.paint(shown);
+        toolbar.paint(shown, state);
+        response.paint(shown, state);
+        prompt.paint(shown, state);
         legend.paint(shown, state);
-        root.classList.toggle("otr-active", shown.statement !== null);
+        root.classList.toggle("otr-active", shown.inputs !== null);
       } catch (error) {
         fail(root, error);
       }
@@ -101,11 +106,12 @@ function show(root, model, data, signal) {
   }
   /** @param {Focus | null} focus */
   function pin(focus) {
-    const unpin = focus === null || (same(focus, store.get().pinned) && focus.chip === undefined);
+    const chosen = focus?.kind === "statement" && focus.chip !== undefined;
+    const unpin = focus === null || (same(focus, store.get().pinned) && !chosen);
     store.set({ pinned: unpin ? null : focus });
     if (unpin || focus.kind !== "statement") return;
-    const best = focus.chip ?? data.evidence(store.get().signal, focus.id)[0]?.sources[0];
-    if (best !== undefined) reveal(scroll, prompt.sources.element(best), focus.chip !== undefined);
+    const best = focus.chip ?? data.evidence(store.get(), focus.id)[0]?.sources[0];
+    if (best !== undefined) reveal(scroll, prompt.sources.element(best), chosen);
   }
   function clear() {
     store.hover(null);
@@ -128,7 +134,23 @@ function show(root, model, data, signal) {
   root.addEventListener("keydown", (event) => {
     if (event.key === "Escape") clear();
   });
+  const complain = () => problem(root, model.get("error"));
+  const grow = async () => {
+    const [pack] = await unpack(model.get("response"));
+    if (signal.aborted || !pack) return;
+    data.take(pack);
+    response.grow();
+    store.follow();
+    draw();
+  };
+  model.on("change:error", complain);
+  model.on("change:response", grow);
+  signal.addEventListener("abort", () => {
+    model.off("change:error", complain);
+    model.off("change:response", grow);
+  });
   followTheme(root, draw, signal);
+  complain();
   draw();
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from omnitrace_nb.view.viewmodel import Evidence, Mark, Note
+from omnitrace_nb.view.viewmodel import Checked, Evidence, Mark, Note
 from omnitrace_nb.view.words import clean
 
 if TYPE_CHECKING:
@@ -55,6 +55,17 @@ def _tracks(trace: Trace, interval: Mapping[Any, Any]) -> str:
     if modalities == {"audio"}:
         return " (sound)"
     return " (picture and sound)" if "audio" in modalities else ""
+
+
+def checked(trace: Trace) -> tuple[Checked, ...]:
+    """Give the mark of every source that was checked for a statement, whatever is selected now."""
+    rows = trace.checks
+    rows = rows[rows["verdict"].isin(list(SIGNS))]
+    found = []
+    for row in rows.to_dict("records"):
+        verdict = str(row["verdict"])
+        found.append(Checked(int(row["statement"]), int(row["source"]), Mark(verdict, SIGNS[verdict], _words(row))))
+    return tuple(found)
 
 
 def legend(trace: Trace) -> list[Note]:

@@ -58,7 +58,7 @@ class _Form:
         prompt = "".join(self._part(part, whole) for part in model.parts)
         statements = "".join(self._statement(row) for row in range(whole)) or "<p>The response is empty.</p>"
         by = f" &middot; signal <b>{escape(model.signals[self.signal])}</b>" if model.signals else ""
-        notes = "".join(f'<p style="{SMALL}">{escape(note)}</p>' for note in model.said(self.signal))
+        notes = "".join(f'<p style="{SMALL}">{escape(note)}</p>' for note in model.notes_of(self.signal))
         return (
             f'<div style="{CARD}"><div style="{SMALL}">{escape(model.model)}{by}</div>'
             f"{_heading('Response')}{statements}{_heading('Prompt')}"

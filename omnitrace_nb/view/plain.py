@@ -29,7 +29,7 @@ def plain_text(model: ViewModel, signal: int = 0) -> str:
             lines.append("       no source stands out")
     if not model.statements:
         lines.append("The response is empty.")
-    notes = model.said(signal)
+    notes = model.notes_of(signal)
     return "\n".join([*lines, *(["", *notes] if notes else [])])
 
 

@@ -9,11 +9,13 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from omnitrace_nb.view import originals
 from omnitrace_nb.view.fallback import static_form
 
 if TYPE_CHECKING:
     from omnitrace_nb.view.viewmodel import ViewModel
 
+MOST_MEDIA = 2_000_000  # bytes of originals in one page, all parts together
 STATIC = Path(__file__).parent.parent / "static"
 
 # The browser itself refuses any request that leaves the page.
@@ -35,6 +37,7 @@ PAGE = """<!doctype html>
 <main id="omnitrace-root"><h1>{title}</h1></main>
 <noscript>{static}</noscript>
 <script type="application/json" id="omnitrace-state">{state}</script>
+<script type="application/json" id="omnitrace-media">{media}</script>
 <script type="text/plain" id="omnitrace-widget">{widget}</script>
 <script type="module">{host}</script>
 </body>
@@ -42,20 +45,35 @@ PAGE = """<!doctype html>
 """
 
 
-def interactive_page(model: ViewModel) -> str:
+def interactive_page(model: ViewModel, *, signal: str | None = None, pinned: int | None = None) -> str:
     """Give the page."""
-    document, buffers = model.state()
-    state = {"document": document, "pinned": None, "signal": model.signals[0] if model.signals else ""}
-    encoded = {name: base64.b64encode(data).decode() for name, data in buffers.items()}
+    model = model.with_room(MOST_MEDIA)
+    first = signal or (model.signals[0] if model.signals else "")
+    state = {"signal": first, "pinned": pinned, "selection": None, "settings": model.settings, "error": ""}
+    buffers = {"prompt": _base64(model.prompt()), "response": _base64(model.response())}
+    media = {}
+    for part in model.parts:
+        if part.media:
+            said, data = originals.answer(model, {"part": part.index})
+            media[part.index] = {**said, "data": [_base64(each) for each in data]}
     return PAGE.format(
         policy=html.escape(POLICY),
         title=html.escape(f"Trace of {model.model}"),
         css=_asset("widget.css"),
         static=static_form(model),
-        state=json.dumps({"state": state, "buffers": encoded}, allow_nan=False).replace("<", "\\u003c"),
+        state=_json({"state": state, "buffers": buffers}),
+        media=_json(media),
         widget=_asset("widget.js"),
         host=_asset("host.js"),
     )
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, allow_nan=False).replace("<", "\\u003c")
 
 
 def _asset(name: str) -> str:

@@ -1,23 +1,27 @@
 """The view model: all that a view shows, as plain values and arrays; every form of the view is drawn from it alone.
 
-`js/src/types.js` mirrors what `ViewModel.state` sends. Axes: G signals, R rows (one a statement, and last the whole
-response), S sources, C cells. A cell is the smallest thing that has a shade of its own: a token of text, a patch of
-a picture, a slice of sound or film; it stands for one position of the prompt, or for the mean of several.
+`js/src/types.js` mirrors what `ViewModel.prompt` and `ViewModel.response` send. Axes: G signals, T steps, R rows (one a
+statement, and last the whole response), S sources, C cells. A cell is the smallest thing that has a shade of its own: a
+token of text, a patch of a picture, a slice of sound or film; it stands for one position of the prompt, or for the mean
+of several.
 """
 
 from __future__ import annotations
 
-import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from omnitrace_nb.view.packing import pack
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SCHEMA = 2
-COMPRESS_FROM = 64_000  # bytes; smaller arrays are sent as they are
+    from omnitrace_nb.view.rows import Rows
+    from omnitrace_nb.view.stepwise import Stepwise
+
+SCHEMA = 3
 ONE_UNIT = 0xFFFF  # characters beyond this one take two of UTF-16's units
 
 Span = tuple[int, int]
@@ -54,10 +58,10 @@ class Strip:
 
 
 @dataclass(frozen=True, slots=True)
-class MediaBytes:
-    """Where in `ViewModel.media` a part's playable bytes are (start, count)."""
+class MediaKept:
+    """The original of a part, as far as the trace keeps it: a front end asks for it (`ViewModel.media`)."""
 
-    bytes: Span
+    bytes: int
     mime: str
 
 
@@ -79,7 +83,7 @@ class ViewPart:
     thumbnails: tuple[Span, ...] = ()
     thumbnail_times: tuple[float, ...] = ()
     peaks: Span | None = None
-    media: MediaBytes | None = None
+    media: MediaKept | None = None
     media_note: str | None = None
     tokens: Tokens | None = None
     patches: Grid | None = None
@@ -104,11 +108,14 @@ class ViewSource:
 
 @dataclass(frozen=True, slots=True)
 class ViewStatement:
-    """A statement and the number of its steps."""
+    """A statement: the number of its steps, the first and after the last, and its characters in the response."""
 
     id: int
     text: str
     steps: int
+    first: int
+    stop: int
+    chars: Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +138,38 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Checked:
+    """The mark of one source of one statement."""
+
+    statement: int
+    source: int
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The response and its tokens.
+
+    Attributes:
+        text: the response.
+        pieces: each token as it is, special ones too.
+        chars: `int32 [T, 2]`, each token's characters in `text`.
+        statement_of: `int32 [T]`, -1 for none.
+        logprobs: `float32 [T]`, nats; NaN is 0.
+        tags: Universal POS tag of each token, "" for none.
+        stopped: why the response ended.
+    """
+
+    text: str
+    pieces: tuple[str, ...]
+    chars: np.ndarray
+    statement_of: np.ndarray
+    logprobs: np.ndarray
+    tags: tuple[str, ...]
+    stopped: str
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """What a reader should know, in a sentence; of those `signals` alone, or of all if it names none."""
 
@@ -147,17 +186,18 @@ class ViewModel:
         signals: the G signals to choose from.
         parts: the prompt, in order.
         sources: the S sources.
-        statements: the response.
-        stopped: why the response ended.
-        evidence: for each signal and statement what was selected, best first.
-        heat: `uint8 [G, R, C]`, mean score over the row's steps; 255 stands for `scale`. Negative and NaN scores are 0.
-        scale: `float32 [G, R]`, the largest mean score of each row.
-        share: `float32 [G, R, S]`, how much of the mass on all sources is on each; a row sums to 1, or is 0.
+        statements: the response, cut.
+        said: the response and its tokens.
+        settings: the curation of the trace, as plain values.
         chars: `int32 [k, 2]`, characters of the text cells in their parts.
         peaks: `int8 [p]`, lowest and highest sample of even slices of sounds, the loudest being 127.
         thumbnails: encoded WebP pictures, one after the other.
-        media: encoded sounds and films, as far as they are small enough to send.
-        notes: what a reader should know; `said` gives what concerns one signal.
+        originals: the encoded original of each part; empty where the trace does not keep it.
+        cells: C.
+        rows: heat, shares and evidence of statements, for the forms without a front end.
+        steps: votes, masses and heat of steps, for front ends.
+        checked: verdicts of `Tracer.verify`.
+        notes: what a reader should know; `notes_of` gives what concerns one signal.
     """
 
     model: str
@@ -165,23 +205,49 @@ class ViewModel:
     parts: tuple[ViewPart, ...]
     sources: tuple[ViewSource, ...]
     statements: tuple[ViewStatement, ...]
-    stopped: str
-    evidence: tuple[tuple[tuple[Evidence, ...], ...], ...]
-    heat: np.ndarray
-    scale: np.ndarray
-    share: np.ndarray
+    said: Said
+    settings: dict[str, Any]
     chars: np.ndarray
     peaks: np.ndarray
     thumbnails: bytes
-    media: bytes
+    originals: tuple[bytes, ...]
+    cells: int
+    rows: Rows
+    steps: Stepwise
+    checked: tuple[Checked, ...]
     notes: tuple[Note, ...]
+
+    @property
+    def stopped(self) -> str:
+        """Why the response ended."""
+        return self.said.stopped
+
+    @property
+    def evidence(self) -> tuple[tuple[tuple[Evidence, ...], ...], ...]:
+        """For each signal and statement what was selected, best first."""
+        return self.rows.evidence
+
+    @property
+    def heat(self) -> np.ndarray:
+        """`uint8 [G, R, C]`, the mean score over the row's steps; 255 stands for `scale`."""
+        return self.rows.heat
+
+    @property
+    def scale(self) -> np.ndarray:
+        """`float32 [G, R]`, the largest mean score of each row."""
+        return self.rows.scale
+
+    @property
+    def share(self) -> np.ndarray:
+        """`float32 [G, R, S]`, how much of the mass on all sources is on each; a row sums to 1, or is 0."""
+        return self.rows.share
 
     def supported(self, signal: int, source: int) -> list[int]:
         """Give the statements that rest on a source."""
         found = enumerate(self.evidence[signal])
         return [statement for statement, all_ in found if any(source in each.sources for each in all_)]
 
-    def said(self, signal: int) -> list[str]:
+    def notes_of(self, signal: int) -> list[str]:
         """Give the notes that concern a signal."""
         name = self.signals[signal] if self.signals else ""
         return [note.text for note in self.notes if not note.signals or name in note.signals]
@@ -191,35 +257,62 @@ class ViewModel:
         start, count = part.thumbnails[index]
         return self.thumbnails[start : start + count]
 
-    def state(self) -> tuple[dict[str, Any], dict[str, bytes]]:
-        """Give what is sent to a front end: a JSON document, and bytes by name."""
-        arrays = {
-            "heat": self.heat.astype(np.uint8),
-            "scale": self.scale.astype("<f4"),
-            "share": np.round(self.share * 65_535).astype("<u2"),
-            "chars": self._units(),
-            "peaks": self.peaks.astype(np.int8),
-        }
-        buffers = {name: array.tobytes() for name, array in arrays.items()}
-        encoding = {}
-        for name in ("heat", "share", "chars"):
-            encoding[name] = "raw"
-            if len(buffers[name]) >= COMPRESS_FROM:
-                buffers[name], encoding[name] = zlib.compress(buffers[name], 6), "deflate"
+    def with_room(self, room: int) -> ViewModel:
+        """Give the same with only so many bytes of originals, for pages that bring them along; sound and film first."""
+        kept: dict[int, bytes] = {}
+        for part in sorted(self.parts, key=lambda part: part.kind == "image"):
+            data = self.originals[part.index]
+            if part.media and len(data) <= room:
+                room -= len(data)
+                kept[part.index] = data
+        parts = tuple(
+            part
+            if part.index in kept or not part.media
+            else replace(part, media=None, media_note=_left_out(part.kind, part.media.bytes))
+            for part in self.parts
+        )
+        return replace(self, parts=parts, originals=tuple(kept.get(part.index, b"") for part in self.parts))
+
+    def prompt(self) -> bytes:
+        """Give what is sent of the prompt: one pack (see `packing`)."""
         document = {
             "schema": SCHEMA,
             "model": self.model,
-            "signals": list(self.signals),
             "parts": [_plain(asdict(part)) for part in self.parts],
             "sources": [self._source(source) for source in self.sources],
-            "statements": [asdict(statement) for statement in self.statements],
-            "stopped": self.stopped,
-            "evidence": [[[_plain(asdict(each)) for each in row] for row in signal] for signal in self.evidence],
-            "cells": self.heat.shape[2],
-            "notes": [_plain(asdict(note)) for note in self.notes],
-            "encoding": encoding,
+            "cells": self.cells,
         }
-        return document, {**buffers, "thumbnails": self.thumbnails, "media": self.media}
+        arrays = {
+            "chars": self._units(),
+            "peaks": self.peaks.astype("i1"),
+            "thumbnails": np.frombuffer(self.thumbnails, "u1"),
+        }
+        return pack(document, arrays)
+
+    def response(self) -> bytes:
+        """Give what is sent of the response and its scores: one pack (see `packing`)."""
+        units = utf16_offsets(self.said.text)
+        document = {
+            "schema": SCHEMA,
+            "signals": list(self.signals),
+            "text": self.said.text,
+            "pieces": list(self.said.pieces),
+            "tags": list(self.said.tags),
+            "stopped": self.said.stopped,
+            "statements": [
+                {**_plain(asdict(each)), "chars": [int(units[at]) for at in each.chars]} for each in self.statements
+            ],
+            "settings": self.settings,
+            "checked": [_plain(asdict(each)) for each in self.checked],
+            "notes": [_plain(asdict(note)) for note in self.notes],
+        }
+        arrays = {
+            "token_chars": units[self.said.chars].astype("<i4").reshape(-1, 2),
+            "statement_of": self.said.statement_of.astype("<i4"),
+            "logprob": self.said.logprobs.astype("<f4"),
+            **self.steps.arrays(),
+        }
+        return pack(document, arrays)
 
     def _source(self, source: ViewSource) -> dict[str, Any]:
         plain: dict[str, Any] = _plain(asdict(source))
@@ -235,6 +328,10 @@ class ViewModel:
                 own = slice(part.tokens.chars, part.tokens.chars + part.tokens.cells[1])
                 chars[own] = utf16_offsets(part.text or "")[chars[own]]
         return chars
+
+
+def _left_out(kind: str, size: int) -> str | None:
+    return None if kind == "image" else f"not included ({size / 1e6:.1f} MB)"
 
 
 def utf16_offsets(text: str) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The live view: one anywidget; all linking runs in the browser, and Python sees what was pinned."""
+"""The live view: one anywidget; all linking runs in the browser, and Python sees what was pinned, selected and set."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Any
 import anywidget
 import traitlets
 
-from omnitrace_nb.errors import SettingsError, SignalError
-from omnitrace_nb.view.build import build
+from omnitrace_nb.errors import OmnitraceError, SettingsError, SignalError
+from omnitrace_nb.view import originals
+from omnitrace_nb.view.build import build, settings_of
 from omnitrace_nb.view.fallback import static_form
 from omnitrace_nb.view.plain import plain_text
+from omnitrace_nb.view.selection import check_selection
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
 
     from omnitrace_nb.trace import Trace
 
@@ -29,16 +33,21 @@ class TraceView(anywidget.AnyWidget):
         signals: the signals to choose from; all of the trace's if left out.
         signal: the one to show first.
         pinned: the statement to pin.
+        settings: settings of the curation to begin with, such as `{"gamma": 1.0}`; the trace's own if left out.
 
     Attributes:
         pinned: the number of the pinned statement (its `id` in `trace.statements`), or None. Clicking a statement, or
             Enter on it, sets it; setting it pins the statement in every copy of the view. Observe it with
-            `view.observe(function, names="pinned")`. A *source* that is pinned by a click lights up its statements in
-            that copy alone and leaves `pinned` None.
-        signal: the name of the signal that is shown; set from either side too.
+            `view.observe(function, names="pinned")`.
+        selection: what else is pinned, or None: `{"steps": [first, stop]}` (tokens dragged over), `{"source": id}`,
+            `{"part": i, "time": [t0, t1]}` in seconds, or `{"part": i, "box": [left, top, right, bottom]}` in pixels.
+            Setting one of `pinned` and `selection` clears the other.
+        settings: the curation's settings, all of them, by name (see `CurationSettings`); some may be set alone.
+        signal: the name of the signal that is shown.
+        spans: the spans (docs/tables.md) of that signal under those settings, as the view shows them.
 
     Raises:
-        SettingsError: an unknown keyword, or a statement that the response does not have.
+        SettingsError: an unknown keyword, a setting out of range, or what the trace does not have.
         SignalError: a signal that the trace, or `signals`, does not have.
 
     Example:
@@ -50,16 +59,13 @@ class TraceView(anywidget.AnyWidget):
     _css = STATIC / "widget.css"
 
     pinned = traitlets.Int(None, allow_none=True).tag(sync=True)
+    selection = traitlets.Dict(None, allow_none=True).tag(sync=True)
+    settings = traitlets.Dict().tag(sync=True)
     signal = traitlets.Unicode().tag(sync=True)
-    document = traitlets.Dict(read_only=True).tag(sync=True)
-    # One trait an array, at the top level: nested bytes are lost by some hosts when state is saved.
-    heat = traitlets.Bytes(read_only=True).tag(sync=True)
-    scale = traitlets.Bytes(read_only=True).tag(sync=True)
-    share = traitlets.Bytes(read_only=True).tag(sync=True)
-    chars = traitlets.Bytes(read_only=True).tag(sync=True)
-    peaks = traitlets.Bytes(read_only=True).tag(sync=True)
-    thumbnails = traitlets.Bytes(read_only=True).tag(sync=True)
-    media = traitlets.Bytes(read_only=True).tag(sync=True)
+    # Bytes stand at the top level: nested ones are lost by some hosts when state is saved.
+    prompt = traitlets.Bytes(read_only=True).tag(sync=True)
+    response = traitlets.Bytes(read_only=True).tag(sync=True)
+    error = traitlets.Unicode(read_only=True).tag(sync=True)
 
     def __init__(
         self,
@@ -68,25 +74,44 @@ class TraceView(anywidget.AnyWidget):
         signals: Sequence[str] | None = None,
         signal: str | None = None,
         pinned: int | None = None,
+        settings: Mapping[str, Any] | None = None,
         **unknown: Any,  # noqa: ANN401 (refused below: widgets would take any keyword silently)
     ) -> None:
         """Build the view model and hand it to the front end."""
         if unknown:
             names = ", ".join(map(repr, unknown))
             raise SettingsError(
-                f"TraceView has no setting {names}; it has signals, signal and pinned. Check the spelling."
+                f"TraceView has no setting {names}; it has signals, signal, pinned and settings. Check the spelling."
             )
+        self._trace = trace
         self._model = build(trace, signals)
-        document, buffers = self._model.state()
         super().__init__()
         with self.hold_sync():
-            self.set_trait("document", document)
-            for name, data in buffers.items():
-                self.set_trait(name, data)
+            self.set_trait("prompt", self._model.prompt())
+            self.set_trait("response", self._model.response())
             first = signal if signal is not None or not self._model.signals else self._model.signals[0]
             if first is not None:
                 self.signal = first
             self.pinned = pinned
+            self.settings = dict(settings or {})
+        self.on_msg(self._answer)
+
+    @property
+    def spans(self) -> pd.DataFrame:
+        """The spans of the signal shown, under the settings shown (docs/tables.md)."""
+        spans = self._trace.curate(**self.settings)
+        return spans[spans["signal"] == self.signal].reset_index(drop=True)
+
+    def show(self, trace: Trace) -> None:
+        """Show another trace of the same prompt in this view, such as the same one with more tokens."""
+        model = build(trace, [name for name in self._model.signals if name in trace.signals] or None)
+        self._trace, self._model = trace, model
+        with self.hold_sync():
+            self.set_trait("response", model.response())
+            if self.pinned is not None and self.pinned >= len(model.statements):
+                self.pinned = None
+            if self.signal not in model.signals:
+                self.signal = model.signals[0] if model.signals else ""
 
     def __repr__(self) -> str:
         """Say what is shown."""
@@ -99,6 +124,22 @@ class TraceView(anywidget.AnyWidget):
         fallback = {"text/plain": plain_text(self._model, shown), "text/html": static_form(self._model, shown)}
         return {**data, **fallback}, metadata
 
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take what the front end changed; an error in an observer or a refusal is shown under the view in words."""
+        try:
+            super().set_state(sync_data)
+        except Exception as error:
+            self.set_trait("error", _words(error))
+            self.send_state(list(sync_data))
+            raise
+        self.set_trait("error", "")
+
+    def _answer(self, _widget: object, content: Mapping[str, Any], _buffers: object) -> None:
+        """Answer the front end's question for the original of a part."""
+        if content.get("type") == "media":
+            said, buffers = originals.answer(self._model, content)
+            self.send(said, buffers)
+
     @traitlets.validate("pinned")
     def _valid_pinned(self, proposal: dict[str, Any]) -> int | None:
         pinned: int | None = proposal["value"]
@@ -108,6 +149,14 @@ class TraceView(anywidget.AnyWidget):
             raise SettingsError(f"pinned={pinned} is no statement: {there}; None unpins.")
         return pinned
 
+    @traitlets.validate("selection")
+    def _valid_selection(self, proposal: dict[str, Any]) -> dict[str, Any] | None:
+        return check_selection(proposal["value"], self._model)
+
+    @traitlets.validate("settings")
+    def _valid_settings(self, proposal: dict[str, Any]) -> dict[str, Any]:
+        return settings_of(self._trace.settings.but(**proposal["value"]))
+
     @traitlets.validate("signal")
     def _valid_signal(self, proposal: dict[str, Any]) -> str:
         signal: str = proposal["value"]
@@ -115,3 +164,18 @@ class TraceView(anywidget.AnyWidget):
             names = ", ".join(map(repr, self._model.signals))
             raise SignalError(f"This view has no signal {signal!r}; it has {names}.")
         return signal
+
+    @traitlets.observe("pinned")
+    def _pinned_alone(self, change: dict[str, Any]) -> None:
+        if change["new"] is not None:
+            self.selection = None
+
+    @traitlets.observe("selection")
+    def _selection_alone(self, change: dict[str, Any]) -> None:
+        if change["new"] is not None:
+            self.pinned = None
+
+
+def _words(error: Exception) -> str:
+    said = str(error) or "no reason given"
+    return said if isinstance(error, OmnitraceError) else f"{type(error).__name__} in Python: {said}"

@@ -437,18 +437,6 @@ def test_damaged_data_are_explained_in_words(opened, trace):
     assert "could not be drawn" in page.locator(".otr-error").inner_text()
 
 
-def test_compressed_arrays_are_read_back(opened, trace, monkeypatch):
-    monkeypatch.setattr("omnitrace_nb.view.viewmodel.COMPRESS_FROM", 10)
-    page = opened(trace)
-    for number, planted in enumerate(supporting(trace.source_records)):
-        statement(page, number).hover()
-        assert set(ranked(page)) == planted
-        shades = page.locator(".otr-source").evaluate_all(
-            "all => all.map(el => +el.style.getPropertyValue('--otr-shade'))"
-        )
-        assert np.argmax(shades) in planted
-
-
 def test_an_empty_response_and_a_trace_without_media_are_shown(opened):
     page = opened(make_empty_trace())
     assert "The response is empty." in page.locator(".otr-response").inner_text()

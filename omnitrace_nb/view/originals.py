@@ -1,0 +1,44 @@
+"""The originals of pictures, sounds and films: sent to a front end one at a time, when someone plays or zooms."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from omnitrace_nb.view.viewmodel import ViewModel
+
+MOST = 64_000_000  # bytes; notebooks' connections and browsers' memory are meant for less
+SHOWN = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
+LONGEST = 2048  # pixels, of pictures that browsers would not show
+
+
+def answer(model: ViewModel, question: Mapping[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    """Answer `{"type": "media", "part": i}` with what it is and one buffer, or with the reason why there is none."""
+    index = question.get("part")
+    said: dict[str, Any] = {"type": "media", "part": index, "mime": "", "error": None}
+    if not isinstance(index, int) or not 0 <= index < len(model.parts) or model.parts[index].media is None:
+        return {**said, "error": "this trace does not keep its original"}, []
+    part, data = model.parts[index], model.originals[index]
+    if len(data) > MOST:
+        return {**said, "error": f"{len(data) / 1e6:.0f} MB are too many to send to a browser"}, []
+    mime = part.media.mime if part.media else ""
+    if part.kind == "image" and mime not in SHOWN:
+        try:
+            data, mime = _as_webp(data), "image/webp"
+        except (OSError, ValueError) as error:
+            return {**said, "error": f"the picture cannot be read: {error}"}, []
+    return {**said, "mime": mime}, [data]
+
+
+def _as_webp(data: bytes) -> bytes:
+    with Image.open(io.BytesIO(data)) as opened:
+        picture = opened.convert("RGB")
+    picture.thumbnail((LONGEST, LONGEST))
+    written = io.BytesIO()
+    picture.save(written, "WEBP", quality=90)
+    return written.getvalue()

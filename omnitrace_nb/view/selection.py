@@ -1,0 +1,68 @@
+"""What can be selected in a view, as plain values."""
+
+from __future__ import annotations
+
+import math
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+from omnitrace_nb.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from omnitrace_nb.view.viewmodel import ViewModel
+
+FORMS = (
+    '{"steps": [first, stop]}, {"source": id}, {"part": i, "time": [t0, t1]} in seconds, '
+    '{"part": i, "box": [left, top, right, bottom]} in pixels, or None'
+)
+
+
+def check_selection(selection: Mapping[str, Any] | None, model: ViewModel) -> dict[str, Any] | None:
+    """Give a selection with plain numbers.
+
+    Raises:
+        SettingsError: another form, or something that the trace does not have.
+    """
+    if selection is None:
+        return None
+    keys = set(selection)
+    if keys == {"steps"}:
+        return {"steps": _steps(selection["steps"], len(model.said.pieces))}
+    if keys == {"source"}:
+        return {"source": _index(selection["source"], len(model.sources), "source")}
+    if keys in ({"part", "time"}, {"part", "box"}):
+        part = model.parts[_index(selection["part"], len(model.parts), "part")]
+        if "time" in keys:
+            if part.kind not in {"audio", "video"}:
+                raise SettingsError(f"{part.label} has no time; select a source of it, or a part with sound or film.")
+            return {"part": part.index, "time": _numbers(selection["time"], 2, "time")}
+        if part.kind not in {"image", "video"}:
+            raise SettingsError(f"{part.label} has no picture; a box can be selected in pictures and films.")
+        return {"part": part.index, "box": _numbers(selection["box"], 4, "box")}
+    raise SettingsError(f"selection={dict(selection)!r} is not known; use {FORMS}.")
+
+
+def _index(value: object, count: int, noun: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < count:
+        there = f"there are 0 to {count - 1}" if count else "there is none"
+        raise SettingsError(f"{value!r} is no {noun}: {there}.")
+    return value
+
+
+def _steps(value: object, count: int) -> list[int]:
+    first, stop = (int(each) for each in _numbers(value, 2, "steps"))
+    if not 0 <= first < stop <= count:
+        raise SettingsError(f"steps={value!r} is no range of the response's {count} steps; give [first, stop].")
+    return [first, stop]
+
+
+def _numbers(value: object, count: int, noun: str) -> list[float]:
+    if (
+        not isinstance(value, (list, tuple))
+        or len(value) != count
+        or not all(isinstance(each, Real) and not isinstance(each, bool) and math.isfinite(each) for each in value)
+    ):
+        raise SettingsError(f"{noun}={value!r} is not usable; give {count} numbers.")
+    return [float(each) for each in value]

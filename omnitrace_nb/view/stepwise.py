@@ -1,0 +1,166 @@
+"""What a front end computes from: votes, masses and heat of every step.
+
+With them any token, any range and any setting of the curation is drawn without asking Python. Axes: G signals, T steps,
+S sources, C cells. Votes are exact. Masses and heat are quantised, negative and NaN ones being 0, and of each step only
+the largest are kept where a prompt is so long that all would not fit; Python has all.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from omnitrace_nb.budget import PLACES, by_place
+from omnitrace_nb.curation import ASSIGNMENTS
+from omnitrace_nb.view.viewmodel import Note
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from omnitrace_nb.trace import Trace
+    from omnitrace_nb.view.cells import Cells
+
+# Values kept in one view, all signals and steps together; a value is one to three bytes on the wire.
+MOST_HEAT = 200_000
+MOST_MASS = 80_000
+HEAT_LEVELS = 255
+MASS_LEVELS = 65_535
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sparse:
+    """Rows of which the largest values are kept, as shares of the row's largest.
+
+    Attributes:
+        start: `int32 [rows + 1]`, where each row's values begin.
+        gap: `uint16` or `uint32 [k]`, columns in rising order, each as the distance from the one before it in the row
+            (the first: from -1).
+        value: `uint8` or `uint16 [k]`, of the type's largest value.
+        scale: `float32 [rows]`, what that stands for.
+        most: how many values a row may have; the number of columns if nothing was left out.
+    """
+
+    start: np.ndarray
+    gap: np.ndarray
+    value: np.ndarray
+    scale: np.ndarray
+    most: int
+
+    def arrays(self, name: str) -> dict[str, np.ndarray]:
+        """Give the arrays by the names that the front end reads."""
+        each = {"start": self.start, "gap": self.gap, "value": self.value, "scale": self.scale}
+        return {f"{name}_{key}": array.astype(array.dtype.newbyteorder("<")) for key, array in each.items()}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stepwise:
+    """The steps of a view.
+
+    Attributes:
+        source: `int32 [G, 3, 2, T]`, the source that each step votes for, -1 for none, by assignment rule (the order of
+            `ASSIGNMENTS`) and without or with the question's sources.
+        confidence: `float64 [G, 3, 2, T]`, the mass of that source.
+        mass: rows `G * T`, columns `S`.
+        heat: rows `G * T`, columns `C`.
+        budget: `float32 [G, T, 7]`, where each step's scores went (`omnitrace_nb.budget.PLACES`).
+        notes: what had to be left out.
+    """
+
+    source: np.ndarray
+    confidence: np.ndarray
+    mass: Sparse
+    heat: Sparse
+    budget: np.ndarray
+    notes: tuple[Note, ...]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Give the arrays by the names that the front end reads."""
+        return {
+            "vote_source": self.source.astype("<i4"),
+            "vote_confidence": self.confidence.astype("<f8"),
+            "budget": np.round(self.budget * MASS_LEVELS).astype("<u2"),
+            **self.mass.arrays("mass"),
+            **self.heat.arrays("heat"),
+        }
+
+
+def stepwise(trace: Trace, signals: Sequence[str], cells: Cells) -> Stepwise:
+    """Give the steps of a trace as some of its signals see them."""
+    steps, sources = len(trace), len(trace.source_records)
+    rules = list(itertools.product(ASSIGNMENTS, (False, True)))
+    source = np.full((len(signals), len(rules), steps), -1, np.int32)
+    confidence = np.zeros((len(signals), len(rules), steps))
+    budget = np.zeros((len(signals), steps, len(PLACES)), np.float32)
+    rows = len(signals) * steps
+    mass = _Kept(sources, rows, MOST_MASS, MASS_LEVELS)
+    heat = _Kept(cells.count, rows, MOST_HEAT, HEAT_LEVELS)
+    notes, signed = [], []
+    for at, name in enumerate(signals):
+        scores = trace.scores(name)
+        if bad := np.count_nonzero(~np.isfinite(scores)):
+            notes.append(Note(f"{name}: {bad} scores are no numbers and count as 0.", (name,)))
+            scores = np.nan_to_num(scores, nan=0.0, posinf=0.0, neginf=0.0)
+        if (scores < 0).any():
+            signed.append(name)
+        heat.add(cells.average(np.maximum(scores, 0)))
+        mass.add(np.maximum(np.nan_to_num(trace.mass(name)), 0))
+        budget[at] = by_place(trace, name)
+        for rule, (assign, question) in enumerate(rules):
+            voted = trace.votes(name, assign=assign, question=question)
+            source[at, rule], confidence[at, rule] = voted["source"], voted["confidence"]
+    if signed:
+        notes.append(Note(f"Negative scores are not shown, only support is ({', '.join(signed)}).", tuple(signed)))
+    if heat.most < cells.count:
+        notes.append(
+            Note(
+                f"For size, the shades of each step are its {heat.most:,} largest of {cells.count:,} scores; "
+                "the numbers of sources are of all."
+            )
+        )
+    shape = (len(signals), len(ASSIGNMENTS), 2, steps)
+    return Stepwise(
+        source.reshape(shape), confidence.reshape(shape), mass.sparse(), heat.sparse(), budget, tuple(notes)
+    )
+
+
+class _Kept:
+    """Rows as they come; of each, at most so many values that all rows together stay within a number."""
+
+    def __init__(self, columns: int, rows: int, most: int, levels: int) -> None:
+        self.most = max(min(columns, most // max(rows, 1)), 1)
+        self.levels = levels
+        self.columns = columns
+        self.counts: list[np.ndarray] = []
+        self.gaps: list[np.ndarray] = []
+        self.values: list[np.ndarray] = []
+        self.scales: list[np.ndarray] = []
+
+    def add(self, rows: np.ndarray) -> None:
+        """Take rows `[m, columns]` without negative values."""
+        scale = rows.max(axis=1, initial=0)
+        level = np.round(self.levels * (rows / np.where(scale > 0, scale, 1)[:, None])).astype(np.int32)
+        if self.most < self.columns:
+            beyond = np.argpartition(level, self.columns - self.most, axis=1)[:, : self.columns - self.most]
+            np.put_along_axis(level, beyond, 0, axis=1)
+        row, column = np.nonzero(level)
+        first = np.diff(row, prepend=-1) > 0
+        self.counts.append(np.bincount(row, minlength=len(rows)))
+        self.gaps.append(np.where(first, column + 1, np.diff(column, prepend=0)))
+        self.values.append(level[row, column])
+        self.scales.append(scale)
+
+    def sparse(self) -> Sparse:
+        """Give the rows taken."""
+        counts = np.concatenate([np.zeros(1, np.int64), *self.counts])
+        gaps = np.concatenate([np.zeros(0, np.int64), *self.gaps])
+        values = np.concatenate([np.zeros(0, np.int64), *self.values])
+        return Sparse(
+            np.cumsum(counts).astype(np.int32),
+            gaps.astype(np.uint16 if self.columns < 1 << 16 else np.uint32),
+            values.astype(np.uint8 if self.levels == HEAT_LEVELS else np.uint16),
+            np.concatenate([np.zeros(0), *self.scales]).astype(np.float32),
+            self.most,
+        )
