@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from omnitrace_nb.charts import Charts
     from omnitrace_nb.content.samples import Sample
     from omnitrace_nb.curation import Curated, CurationSettings
     from omnitrace_nb.targets import TargetLike
@@ -74,6 +75,28 @@ class Trace(Pieces):
         from omnitrace_nb.budget import modalities  # noqa: PLC0415 (budget knows Trace)
 
         return modalities(self)
+
+    @property
+    def charts(self) -> Charts:
+        """Charts of this trace, as altair charts that draw offline (docs/charts.md)."""
+        from omnitrace_nb.charts import Charts  # noqa: PLC0415 (charts know Trace)
+
+        return Charts(self)
+
+    def agreement(self, *signals: str, top: int = 3) -> pd.DataFrame:
+        """Give how far signals agree on each statement, disagreements first (docs/tables.md).
+
+        Args:
+            signals: two or more; all of the trace's if left out.
+            top: how many sources with the largest masses are compared.
+
+        Raises:
+            SettingsError: fewer than two signals, or `top` below 1.
+            SignalError: a signal that the trace does not have.
+        """
+        from omnitrace_nb import agreement, comparing  # noqa: PLC0415 (they know Trace)
+
+        return agreement.agreement(comparing.columns([self], signals or None), top)
 
     def curate(self, **settings: Any) -> pd.DataFrame:  # noqa: ANN401 (each is checked by CurationSettings)
         """Give the spans again under other settings, those of `CurationSettings`; no model is needed.

@@ -59,6 +59,10 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "signal": CATEGORY, "statement": INT, "kind": CATEGORY, "source": INT, "modality": CATEGORY, "share": FLOAT,
     },
     "modalities": {"signal": CATEGORY, "statement": INT, "modality": CATEGORY, "share": FLOAT},
+    "agreement": {
+        "left": TEXT, "right": TEXT, "statement": INT, "partner": INT, "overlap": FLOAT, "top": FLOAT,
+        "spearman": FLOAT, "shared": TUPLE, "only_left": TUPLE, "only_right": TUPLE,
+    },
 }  # fmt: skip
 
 

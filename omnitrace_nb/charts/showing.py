@@ -1,0 +1,149 @@
+"""Charts that draw without a network, wherever a notebook shows them: still altair charts in every other respect.
+
+Altair's own renderers fetch scripts from the network or emit a specification that no notebook registers. A chart here
+shows itself by three forms at once, of which a host takes the one that it can draw: a Vega-Lite 5 specification, which
+JupyterLab and its kin draw themselves; a PNG, for `nbconvert`, GitHub and notebooks of others; and a line of text.
+No renderer, theme or data transformer of altair's is changed.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
+from PIL import Image
+
+from omnitrace_nb.charts import theme
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+VEGA_LITE = "application/vnd.vegalite.v5+json"
+SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"  # a name: nobody fetches it
+SCALE = 2  # pixels of the picture for each of the chart's
+_COLOURS = 160
+_DRAWN_BY = "5.8"  # the oldest Vega-Lite that vl-convert has: what it draws, notebooks draw
+
+
+class Offline:
+    """What is added to altair's classes of charts; `offline` makes them."""
+
+    def to_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401 (altair's own arguments)
+        """Give the specification as altair does, in the package's style where the chart does not say otherwise."""
+        spec: dict[str, Any] = super().to_dict(*args, **kwargs)  # type: ignore[misc]
+        inner = not (kwargs.get("context") or {}).get("top_level", True)
+        if inner or kwargs.get("format", "vega-lite") != "vega-lite":
+            return spec
+        own = getattr(self, "config", alt.Undefined)
+        own = own.to_dict() if isinstance(own, alt.SchemaBase) else own
+        style = [spec.get("config", {}), theme.CONFIG, {} if own is alt.Undefined else own]
+        config: dict[str, Any] = {}
+        for each in style:
+            config = _over(config, each)
+        return {**spec, "config": config}
+
+    def to_png(self, scale: float = SCALE) -> bytes:
+        """Give the chart as a picture, dark on white."""
+        return _png(_specification(self), scale)
+
+    def __or__(self, other: Any) -> Any:  # noqa: ANN401 (another chart)
+        """Put two charts side by side."""
+        return offline(super().__or__(other))  # type: ignore[misc]
+
+    def __and__(self, other: Any) -> Any:  # noqa: ANN401 (another chart)
+        """Put one chart above another."""
+        return offline(super().__and__(other))  # type: ignore[misc]
+
+    def __add__(self, other: Any) -> Any:  # noqa: ANN401 (another chart)
+        """Lay one chart on another."""
+        return offline(super().__add__(other))  # type: ignore[misc]
+
+    def facet(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 (altair's own arguments)
+        """Give small multiples, as altair does."""
+        return offline(super().facet(*args, **kwargs))  # type: ignore[misc]
+
+    def __repr__(self) -> str:
+        """Say what is drawn: altair's own would print the whole specification."""
+        return f"<{_kind(self).__name__}: {_title(self)}>"
+
+    def _repr_mimebundle_(self, *_: object, **__: object) -> tuple[dict[str, Any], dict[str, Any]]:
+        spec = _specification(self)
+        picture = _png(spec, SCALE)
+        width, height = (int.from_bytes(picture[at : at + 4], "big") // SCALE for at in (16, 20))
+        data = {VEGA_LITE: spec, "image/png": picture, "text/plain": repr(self)}
+        return data, {"image/png": {"width": width, "height": height}}
+
+
+def offline(chart: Any) -> Any:  # noqa: ANN401 (any of altair's charts, and the same kind back)
+    """Make an altair chart one that draws without a network.
+
+    Args:
+        chart: any chart of altair's, for example one made of several by `alt.hconcat`.
+
+    Returns:
+        a copy that is an instance of the same class of altair's.
+    """
+    copied = chart.copy(deep=False)
+    object.__setattr__(copied, "__class__", _CLASSES[_kind(chart)])
+    return copied
+
+
+def _kind(chart: object) -> type:
+    return next(each for each in type(chart).__mro__ if each in _CLASSES)
+
+
+_KINDS = (
+    *(alt.Chart, alt.LayerChart, alt.HConcatChart, alt.VConcatChart, alt.ConcatChart, alt.FacetChart),
+    alt.RepeatChart,
+)
+_CLASSES: dict[type, type] = {each: type(each.__name__, (Offline, each), {"__doc__": each.__doc__}) for each in _KINDS}
+
+
+def _specification(chart: Any) -> dict[str, Any]:  # noqa: ANN401 (an Offline)
+    """Give the specification for a notebook's own renderer, with its data in it, whatever transformer is in use."""
+    with alt.data_transformers.enable("default", max_rows=None):
+        spec = chart.to_dict()
+    # As SVG, so that text takes the page's colour; the menu would open pages elsewhere.
+    return {**spec, "$schema": SCHEMA, "usermeta": {"embedOptions": {"renderer": "svg", "actions": False}}}
+
+
+def _png(spec: dict[str, Any], scale: float) -> bytes:
+    convert: Callable[..., bytes] = _converter().vegalite_to_png
+    drawn = Image.open(io.BytesIO(convert(theme.printed(spec), vl_version=_DRAWN_BY, scale=scale))).convert("RGB")
+    # A chart has few colours: with a palette it takes a tenth of the room in a notebook.
+    small = io.BytesIO()
+    drawn.quantize(_COLOURS, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+    return small.getvalue()
+
+
+def to_svg(chart: Any) -> str:  # noqa: ANN401 (an Offline)
+    """Give the chart as SVG whose text has the colour of the page around it."""
+    convert: Callable[..., str] = _converter().vegalite_to_svg
+    return convert(_specification(chart), vl_version=_DRAWN_BY)
+
+
+def _converter() -> Any:  # noqa: ANN401 (a module without types)
+    import vl_convert  # noqa: PLC0415 (30 MB that only pictures need)
+
+    return vl_convert
+
+
+def _over(under: dict[str, Any], over: Any) -> dict[str, Any]:  # noqa: ANN401 (a mapping)
+    """Give nested mappings, the second's values over the first's."""
+    merged = dict(under)
+    for key, value in over.items():
+        nested = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _over(merged[key], value) if nested else value
+    return merged
+
+
+def _title(chart: Any) -> str:  # noqa: ANN401 (an Offline)
+    title = getattr(chart, "title", alt.Undefined)
+    text = getattr(title, "text", title)
+    if text is not alt.Undefined and text:
+        return str(text)
+    for name in ("hconcat", "vconcat", "concat", "layer"):
+        if hasattr(chart, name) and getattr(chart, name) is not alt.Undefined:
+            return " | ".join(map(_title, getattr(chart, name)))
+    return "chart"
