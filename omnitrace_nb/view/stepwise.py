@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from omnitrace_nb.view.cells import Cells
 
 # Values kept in one view, all signals and steps together; a value is one to three bytes on the wire.
-MOST_HEAT = 200_000
-MOST_MASS = 80_000
+MOST_HEAT = 150_000
+MOST_MASS = 60_000
 HEAT_LEVELS = 255
 MASS_LEVELS = 65_535
 
@@ -143,8 +143,8 @@ class _Kept:
         scale = rows.max(axis=1, initial=0)
         level = np.round(self.levels * (rows / np.where(scale > 0, scale, 1)[:, None])).astype(np.int32)
         if self.most < self.columns:
-            beyond = np.argpartition(level, self.columns - self.most, axis=1)[:, : self.columns - self.most]
-            np.put_along_axis(level, beyond, 0, axis=1)
+            for row, own in zip(rows, level, strict=True):
+                own[np.argpartition(row, self.columns - self.most)[: self.columns - self.most]] = 0
         row, column = np.nonzero(level)
         first = np.diff(row, prepend=-1) > 0
         self.counts.append(np.bincount(row, minlength=len(rows)))
