@@ -13,17 +13,21 @@ export function createToolbar(data, store) {
   const { signals, model } = data.document;
   const select = h("select", KEYS_STAY, ...signals.map((name) => h("option", { value: name }, name)));
   select.addEventListener("change", () => store.set({ signal: select.value }));
+  const settings = h("button", { type: "button", class: "otr-open", ...KEYS_STAY }, "Settings");
+  settings.addEventListener("click", () => store.set({ playground: !store.get().playground }));
   const el = h(
     "div",
     { class: "otr-toolbar" },
     h("span", { class: "otr-model" }, `Model ${model}`),
     h("label", { class: "otr-signal" }, h("span", {}, "Signal"), select),
+    settings,
   );
   return {
     el,
     /** @param {Shown} _shown @param {State} state */
-    paint: (_shown, { signal }) => {
+    paint: (_shown, { signal, playground }) => {
       select.value = signal;
+      settings.setAttribute("aria-expanded", String(playground));
     },
   };
 }

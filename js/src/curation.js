@@ -3,7 +3,8 @@
  * chosen from its steps. A step's source and confidence (the argmax and the max of its masses) come from Python.
  */
 
-const OTHER_WEIGHT = 0.3;
+export const OTHER_WEIGHT = 0.3;
+export const PAPER = { coverage: 0.85, p_min: 0.07, run_min: 0.1, alpha: 0.8, gamma: 2 };
 const DECIMALS = 1e12; // shares are rounded, so that ties and thresholds do not hang on the order of a sum
 const SLACK = 1e-9;
 const INTEGERS = 2 ** 52; // from here on, floating point has no fractions

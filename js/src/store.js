@@ -7,7 +7,7 @@ import { fromSelection, same, toSelection } from "./focus.js";
 /** @import { Focus, State } from "./types.js" */
 
 const DEBOUNCE = 50; // ms
-const SHARED = ["signal", "settings", "pinned", "selection"];
+const SHARED = ["signal", "settings", "playground", "pinned", "selection"];
 
 /** @param {Focus | null} focus  a range of one token is a token */
 const simple = (focus) =>
@@ -36,6 +36,7 @@ export function createStore(model, data, changed, signal) {
   let state = {
     signal: model.get("signal"),
     settings: settingsInModel(),
+    playground: Boolean(model.get("playground")),
     hover: null,
     pinned: pinnedInModel(),
     step: null,
@@ -56,10 +57,11 @@ export function createStore(model, data, changed, signal) {
 
   function save() {
     timer = 0;
-    const { pinned, signal: name, settings } = state;
+    const { pinned, signal: name, settings, playground } = state;
     const own = {
       signal: name,
       settings,
+      playground,
       pinned: pinned?.kind === "statement" ? pinned.id : null,
       selection: toSelection(pinned),
     };
@@ -74,6 +76,7 @@ export function createStore(model, data, changed, signal) {
     update({
       signal: model.get("signal"),
       settings: settingsInModel(),
+      playground: Boolean(model.get("playground")),
       ...(same(simple(state.pinned), pinned) ? {} : { pinned }),
     });
   }

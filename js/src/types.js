@@ -83,6 +83,7 @@
  * @typedef {object} State
  * @property {string} signal
  * @property {Settings} settings
+ * @property {boolean} playground  whether it is open
  * @property {Focus | null} hover
  * @property {Focus | null} pinned
  * @property {number | null} step  of the scrubber

@@ -6,6 +6,7 @@ import { h, KEYS_STAY } from "./dom.js";
 import { same } from "./focus.js";
 import { rove } from "./keys.js";
 import { unpack } from "./pack.js";
+import { createPlayground } from "./playground.js";
 import { createPrompt } from "./prompt.js";
 import { createResponse } from "./response.js";
 import { createStore } from "./store.js";
@@ -56,6 +57,7 @@ function show(root, model, data, signal) {
   const response = createResponse(data, store);
   const prompt = createPrompt(data, store);
   const legend = createLegend(data);
+  const playground = createPlayground(data, store);
   const scroll = h("div", { class: "otr-scroll" }, prompt.el);
   root.append(
     toolbar.el,
@@ -71,6 +73,7 @@ function show(root, model, data, signal) {
       h("div", { class: "otr-pane otr-prompt" }, h("div", { class: "otr-heading" }, "Prompt"), scroll),
     ),
     legend.el,
+    playground.el,
   );
   signal.addEventListener("abort", () => {
     cancelAnimationFrame(frame);
@@ -87,6 +90,7 @@ function show(root, model, data, signal) {
         response.paint(shown, state);
         prompt.paint(shown, state);
         legend.paint(shown, state);
+        playground.paint(shown, state);
         root.classList.toggle("otr-active", shown.inputs !== null);
       } catch (error) {
         fail(root, error);

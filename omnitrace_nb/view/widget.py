@@ -34,6 +34,7 @@ class TraceView(anywidget.AnyWidget):
         signal: the one to show first.
         pinned: the statement to pin.
         settings: settings of the curation to begin with, such as `{"gamma": 1.0}`; the trace's own if left out.
+        playground: whether the panel of the settings is open.
 
     Attributes:
         pinned: the number of the pinned statement (its `id` in `trace.statements`), or None. Clicking a statement, or
@@ -43,6 +44,7 @@ class TraceView(anywidget.AnyWidget):
             `{"part": i, "time": [t0, t1]}` in seconds, or `{"part": i, "box": [left, top, right, bottom]}` in pixels.
             Setting one of `pinned` and `selection` clears the other.
         settings: the curation's settings, all of them, by name (see `CurationSettings`); some may be set alone.
+        playground: whether the panel is open in which the settings are changed and every vote is shown.
         signal: the name of the signal that is shown.
         spans: the spans (docs/tables.md) of that signal under those settings, as the view shows them.
 
@@ -61,11 +63,14 @@ class TraceView(anywidget.AnyWidget):
     pinned = traitlets.Int(None, allow_none=True).tag(sync=True)
     selection = traitlets.Dict(None, allow_none=True).tag(sync=True)
     settings = traitlets.Dict().tag(sync=True)
+    playground = traitlets.Bool().tag(sync=True)
     signal = traitlets.Unicode().tag(sync=True)
     # Bytes stand at the top level: nested ones are lost by some hosts when state is saved.
     prompt = traitlets.Bytes(read_only=True).tag(sync=True)
     response = traitlets.Bytes(read_only=True).tag(sync=True)
     error = traitlets.Unicode(read_only=True).tag(sync=True)
+    # How far a trace is that is being made (see `view.live`): {"running": bool, "steps": int, "most": int, "words": str}
+    live = traitlets.Dict().tag(sync=True)
 
     def __init__(
         self,
@@ -75,15 +80,18 @@ class TraceView(anywidget.AnyWidget):
         signal: str | None = None,
         pinned: int | None = None,
         settings: Mapping[str, Any] | None = None,
+        playground: bool = False,
         **unknown: Any,  # noqa: ANN401 (refused below: widgets would take any keyword silently)
     ) -> None:
         """Build the view model and hand it to the front end."""
         if unknown:
             names = ", ".join(map(repr, unknown))
             raise SettingsError(
-                f"TraceView has no setting {names}; it has signals, signal, pinned and settings. Check the spelling."
+                f"TraceView has no setting {names}; it has signals, signal, pinned, settings and playground. "
+                "Check the spelling."
             )
         self._trace = trace
+        self._signals = None if signals is None else tuple(signals)
         self._model = build(trace, signals)
         super().__init__()
         with self.hold_sync():
@@ -94,6 +102,7 @@ class TraceView(anywidget.AnyWidget):
                 self.signal = first
             self.pinned = pinned
             self.settings = dict(settings or {})
+            self.playground = playground
         self.on_msg(self._answer)
 
     @property
@@ -104,7 +113,7 @@ class TraceView(anywidget.AnyWidget):
 
     def show(self, trace: Trace) -> None:
         """Show another trace of the same prompt in this view, such as the same one with more tokens."""
-        model = build(trace, [name for name in self._model.signals if name in trace.signals] or None)
+        model = build(trace, [name for name in self._signals or () if name in trace.signals] or None)
         self._trace, self._model = trace, model
         with self.hold_sync():
             self.set_trait("response", model.response())

@@ -155,7 +155,7 @@ def test_a_thousand_settings_give_in_the_browser_what_they_give_in_python(blank)
     [
         (1.0, (r"\(picture and sound\)", r"\(sound\)")),
         (0.125, (r"\d\.[16]2[- ]",)),  # halves of a hundredth: to the even one
-    ],  # halves of a hundredth: to the even one
+    ],
 )
 def test_evidence_is_named_numbered_and_ordered_as_in_python(blank, bin_seconds, telling):
     trace = make_trace(image=(2, 2), bin_seconds=bin_seconds)

@@ -1,0 +1,194 @@
+/** The playground: every setting of the curation within reach, and what each does to the statements, at once. */
+
+import { changes } from "./changes.js";
+import { slider } from "./controls.js";
+import { OTHER_WEIGHT, PAPER } from "./curation.js";
+import { h, KEYS_STAY } from "./dom.js";
+import { createWhy } from "./why.js";
+
+/** @import { Settings } from "./curation.js" */
+/** @import { Data } from "./data.js" */
+/** @import { Store } from "./store.js" */
+/** @import { Shown, State } from "./types.js" */
+
+const SLIDERS = [
+  { name: "gamma", high: 8, step: 0.1, hint: "how much more a confident token's vote counts" },
+  { name: "alpha", high: 1, step: 0.01, hint: "ranked by all votes (1) or by the longest run of votes (0)" },
+  { name: "p_min", high: 1, step: 0.01, hint: "a smaller share of the votes is left out \u2026" },
+  { name: "run_min", high: 1, step: 0.01, hint: "\u2026 unless a run of votes is as long as this" },
+  {
+    name: "coverage",
+    low: 0.01,
+    high: 1,
+    step: 0.01,
+    hint: "sources are taken until their shares reach this",
+  },
+];
+const RULES = [
+  { rule: "sum", hint: "a source has the sum of its positions' scores (the paper)" },
+  { rule: "peak", hint: "a source has its highest position's score (the paper's code)" },
+  { rule: "mean", hint: "a source has the mean of its positions' scores" },
+];
+/** @type {Record<string, string>} Universal POS */
+const TAGS = {
+  ADJ: "adjective",
+  ADP: "preposition",
+  ADV: "adverb",
+  AUX: "auxiliary",
+  CCONJ: "conjunction",
+  DET: "determiner",
+  INTJ: "interjection",
+  NOUN: "noun",
+  NUM: "numeral",
+  PART: "particle",
+  PRON: "pronoun",
+  PROPN: "name",
+  PUNCT: "punctuation",
+  SCONJ: "conjunction",
+  SPACE: "white space",
+  SYM: "symbol",
+  VERB: "verb",
+};
+const MOST_TOLD = 5;
+
+/** @param {Data} data @param {Store} store */
+export function createPlayground(data, store) {
+  const own = data.document.settings;
+  /** @param {Partial<Settings>} patch */
+  const set = (patch) => store.set({ settings: { ...store.get().settings, ...patch } });
+  const sliders = SLIDERS.map((about) => {
+    const name = /** @type {"gamma" | "alpha" | "p_min" | "run_min" | "coverage"} */ (about.name);
+    return {
+      name,
+      ...slider({ ...about, title: `${name}: ${about.hint}`, own: own[name], paper: PAPER[name] }, (value) =>
+        set({ [name]: value }),
+      ),
+    };
+  });
+  const rules = createRules((assign) => set({ assign }));
+  const question = h("input", { type: "checkbox", ...KEYS_STAY });
+  question.addEventListener("change", () => set({ question: question.checked }));
+  const weights = createWeights(data, (tag, weight) =>
+    set({ weights: { ...store.get().settings.weights, [tag]: weight } }),
+  );
+  const reset = h("button", { type: "button", class: "otr-reset", ...KEYS_STAY }, "Reset all");
+  reset.addEventListener("click", () => set(own));
+  const told = h("div", { class: "otr-told", role: "status" });
+  const why = createWhy(data, store);
+  let last = "";
+
+  const el = h(
+    "section",
+    { class: "otr-playground", "aria-label": "Curation playground" },
+    h("div", { class: "otr-top" }, h("div", { class: "otr-heading" }, "How sources are chosen"), reset),
+    h(
+      "div",
+      { class: "otr-settings" },
+      h("div", {}, ...sliders.map((each) => each.el)),
+      h(
+        "div",
+        {},
+        rules.el,
+        h("label", { class: "otr-check" }, question, "the question's own sentences may be credited"),
+        weights.el,
+      ),
+    ),
+    told,
+    why.el,
+  );
+
+  /** @param {State} state */
+  function tell(state) {
+    const found = changes(data, state);
+    const count = found.size;
+    const labels = (/** @type {number[]} */ sources) =>
+      sources.map((id) => data.document.sources[id].label).join(", ");
+    const line =
+      count === 0
+        ? "No statement has other sources than by default."
+        : `${count} statement${count > 1 ? "s have" : " has"} other sources than by default.`;
+    const rows = [...found]
+      .slice(0, MOST_TOLD)
+      .map(([id, { came, gone }]) =>
+        h(
+          "li",
+          { "data-statement": id },
+          h("b", {}, String(id + 1)),
+          ...(came.length ? [h("span", { class: "otr-came" }, ` + ${labels(came)}`)] : []),
+          ...(gone.length ? [h("span", { class: "otr-gone" }, ` \u2212 ${labels(gone)}`)] : []),
+        ),
+      );
+    const more = count > MOST_TOLD ? [h("li", {}, `\u2026 and ${count - MOST_TOLD} more`)] : [];
+    told.replaceChildren(h("p", {}, line), ...(rows.length ? [h("ul", {}, ...rows, ...more)] : []));
+  }
+
+  return {
+    el,
+    /** @param {Shown} _shown @param {State} state */
+    paint(_shown, state) {
+      el.hidden = !state.playground;
+      if (el.hidden) return;
+      const { settings } = state;
+      const { key } = data.curated(state);
+      if (key !== last) {
+        last = key;
+        for (const { name, set } of sliders) set(settings[name]);
+        rules.set(settings.assign);
+        question.checked = settings.question;
+        weights.set(settings);
+        reset.disabled = JSON.stringify(settings) === JSON.stringify(own);
+        tell(state);
+      }
+      why.paint(state);
+    },
+  };
+}
+
+/** @param {(rule: Settings["assign"]) => void} change */
+function createRules(change) {
+  const name = `otr-rule-${Math.random()}`; // radio buttons of one name belong together, in the whole page
+  const inputs = RULES.map(({ rule }) => h("input", { type: "radio", name, value: rule, ...KEYS_STAY }));
+  const el = h(
+    "fieldset",
+    { class: "otr-rules" },
+    h("legend", {}, "A source's mass"),
+    ...RULES.map(({ rule, hint }, i) => h("label", { title: hint }, inputs[i], h("span", {}, rule))),
+  );
+  el.addEventListener("change", ({ target }) =>
+    change(/** @type {Settings["assign"]} */ (/** @type {HTMLInputElement} */ (target).value)),
+  );
+  return {
+    el,
+    /** @param {string} rule */
+    set(rule) {
+      for (const input of inputs) input.checked = input.value === rule;
+    },
+  };
+}
+
+/** @param {Data} data @param {(tag: string, weight: number) => void} change */
+function createWeights(data, change) {
+  /** @param {string} tag @param {Settings} settings */
+  const weightOf = (tag, { weights }) => (Object.hasOwn(weights, tag) ? weights[tag] : OTHER_WEIGHT);
+  const own = data.document.settings;
+  const tags = [...new Set(data.document.tags)]
+    .filter((tag) => tag)
+    .sort((a, b) => weightOf(b, own) - weightOf(a, own) || (a < b ? -1 : 1));
+  const rows = tags.map((tag) => {
+    const title = `weight of ${tag}${TAGS[tag] ? `, ${TAGS[tag]}` : ""}`;
+    const about = { name: tag, title, high: 1, step: 0.05, own: weightOf(tag, own) };
+    return { tag, ...slider(about, (weight) => change(tag, weight)) };
+  });
+  return {
+    el: h(
+      "fieldset",
+      { class: "otr-weights" },
+      h("legend", {}, "Weight of a token, by its part of speech"),
+      ...rows.map(({ el }) => el),
+    ),
+    /** @param {Settings} settings */
+    set(settings) {
+      for (const { tag, set } of rows) set(weightOf(tag, settings));
+    },
+  };
+}
