@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -14,6 +14,8 @@ from omnitrace_nb._version import __version__
 from omnitrace_nb.capture import settings
 from omnitrace_nb.curation import CurationSettings
 from omnitrace_nb.errors import SettingsError
+from omnitrace_nb.live import shown_while_made
+from omnitrace_nb.partial import Partial
 from omnitrace_nb.planning import Shape
 from omnitrace_nb.prompting import Prompt
 from omnitrace_nb.revisits import Revisits, allowed, chosen_signals, run_of, warn_of
@@ -33,7 +35,9 @@ if TYPE_CHECKING:
 
 DEFAULT_SIGNALS = ("excess", "attmean")
 _Options = TypeVar("_Options", SourceOptions, StatementOptions, CurationSettings)
-_OWN = frozenset({"signals", "max_new_tokens", "sources", "statements", "curation", "first_step", "progress", "seed"})
+_OWN = frozenset(
+    {"signals", "max_new_tokens", "sources", "statements", "curation", "first_step", "progress", "live", "seed"}
+)
 
 
 def load(
@@ -100,6 +104,7 @@ class Tracer(Revisits):
         curation: CurationSettings | Mapping[str, Any] | None = None,
         first_step: Literal["last", "prompt_mean"] = "last",
         progress: bool = True,
+        live: bool = False,
         seed: int | None = None,
         **generation: Any,  # noqa: ANN401 - settings are of many kinds
     ) -> Trace:
@@ -120,6 +125,8 @@ class Tracer(Revisits):
             first_step: the attention row of the first token: the prompt's last ("last"), or the mean of all the
                 prompt's rows, as the paper's code has it ("prompt_mean").
             progress: show a bar that counts tokens.
+            live: show the trace while it is made, with a button that stops and keeps what is there; in a terminal, the
+                text alone (docs/live.md).
             seed: seed of sampling.
             generation: settings of transformers' `generate`: `do_sample`, `temperature`, `top_p`,
                 `no_repeat_ngram_size`, `stop_strings`, ...
@@ -141,48 +148,65 @@ class Tracer(Revisits):
         settings.check(generation, first_step=first_step, seed=seed, own=_OWN)
         generation = settings.with_length(self.adapter.model, generation)
         prompt = Prompt.read(self.adapter, content, cut)
-        estimating.refuse(self._shape(prompt, generation), chosen)
-        decoded = capture.decode(
-            self.adapter,
-            prompt.encoded,
-            list(passes.told_apart(chosen).values()),
-            prompt.baseline,
-            first_step=first_step,
-            progress=progress,
-            seed=seed,
-            **generation,
-        )
-        response = alignment.align(
-            self.adapter.token_bytes(decoded.token_ids.tolist()), decoded.token_ids, decoded.logprobs, decoded.stopped
-        )
-        text = Statements.of(response, statement_options)
-        run = run_of(self.adapter, prompt, response, text, selection, first_step=first_step, progress=progress)
-        run.interrupted = decoded.stopped == "interrupted"
-        scored = passes.score(run, chosen, decoded.scores, forgiving=True)
-        warn_of(scored)
+        shape = self._shape(prompt, generation)
+        estimating.refuse(shape, chosen)
         about = RunInfo(
             model=_name(self.adapter),
             family=str(getattr(self.adapter, "family", type(self.adapter).__name__)),
-            signals=scored.notes,
+            signals={},
             generation=settings.plain({**generation, "first_step": first_step, "seed": seed}),
             versions={
                 "omnitrace_nb": __version__,
                 **{name: version(name) for name in ("torch", "transformers", "captum", "numpy")},
             },
-            seconds={stage: round(seconds, 3) for stage, seconds in (decoded.seconds | scored.seconds).items()},
+            seconds={},
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-        return Trace.build(
-            prompt.records,
-            prompt.encoded.layout,
-            prompt.sources,
-            response,
-            scored.scores,
-            about,
-            selection,
-            text,
-            ablations=run.ablations,
-        )
+        with shown_while_made(
+            lambda: Partial(self.adapter, prompt, chosen, statement_options, selection, about), shape.steps, live=live
+        ) as shown:
+            decoded = capture.decode(
+                self.adapter,
+                prompt.encoded,
+                list(passes.told_apart(chosen).values()),
+                prompt.baseline,
+                first_step=first_step,
+                progress=progress and not live,
+                seed=seed,
+                watch=shown.decoded,
+                **generation,
+            )
+            response = alignment.align(
+                self.adapter.token_bytes(decoded.token_ids.tolist()),
+                decoded.token_ids,
+                decoded.logprobs,
+                decoded.stopped,
+            )
+            text = Statements.of(response, statement_options)
+            run = run_of(self.adapter, prompt, response, text, selection, first_step=first_step, progress=progress)
+            run.interrupted = decoded.stopped == "interrupted"
+            with shown.scoring([] if run.interrupted else chosen):
+                scored = passes.score(run, chosen, decoded.scores, forgiving=True)
+            warn_of(scored)
+            seconds = {**decoded.seconds, **shown.seconds, **scored.seconds}
+            about = replace(
+                about,
+                signals=scored.notes,
+                seconds={stage: round(spent, 3) for stage, spent in seconds.items()},
+            )
+            trace = Trace.build(
+                prompt.records,
+                prompt.encoded.layout,
+                prompt.sources,
+                response,
+                scored.scores,
+                about,
+                selection,
+                text,
+                ablations=run.ablations,
+            )
+            shown.finish(trace)
+        return trace
 
     def estimate(
         self,

@@ -20,6 +20,7 @@ from omnitrace_nb.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from omnitrace_nb.capture.loop import Decoded
     from omnitrace_nb.capture.signal import Reading, Signal
     from omnitrace_nb.models.adapter import Adapter, Encoded
 
@@ -37,6 +38,7 @@ def decode(
     seed: int | None = None,
     forced: np.ndarray | None = None,
     edit: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    watch: Callable[[Sequence[Decoded]], None] | None = None,
     **generation: Any,  # noqa: ANN401 - settings are of many kinds
 ) -> Decode:
     """Decode a response and score every earlier position for each of its tokens (the paper's Algorithm 1, lines 1-4).
@@ -56,6 +58,7 @@ def decode(
         seed: seed of sampling; torch's generators are given back as they were.
         forced: `int64 [T]`, a response to decode again, at least one token; None lets the model choose.
         edit: changes the prompt's input embeddings `[1, n, hidden]` before the language model reads them.
+        watch: called after each token but the last with the steps so far; it ends the decode by a KeyboardInterrupt.
         generation: settings of `generate`; `max_new_tokens` is 256 if no length is set.
 
     Raises:
@@ -70,7 +73,7 @@ def decode(
     reads: frozenset[Reading] = frozenset().union(*(signal.reads for signal in signals))
     usual = Usual(reads, _row_sets(baseline_rows, prompt))
     tap = Tap(adapter.decoder(), reads, usual, prompt_mean=first_step == "prompt_mean") if reads else None
-    loop = Loop(signals, tap, progress, streamer, None if forced is None else torch.as_tensor(forced))
+    loop = Loop(signals, tap, progress, streamer, None if forced is None else torch.as_tensor(forced), watch)
     with ExitStack() as borrowed:
         borrowed.enter_context(evaluating(adapter.model))
         borrowed.enter_context(seeded(seed, adapter.model))

@@ -22,11 +22,27 @@ from omnitrace_nb.capture.signal import Signal, Step
 from omnitrace_nb.errors import ModelError, SignalError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel, StoppingCriteriaList
 
     from omnitrace_nb.capture.tap import Rows, Tap
+
+
+@dataclass(slots=True, eq=False)
+class Decoded:
+    """One chosen token: its id, its log-probability (nats), and signal name -> scores `[p]` of the positions before it.
+
+    Scores stay on the device until the step after the token's.
+    """
+
+    token: int
+    logprob: float
+    scores: dict[str, Tensor]
+
+    def leave_device(self) -> None:
+        """Move the scores off the device."""
+        self.scores = {name: score.detach().float().cpu() for name, score in self.scores.items()}
 
 
 @dataclass(slots=True, eq=False)
@@ -39,6 +55,7 @@ class Loop:
         progress: whether a bar counts the tokens.
         streamer: served each token, as `generate` would.
         forced: `int64 [T]`, the tokens to decode; None lets the model choose.
+        watch: given the steps so far after each token but the last; a KeyboardInterrupt from it ends the decode.
     """
 
     signals: Sequence[Signal]
@@ -46,8 +63,9 @@ class Loop:
     progress: bool = True
     streamer: Any = None
     forced: Tensor | None = None
+    watch: Callable[[Sequence[Decoded]], None] | None = None
     begun: bool = False
-    steps: list[_Decoded] = field(default_factory=list)
+    steps: list[Decoded] = field(default_factory=list)
     stopped: str = "length"
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -92,11 +110,13 @@ class Loop:
                     )
                     if not np.isfinite(nats):
                         raise ModelError(_not_a_number(model, len(self.steps)))
-                    self.steps.append(_Decoded(int(chosen), nats, found))
+                    self.steps.append(Decoded(int(chosen), nats, found))
                     self._tell(token, bar)
                     if finished:
                         self.stopped = _reason(int(chosen), input_ids, stopping_criteria, generation_config)
                         break
+                    if self.watch is not None:
+                        self.watch(self.steps)
                     logits, rows = run.next(input_ids)
         except KeyboardInterrupt:
             if not self.steps:
@@ -124,18 +144,6 @@ class Loop:
             self.steps[-2].leave_device()
         if self.streamer is not None:
             self.streamer.put(token.cpu())
-
-
-@dataclass(slots=True, eq=False)
-class _Decoded:
-    """One chosen token; its scores stay on the device until the step after it."""
-
-    token: int
-    logprob: float
-    scores: dict[str, Tensor]
-
-    def leave_device(self) -> None:
-        self.scores = {name: score.detach().float().cpu() for name, score in self.scores.items()}
 
 
 class _Run:

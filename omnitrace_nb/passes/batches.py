@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 import torch
@@ -9,7 +11,19 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+_watch: ContextVar[Callable[[], None] | None] = ContextVar("watch", default=None)
+
+
+@contextmanager
+def watched(watch: Callable[[], None]) -> Iterator[None]:
+    """Call `watch` before each batch of passes within the block; it ends their run by a KeyboardInterrupt."""
+    token = _watch.set(watch)
+    try:
+        yield
+    finally:
+        _watch.reset(token)
 
 
 def run_passes(
@@ -34,9 +48,12 @@ def run_passes(
         torch.OutOfMemoryError: a single item does not fit.
     """
     done: list[Tensor] = []
+    watch = _watch.get()
     with tqdm(total=count, desc=label, unit="pass", disable=not progress, leave=False) as bar:
         try:
             while len(done) < count:
+                if watch is not None:
+                    watch()
                 items = torch.arange(len(done), min(len(done) + batch, count))
                 try:
                     results = work(items).cpu()

@@ -24,6 +24,10 @@ class PackedScores:
         unpacked: np.ndarray = self.halves[:, columns].astype(np.float32) * self.scales[:, None]
         return unpacked
 
+    def rows(self, steps: slice) -> PackedScores:
+        """Give the scores of some steps."""
+        return PackedScores(self.halves[steps], self.scales[steps])
+
 
 def pack(scores: np.ndarray) -> PackedScores:
     """Pack scores `[T, m]`.

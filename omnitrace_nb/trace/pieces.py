@@ -79,7 +79,7 @@ class Pieces:
         layout: Layout,
         sources: Sequence[Source],
         response: Response,
-        scores: Mapping[str, np.ndarray],
+        scores: Mapping[str, np.ndarray | PackedScores],
         run: RunInfo,
         curation: CurationSettings | None = None,
         statements: Statements | StatementOptions | None = None,
@@ -92,7 +92,7 @@ class Pieces:
             layout: of the `n` prompt positions.
             sources: numbered from 0, with disjoint positions.
             response: of `T` steps.
-            scores: signal -> `float32 [T, n + T]`, of every earlier position for each step.
+            scores: signal -> `float32 [T, n + T]`, of every earlier position for each step; or packed.
             run: where it comes from.
             curation: how sources are chosen for `spans`.
             statements: the response's statements, or how it is cut into them.
@@ -103,7 +103,8 @@ class Pieces:
         """
         from omnitrace_nb.statements import Statements  # noqa: PLC0415 (opening a saved trace never comes here)
 
-        _check_scores(scores, len(layout), len(response.token_ids))
+        unpacked = {name: each for name, each in scores.items() if isinstance(each, np.ndarray)}
+        _check_scores(unpacked, len(layout), len(response.token_ids))
         if not isinstance(statements, Statements):
             statements = Statements.of(response, statements)
         trace = cls(
@@ -111,7 +112,7 @@ class Pieces:
             layout=layout,
             sources=sources,
             response=response,
-            scores={name: pack(each) for name, each in scores.items()},
+            scores={name: each if isinstance(each, PackedScores) else pack(each) for name, each in scores.items()},
             statements=statements.chars,
             statement_of=statements.of_step,
             tags=statements.tags,
@@ -175,6 +176,15 @@ class Pieces:
     def mass(self, signal: str, assign: Assign = "sum") -> np.ndarray:
         """Give the mass of each source at each step: `float64 [T, S]`; `assign` as in `CurationSettings`."""
         return self._mass(signal, assign).copy()
+
+    def take_masses(self, earlier: Pieces) -> None:
+        """Take over what a trace of the same run's first steps has worked out, and work out the rest."""
+        positions = [source.positions for source in self.source_records]
+        columns = slice(0, len(self.layout))
+        for (signal, assign), mass in earlier._masses.items():
+            rest = self.packed[signal].rows(slice(len(earlier), None)).unpack(columns)
+            further = curating.masses(rest, positions, assign)  # type: ignore[arg-type]
+            self._masses[signal, assign] = np.concatenate([mass, further])
 
     def __len__(self) -> int:
         """Give the number of steps."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
+from weakref import WeakKeyDictionary
 
 from omnitrace_nb.errors import SettingsError
-from omnitrace_nb.view import build
+from omnitrace_nb.view import build, hosts
 from omnitrace_nb.view.fallback import static_form
 from omnitrace_nb.view.plain import plain_text
 
@@ -27,6 +28,7 @@ class _Setting:
 
 
 _setting = _Setting()
+_seen: WeakKeyDictionary[Trace, object] = WeakKeyDictionary()
 
 
 class Display:
@@ -79,13 +81,20 @@ def current() -> str:
 
 
 def bundle(trace: Trace) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Give what a notebook may show of a trace: `(data, metadata)` by MIME type."""
+    """Give what a notebook may show of a trace: `(data, metadata)` by MIME type; text where the cell has its view."""
+    if (cell := _seen.get(trace)) is not None and cell == hosts.cell():
+        return {"text/plain": repr(trace)}, {}
     if current() == "static":
         model = build.build(trace)
         return {"text/plain": plain_text(model), "text/html": static_form(model)}, {}
     from omnitrace_nb.view.widget import TraceView  # noqa: PLC0415 (ipywidgets is loaded when a widget is wanted)
 
     return TraceView(trace)._repr_mimebundle_()
+
+
+def seen(trace: Trace) -> None:
+    """Remember that the running cell shows a trace already; as the cell's last line, it is not shown once more."""
+    _seen[trace] = hosts.cell()
 
 
 def _check(chosen: object) -> None:

@@ -69,7 +69,7 @@ class TraceView(anywidget.AnyWidget):
     prompt = traitlets.Bytes(read_only=True).tag(sync=True)
     response = traitlets.Bytes(read_only=True).tag(sync=True)
     error = traitlets.Unicode(read_only=True).tag(sync=True)
-    # How far a trace is that is being made (see `view.live`): {"running": bool, "steps": int, "most": int, "words": str}
+    # How far a trace is that is being made (`view.live`): {"running": bool, "steps": int, "most": int, "words": str}
     live = traitlets.Dict().tag(sync=True)
 
     def __init__(
