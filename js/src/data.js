@@ -50,6 +50,8 @@ export class Data {
     this.response = readResponse(response);
     /** @type {{key: string, all: Curated[], evidence: Evidence[][]}} */
     this.last = { key: "", all: [], evidence: [] };
+    /** @type {{weights: object | null, tags: string[], all: Float64Array}} */
+    this.weighed = { weights: null, tags: [], all: new Float64Array() };
   }
 
   /** Take what the response has grown to. @param {Pack} response */
@@ -118,12 +120,15 @@ export class Data {
     for (let step = start; step < stop; step++)
       if (statement === undefined || this.statementOf[step] === statement) steps.push(step);
     if (!this.document.signals.length) return { votes: [], runs: [], candidates: [] };
-    return curate(
-      this.votesOf(signal, settings),
-      tokenWeights(this.document.tags, settings),
-      steps,
-      settings,
-    );
+    return curate(this.votesOf(signal, settings), this.weightsOf(settings), steps, settings);
+  }
+
+  /** Each step's weight. @param {Settings} settings */
+  weightsOf(settings) {
+    const { tags } = this.document;
+    if (this.weighed.weights !== settings.weights || this.weighed.tags !== tags)
+      this.weighed = { weights: settings.weights, tags, all: tokenWeights(tags, settings) };
+    return this.weighed.all;
   }
 
   /** @param {Curated} curated @param {number} [statement] @returns {Evidence[]} */

@@ -68,14 +68,16 @@ export function createPlayground(data, store) {
   const rules = createRules((assign) => set({ assign }));
   const question = h("input", { type: "checkbox", ...KEYS_STAY });
   question.addEventListener("change", () => set({ question: question.checked }));
-  const weights = createWeights(data, (tag, weight) =>
-    set({ weights: { ...store.get().settings.weights, [tag]: weight } }),
-  );
+  /** @param {string} tag @param {number} weight */
+  const weigh = (tag, weight) => set({ weights: { ...store.get().settings.weights, [tag]: weight } });
+  let weights = createWeights(data, weigh);
   const reset = h("button", { type: "button", class: "otr-reset", ...KEYS_STAY }, "Reset all");
   reset.addEventListener("click", () => set(own));
-  const told = h("div", { class: "otr-told", role: "status" });
+  const line = h("p", { role: "status" });
+  const listed = h("ul");
   const why = createWhy(data, store);
   let last = "";
+  let { response } = data;
 
   const el = h(
     "section",
@@ -93,7 +95,7 @@ export function createPlayground(data, store) {
         weights.el,
       ),
     ),
-    told,
+    h("div", { class: "otr-told" }, line, listed),
     why.el,
   );
 
@@ -103,7 +105,7 @@ export function createPlayground(data, store) {
     const count = found.size;
     const labels = (/** @type {number[]} */ sources) =>
       sources.map((id) => data.document.sources[id].label).join(", ");
-    const line =
+    line.textContent =
       count === 0
         ? "No statement has other sources than by default."
         : `${count} statement${count > 1 ? "s have" : " has"} other sources than by default.`;
@@ -119,7 +121,7 @@ export function createPlayground(data, store) {
         ),
       );
     const more = count > MOST_TOLD ? [h("li", {}, `\u2026 and ${count - MOST_TOLD} more`)] : [];
-    told.replaceChildren(h("p", {}, line), ...(rows.length ? [h("ul", {}, ...rows, ...more)] : []));
+    listed.replaceChildren(...rows, ...more);
   }
 
   return {
@@ -130,8 +132,14 @@ export function createPlayground(data, store) {
       if (el.hidden) return;
       const { settings } = state;
       const { key } = data.curated(state);
-      if (key !== last) {
+      if (data.response !== response) {
+        const grown = createWeights(data, weigh);
+        weights.el.replaceWith(grown.el);
+        weights = grown;
+      }
+      if (key !== last || data.response !== response) {
         last = key;
+        response = data.response;
         for (const { name, set } of sliders) set(settings[name]);
         rules.set(settings.assign);
         question.checked = settings.question;

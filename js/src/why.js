@@ -25,10 +25,17 @@ export function createWhy(data, store) {
   /** @type {Focus} */
   let about = { kind: "statement", id: 0 };
 
-  /** What is pinned; else what was pointed at last, so that the mouse can come here. @param {State} state */
+  /**
+   * What is pinned; else what was pointed at last, so that the mouse can come here.
+   * @param {State} state
+   * @returns {Focus}
+   */
   function subject({ pinned, hover }) {
     for (const focus of [pinned, hover]) {
-      if (focus?.kind === "statement" || focus?.kind === "range") return focus;
+      if (focus?.kind === "range") return focus;
+      const id =
+        focus?.kind === "token" ? data.statementOf[focus.id] : focus?.kind === "statement" ? focus.id : -1;
+      if (id >= 0) return { kind: "statement", id };
     }
     return about;
   }
@@ -220,6 +227,14 @@ function drawCandidates(data, { candidates }, { settings }, statement) {
     ["score", `${two(settings.alpha)} p + ${two(1 - settings.alpha)} r`],
     ["", ""],
   ];
+  const late = candidates.findIndex(({ fate }) => fate === "late");
+  const rows = candidates.map(row);
+  if (late > 0)
+    rows.splice(
+      late,
+      0,
+      h("tr", { class: "otr-cut" }, h("td", { colspan: 6 }, `coverage ${plain(settings.coverage)} reached`)),
+    );
   return h(
     "table",
     { "aria-label": "Sources with votes, best first" },
@@ -228,6 +243,6 @@ function drawCandidates(data, { candidates }, { settings }, statement) {
       {},
       ...heads.map(([name, title]) => h(name ? "th" : "td", name ? { scope: "col", title } : {}, name)),
     ),
-    ...candidates.map(row),
+    ...rows,
   );
 }

@@ -100,9 +100,11 @@ function show(root, model, data, signal) {
 
   /** @param {EventTarget | null} target @returns {Focus | null} */
   function focusOf(target) {
-    const el = target instanceof Element ? target.closest("[data-source], [data-statement]") : null;
+    const el =
+      target instanceof Element ? target.closest("[data-token], [data-source], [data-statement]") : null;
     if (!(el instanceof HTMLElement)) return null;
-    const { source, statement } = el.dataset;
+    const { token, source, statement } = el.dataset;
+    if (token !== undefined) return { kind: "token", id: Number(token) };
     if (source !== undefined) return { kind: "source", id: Number(source) };
     const chip = /** @type {Element} */ (target).closest("[data-chip]");
     const named = chip instanceof HTMLElement ? { chip: Number(chip.dataset.chip) } : {};
