@@ -22,7 +22,7 @@ export function slider({ name, title, hint, low = 0, high, step, own, paper = ow
     },
     "\u21ba",
   );
-  const mark = h("i", { class: "otr-default", title: `by default ${paper}` });
+  const mark = h("i", { title: `by default ${paper}` });
   mark.style.setProperty("--otr-at", String((Math.min(paper, high) - low) / (high - low)));
   input.addEventListener("input", () => change(Number(input.value)));
   back.addEventListener("click", () => {

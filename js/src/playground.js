@@ -91,7 +91,7 @@ export function createPlayground(data, store) {
         "div",
         {},
         rules.el,
-        h("label", { class: "otr-check" }, question, "the question's own sentences may be credited"),
+        h("label", {}, question, " the question's own sentences may be credited"),
         weights.el,
       ),
     ),
@@ -116,8 +116,8 @@ export function createPlayground(data, store) {
           "li",
           { "data-statement": id },
           h("b", {}, String(id + 1)),
-          ...(came.length ? [h("span", { class: "otr-came" }, ` + ${labels(came)}`)] : []),
-          ...(gone.length ? [h("span", { class: "otr-gone" }, ` \u2212 ${labels(gone)}`)] : []),
+          ...(came.length ? [h("ins", {}, `+ ${labels(came)} `)] : []),
+          ...(gone.length ? [h("del", {}, `\u2212 ${labels(gone)}`)] : []),
         ),
       );
     const more = count > MOST_TOLD ? [h("li", {}, `\u2026 and ${count - MOST_TOLD} more`)] : [];
@@ -160,7 +160,7 @@ function createRules(change) {
     "fieldset",
     { class: "otr-rules" },
     h("legend", {}, "A source's mass"),
-    ...RULES.map(({ rule, hint }, i) => h("label", { title: hint }, inputs[i], h("span", {}, rule))),
+    ...RULES.map(({ rule, hint }, i) => h("label", { title: hint }, inputs[i], ` ${rule}`)),
   );
   el.addEventListener("change", ({ target }) =>
     change(/** @type {Settings["assign"]} */ (/** @type {HTMLInputElement} */ (target).value)),

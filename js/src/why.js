@@ -1,6 +1,6 @@
 /**
  * Why these sources: the votes of a statement, a column a token, and what follows from them for each source that has
- * any. The view follows a token under the mouse or the keyboard here.
+ * any. The view follows the token that is under the mouse, or has the focus, here.
  */
 
 import { plain, reason } from "./curation.js";
@@ -12,14 +12,15 @@ import { rove } from "./keys.js";
 /** @import { Store } from "./store.js" */
 /** @import { Focus, State } from "./types.js" */
 
-const HUES = 6; // sources beyond are grey
+/** The first is for sources without a number, and for those beyond the others (Okabe and Ito's). */
+const HUES = ["#8a929c", "#2684c6", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9"];
 
 /** @param {Data} data @param {Store} store */
 export function createWhy(data, store) {
   const title = h("div", { class: "otr-heading" });
-  const said = h("p", { class: "otr-why-said" });
-  const strip = h("div", { class: "otr-strip" });
-  const list = h("div", { class: "otr-candidates" });
+  const said = h("p");
+  const strip = h("div");
+  const list = h("div");
   const el = h("div", { class: "otr-why" }, title, said, strip, list);
   let last = "";
   /** @type {Focus} */
@@ -45,32 +46,32 @@ export function createWhy(data, store) {
     const statement = about.kind === "statement" ? about.id : undefined;
     const [start, stop] = data.stepsOf(about);
     const curated = data.curateSteps(state, start, stop, statement);
-    title.textContent = `Why these sources? ${statement === undefined ? `Tokens ${start + 1} to ${stop}` : `Statement ${statement + 1}`}`;
+    const which = statement === undefined ? `Tokens ${start + 1} to ${stop}` : `Statement ${statement + 1}`;
+    title.textContent = `Why these sources? ${which}`;
     said.textContent = inWords(data, curated, state);
     strip.replaceChildren(drawVotes(data, curated));
     list.replaceChildren(drawCandidates(data, curated, state, statement));
   }
 
-  const tokens = () => /** @type {HTMLElement[]} */ ([...strip.querySelectorAll("[data-token]")]);
-  /** @param {HTMLElement} item */
-  const pin = (item) => store.set({ pinned: { kind: "token", id: Number(item.dataset.token) } });
-  rove(strip, tokens, { enter: pin, clear: () => store.set({ pinned: null }) });
+  rove(strip, () => /** @type {HTMLElement[]} */ ([...strip.querySelectorAll("[data-token]")]), {
+    enter: (item) => store.set({ pinned: { kind: "token", id: Number(item.dataset.token) } }),
+    clear: () => store.set({ pinned: null }),
+  });
 
   return {
     el,
     /** @param {State} state */
     paint(state) {
       about = subject(state);
-      const id = about.kind === "statement" ? about.id : 0;
-      el.hidden = !data.document.statements[id];
+      el.hidden = about.kind === "statement" && !data.document.statements[about.id];
       if (el.hidden) return;
       const key = `${data.curated(state).key} ${data.steps} ${JSON.stringify(about)}`;
       if (key !== last) draw(state);
       last = key;
-      const chip = [state.hover, state.pinned].find(
+      const named = [state.hover, state.pinned].find(
         (focus) => focus?.kind === "statement" && focus.chip !== undefined,
       );
-      const chosen = chip?.kind === "statement" ? String(chip.chip) : null;
+      const chosen = named?.kind === "statement" ? String(named.chip) : null;
       for (const cell of el.querySelectorAll("[data-own]"))
         cell.classList.toggle("otr-dim", chosen !== null && cell.getAttribute("data-own") !== chosen);
     },
@@ -80,109 +81,79 @@ export function createWhy(data, store) {
 /** @param {Data} data @param {Curated} curated @param {State} state */
 function inWords(data, { votes, candidates }, { settings }) {
   const voting = votes.filter(({ vote }) => vote > 0).length;
-  if (!voting) return "No token votes for a source here: none has a weight and a positive score.";
+  if (!voting) return "No token votes: none has both a weight and a positive score for a source.";
   const taken = candidates.filter(({ selected }) => selected);
   const names = taken.map(({ source }) => data.document.sources[source].label).join(", ");
-  const covered = taken.reduce((sum, { p }) => sum + p, 0);
-  const many = `${voting} of ${votes.length} tokens vote, for ${candidates.length} source${candidates.length > 1 ? "s" : ""}.`;
-  if (!taken.length) return `${many} None is taken.`;
-  return `${many} Taken: ${names}, with ${two(covered)} of the votes (coverage ${plain(settings.coverage)}).`;
+  const covered = two(taken.reduce((sum, { p }) => sum + p, 0));
+  const { length } = candidates;
+  return (
+    `${voting} of ${votes.length} tokens vote, for ${length} source${length > 1 ? "s" : ""}. ` +
+    (names
+      ? `Taken: ${names}, with ${covered} of the votes (coverage ${plain(settings.coverage)}).`
+      : "None is taken.")
+  );
 }
 
-/** @param {number} rank */
-const hue = (rank) => (rank <= HUES ? rank : 0);
+/** @param {number | undefined} rank */
+const hue = (rank = 0) => `--otr-hue:${HUES[rank] ?? HUES[0]}`;
 
-/** The number and colour of a source: its rank among the candidates. @param {number} rank */
-const dot = (rank) => h("i", { class: "otr-dot", "data-hue": hue(rank) });
+/** The number and colour of a source: its rank among the candidates. @param {number} [rank] */
+const numbered = (rank) => [h("i", { class: "otr-dot", style: hue(rank) }), String(rank ?? "\u2013")];
 
 /** @param {Data} data @param {Curated} curated */
 function drawVotes(data, { votes, runs, candidates }) {
   const ranks = new Map(candidates.map(({ source, rank }) => [source, rank]));
   const { pieces, tags, sources } = data.document;
-  const largest = Math.max(...votes.map(({ vote }) => vote)) || 1;
-  /** @param {string} name @param {string} title @param {(vote: Vote, i: number) => (Node | string)[]} cell */
-  const row = (name, title, cell) =>
+  const largest = votes.reduce((most, { vote }) => Math.max(most, vote), 0) || 1;
+  /** @param {string} name @param {string} title @param {Node[]} cells */
+  const row = (name, title, cells) => h("tr", {}, h("th", { scope: "row", title }, name), ...cells);
+  /** @param {string} name @param {string} title @param {(vote: Vote) => (Node | string)[]} cell */
+  const cells = (name, title, cell) =>
+    row(
+      name,
+      title,
+      votes.map((vote) => h("td", { "data-own": vote.source }, ...cell(vote))),
+    );
+  const words = votes.map(({ step }, i) =>
     h(
-      "tr",
-      {},
-      h("th", { scope: "row", title }, name),
-      ...votes.map((vote, i) => h("td", { "data-own": vote.source }, ...cell(vote, i))),
-    );
-  const words = h(
-    "tr",
-    {},
-    h("th", { scope: "row" }, "token"),
-    ...votes.map(({ step }, i) =>
+      "th",
+      { scope: "col" },
       h(
-        "th",
-        { scope: "col" },
-        h(
-          "span",
-          { class: "otr-piece", role: "button", tabindex: i ? -1 : 0, "data-token": step, ...KEYS_STAY },
-          pieces[step].trim() || "\u2423",
-        ),
+        "span",
+        { role: "button", tabindex: i ? -1 : 0, "data-token": step, ...KEYS_STAY },
+        pieces[step].trim() || "\u2423",
       ),
     ),
   );
-  return h(
-    "table",
-    { "aria-label": "Votes, a column a token" },
-    words,
-    row("part of speech", "Universal POS tag", ({ step }) => [tags[step]]),
-    row("weight", "of the part of speech", ({ weight }) => [String(Number(weight.toFixed(2)))]),
-    row("confidence", "the largest mass that a source has at this token", ({ confidence }) => [
-      score(confidence),
-    ]),
-    row("vote", "weight x confidence ^ gamma, as a share of all votes", ({ source, vote }) => [
-      h("span", { class: "otr-vote" }, bar(vote / largest, ranks.get(source) ?? 0)),
-      vote > 0 ? two(vote) : "0",
-    ]),
-    row("for source", "numbered as below", ({ source }) =>
-      source < 0
-        ? ["none"]
-        : [
-            h(
-              "span",
-              { title: sources[source].label },
-              dot(ranks.get(source) ?? 0),
-              String(ranks.get(source) ?? "\u2013"),
-            ),
-          ],
-    ),
-    drawRuns(votes, runs, ranks),
-  );
-}
-
-/** @param {number} share @param {number} rank */
-function bar(share, rank) {
-  const i = h("i", { "data-hue": hue(rank) });
-  i.style.height = percent(share);
-  return i;
-}
-
-/** One bracket a run. @param {Vote[]} votes @param {Curated["runs"]} runs @param {Map<number, number>} ranks */
-function drawRuns(votes, runs, ranks) {
-  const cells = [];
-  for (let i = 0; i < votes.length; ) {
-    const run = runs[votes[i].run];
-    const span = run ? run.last - run.first + 1 : 1;
-    const rank = run ? (ranks.get(run.source) ?? 0) : 0;
-    cells.push(
-      h(
-        "td",
-        { colspan: span, "data-own": votes[i].source },
-        ...(run
-          ? [h("span", { class: "otr-run", "data-hue": hue(rank) }, run.vote > 0 ? two(run.vote) : "0")]
-          : []),
-      ),
-    );
-    i += span;
+  const brackets = [];
+  for (let i = 0; i < votes.length; i++) {
+    const { source, run } = votes[i];
+    const { first, last, vote } = runs[run] ?? { first: i, last: i, vote: 0 };
+    const shown = run < 0 ? [] : [h("span", { class: "otr-run", style: hue(ranks.get(source)) }, two(vote))];
+    brackets.push(h("td", { colspan: last - first + 1, "data-own": source }, ...shown));
+    i = last;
   }
   return h(
-    "tr",
-    {},
-    h("th", { scope: "row", title: "votes next to each other for one source" }, "runs"),
-    ...cells,
+    "table",
+    { class: "otr-votes", "aria-label": "Votes, a column a token" },
+    row("token", "", words),
+    cells("part of speech", "Universal POS tag", ({ step }) => [tags[step]]),
+    cells("weight", "of the part of speech", ({ weight }) => [String(Number(weight.toFixed(2)))]),
+    cells("confidence", "the largest mass of a source at this token", ({ confidence }) => [
+      score(confidence),
+    ]),
+    cells("vote", "weight × confidence ^ gamma, as a share of all votes", ({ source, vote }) => [
+      h(
+        "span",
+        { class: "otr-vote" },
+        h("i", { style: `${hue(ranks.get(source))};height:${percent(vote / largest)}` }),
+      ),
+      two(vote),
+    ]),
+    cells("for source", "numbered as below", ({ source }) =>
+      source < 0 ? ["none"] : [h("span", { title: sources[source].label }, ...numbered(ranks.get(source)))],
+    ),
+    row("runs", "votes next to each other for one source", brackets),
   );
 }
 
@@ -191,58 +162,62 @@ function drawRuns(votes, runs, ranks) {
  * @param {number | undefined} statement
  */
 function drawCandidates(data, { candidates }, { settings }, statement) {
-  const { p_min, run_min } = settings;
+  const { alpha, coverage, p_min, run_min } = settings;
   /** @param {number} value @param {number} least */
-  const gauge = (value, least) => {
-    const [fill, cut] = [h("i", {}), h("b", {})];
-    fill.style.width = percent(value);
-    cut.style.left = percent(least);
-    return h("span", { class: "otr-gauge" }, fill, cut);
-  };
-  /** @param {Candidate} candidate */
-  const row = (candidate) => {
-    const { source, rank, p, run, score, selected } = candidate;
-    return h(
-      "tr",
-      {
-        class: selected ? null : "otr-left",
-        "data-hue": hue(rank),
-        "data-own": source,
-        "data-chip": source,
-        ...(statement === undefined ? {} : { "data-statement": statement }),
-      },
-      h("td", {}, dot(rank), String(rank)),
-      h("th", { scope: "row" }, data.document.sources[source].label),
-      h("td", {}, gauge(p, p_min), two(p)),
-      h("td", {}, gauge(run, run_min), two(run)),
-      h("td", {}, two(score)),
-      h("td", { class: "otr-reason" }, reason(candidate, settings)),
-    );
-  };
-  const heads = [
-    ["", ""],
-    ["source", ""],
-    ["share p", `cut off at p_min ${plain(p_min)}`],
-    ["longest run r", `cut off at run_min ${plain(run_min)}`],
-    ["score", `${two(settings.alpha)} p + ${two(1 - settings.alpha)} r`],
-    ["", ""],
+  const gauge = (value, least) => [
+    h(
+      "span",
+      { class: "otr-gauge" },
+      h("i", { style: `width:${percent(value)}` }),
+      h("b", { style: `left:${percent(least)}` }),
+    ),
+    two(value),
   ];
+  /** @param {string | false} kind @param {(Node | string)[][]} cells @param {object} [more] */
+  const row = (kind, cells, more) =>
+    h(
+      "tr",
+      { class: kind, ...more },
+      ...cells.map((cell, i) => h(i === 1 ? "th" : "td", i === 1 ? { scope: "row" } : {}, ...cell)),
+    );
+  /** @param {Candidate} candidate */
+  const drawn = (candidate) => {
+    const { source, rank, p, run, score, selected } = candidate;
+    const cells = [
+      numbered(rank),
+      [data.document.sources[source].label],
+      gauge(p, p_min),
+      gauge(run, run_min),
+      [two(score)],
+      [reason(candidate, settings)],
+    ];
+    return row(selected && "otr-taken", cells, {
+      style: hue(rank),
+      "data-own": source,
+      "data-chip": source,
+      "data-statement": statement ?? null,
+    });
+  };
+  const rows = candidates.map(drawn);
   const late = candidates.findIndex(({ fate }) => fate === "late");
-  const rows = candidates.map(row);
   if (late > 0)
     rows.splice(
       late,
       0,
-      h("tr", { class: "otr-cut" }, h("td", { colspan: 6 }, `coverage ${plain(settings.coverage)} reached`)),
+      h("tr", { class: "otr-cut" }, h("td", { colspan: 6 }, `coverage ${plain(coverage)} reached`)),
     );
+  const heads = [
+    "",
+    "source",
+    `share p, at least ${plain(p_min)} \u2026`,
+    `\u2026 or run r, ${plain(run_min)}`,
+    `${two(alpha)} p + ${two(1 - alpha)} r`,
+    "",
+  ];
   return h(
     "table",
     { "aria-label": "Sources with votes, best first" },
-    h(
-      "tr",
-      {},
-      ...heads.map(([name, title]) => h(name ? "th" : "td", name ? { scope: "col", title } : {}, name)),
-    ),
+    h("tr", {}, ...heads.map((name) => h(name ? "th" : "td", name ? { scope: "col" } : {}, name))),
     ...rows,
   );
 }
