@@ -30,7 +30,6 @@ export function createPrompt(data, store) {
   return {
     el,
     sources,
-    items: () => sources.elements(),
     /** @param {Shown} shown @param {State} state */
     paint(shown, state) {
       sources.paint(shown);

@@ -6,14 +6,30 @@ import { opacityOf } from "./heat.js";
 /** @import { Shown, Source } from "./types.js" */
 
 const LEVELS = 64; // shades; fewer writes to the page than one a value
+const LARGE = 0.1; // a share whose number is shown unasked, where there is room for one
 
-/** A source may be drawn in several pieces (none is today); the first is the one that takes the focus. */
+/**
+ * What a part that does not draw all of its sources at once does for those that it has not drawn.
+ * @typedef {object} Home
+ * @property {(id: number) => void} [reach]  draw it, or unfold what hides it, now
+ * @property {(id: number, key: string) => boolean} [step]  Shift and an arrow: to a word or patch inside; whether it is one
+ */
+
+/** Sources in prompt order; `id` is a source's place in it. */
 export class Sources {
   /** @param {Source[]} sources */
   constructor(sources) {
     this.sources = sources;
-    /** @type {Map<number, {el: HTMLElement, badge: HTMLElement, last: string}>} */
+    /** @type {Map<number, {el: HTMLElement, badge: HTMLElement, last: string}>} those that are drawn */
     this.drawn = new Map();
+    /** @type {Map<number, Home>} by part */
+    this.homes = new Map();
+    /** @type {Map<number, HTMLElement>} by source, the button that hides it */
+    this.folds = new Map();
+    /** @type {HTMLElement | null} the tab stop */
+    this.stop = null;
+    /** @type {Shown | null} */
+    this.shown = null;
   }
 
   /** @param {number} part */
@@ -21,59 +37,159 @@ export class Sources {
     return this.sources.filter((source) => source.part === part);
   }
 
+  /** @param {number} part @param {Home} home */
+  provide(part, home) {
+    this.homes.set(part, home);
+  }
+
   /**
+   * Make a source's element, at once or whenever its home is asked to; it is in its shade already.
    * @param {Source} source
    * @param {string} kind  class
-   * @param {string} [text]
+   * @param {...(Node | string)} children
    * @returns {HTMLElement}
    */
-  draw(source, kind, text) {
+  draw(source, kind, ...children) {
     const badge = h("span", { class: "otr-badge", "aria-hidden": "true" });
     const el = h(
       "span",
       {
         class: `otr-source ${kind}`,
         role: "button",
-        tabindex: this.drawn.size ? -1 : 0,
+        tabindex: -1,
         "data-source": source.id,
         ...KEYS_STAY,
       },
       badge,
-      ...(text === undefined ? [] : [text]),
+      ...children,
     );
     this.drawn.set(source.id, { el, badge, last: "" });
+    this.folds.delete(source.id);
+    if (!this.stop) this.stopAt(el);
+    if (this.shown) this.paintOne(source, this.shown, largest(this.shown));
     return el;
   }
 
-  /** @param {number} id */
+  /** Forget an element that is taken out of the page. @param {number} id */
+  drop(id) {
+    const el = this.drawn.get(id)?.el;
+    if (el && el === this.stop) this.stop = null;
+    this.drawn.delete(id);
+  }
+
+  /**
+   * A button stands for sources that it hides: arrows stop at it, and Enter clicks it.
+   * @param {number[]} ids  in order
+   * @param {HTMLElement} button
+   */
+  fold(ids, button) {
+    for (const id of ids) this.folds.set(id, button);
+    if (ids.length) button.dataset.fold = `${ids[0]} ${ids[ids.length - 1]}`;
+  }
+
+  /** @param {number} id @returns {HTMLElement | undefined}  if it is drawn */
   element(id) {
     return this.drawn.get(id)?.el;
   }
 
-  /** In prompt order. */
-  elements() {
-    return [...this.drawn.values()].map(({ el }) => el);
+  /** @param {number} id @returns {HTMLElement | undefined}  drawn and unfolded if need be */
+  reach(id) {
+    if (!this.drawn.has(id)) this.homes.get(this.sources[id]?.part)?.reach?.(id);
+    return this.element(id);
+  }
+
+  /** @param {HTMLElement} el */
+  stopAt(el) {
+    if (this.stop) this.stop.tabIndex = -1;
+    this.stop = el;
+    el.tabIndex = 0;
+  }
+
+  /**
+   * Arrows go from source to source, with Shift inside one; Enter pins, Esc clears.
+   * @param {HTMLElement} list
+   * @param {{enter: (item: HTMLElement) => void, clear: () => void}} actions
+   */
+  keys(list, { enter, clear }) {
+    /** @param {EventTarget | null} target @returns {[number, number] | null}  first and last source */
+    const at = (target) => {
+      if (!(target instanceof HTMLElement)) return null;
+      const { source, fold } = target.dataset;
+      if (source !== undefined) return [Number(source), Number(source)];
+      if (fold === undefined) return null;
+      const [first, last] = fold.split(" ").map(Number);
+      return [first, last];
+    };
+    /** @param {number} id */
+    const go = (id) => {
+      const wanted = Math.max(0, Math.min(id, this.sources.length - 1));
+      (this.folds.get(wanted) ?? this.reach(wanted))?.focus();
+    };
+    list.addEventListener("keydown", (event) => {
+      const own = at(event.target);
+      if (!own || event.ctrlKey || event.metaKey || event.altKey) return;
+      const [first, last] = own;
+      const item = /** @type {HTMLElement} */ (event.target);
+      const folds = item.dataset.fold !== undefined;
+      /** @type {Record<string, () => void>} */
+      const keys = {
+        ArrowDown: () => go(last + 1),
+        ArrowRight: () => go(last + 1),
+        ArrowUp: () => go(first - 1),
+        ArrowLeft: () => go(first - 1),
+        Home: () => go(0),
+        End: () => go(this.sources.length - 1),
+        Enter: () => (folds ? item.click() : enter(item)),
+        " ": () => (folds ? item.click() : enter(item)),
+        Escape: clear,
+      };
+      const inside =
+        event.shiftKey && this.homes.get(this.sources[first].part)?.step?.(first, event.key) === true;
+      const action = inside ? () => {} : event.shiftKey ? undefined : keys[event.key];
+      if (!action) return;
+      event.preventDefault();
+      event.stopPropagation();
+      action();
+    });
+    // A click moves the tab stop too, so that Tab returns to where the reader was.
+    list.addEventListener("focusin", ({ target }) => {
+      if (at(target)) this.stopAt(/** @type {HTMLElement} */ (target));
+    });
   }
 
   /** @param {Shown} shown */
-  paint({ source, chip, share, ranks }) {
-    const top = share.reduce((a, b) => Math.max(a, b), 0) || 1;
-    for (const { id, label, excerpt } of this.sources) {
-      const drawn = this.drawn.get(id);
-      if (!drawn) continue;
-      const level = Math.round((LEVELS * (share[id] ?? 0)) / top) / LEVELS;
-      const rank = ranks.get(id) ?? 0;
-      const focused = id === source || id === chip;
-      const state = `${level} ${rank} ${focused} ${two(share[id] ?? 0)}`;
-      if (state === drawn.last) continue;
-      drawn.last = state;
-      drawn.el.style.setProperty("--otr-shade", opacityOf(level).toFixed(3));
-      drawn.el.classList.toggle("otr-ranked", rank > 0);
-      drawn.el.classList.toggle("otr-focused", focused);
-      drawn.badge.textContent = rank ? String(rank) : "";
-      const name = [label, excerpt && `“${excerpt}”`, `share ${two(share[id] ?? 0)}`, rank && `rank ${rank}`];
-      drawn.el.setAttribute("aria-label", name.filter(Boolean).join(", "));
-      drawn.el.title = `${label}: ${two(share[id] ?? 0)}${rank ? `, rank ${rank}` : ""}`;
-    }
+  paint(shown) {
+    this.shown = shown;
+    const most = largest(shown);
+    for (const id of this.drawn.keys()) this.paintOne(this.sources[id], shown, most);
+    if (this.stop) return;
+    const first = this.folds.get(0) ?? this.drawn.values().next().value?.el;
+    if (first) this.stopAt(first);
+  }
+
+  /** @param {Source} source @param {Shown} shown @param {number} most */
+  paintOne({ id, label, excerpt }, { source, chip, share, ranks }, most) {
+    const drawn = this.drawn.get(id);
+    if (!drawn) return;
+    const own = share[id] ?? 0;
+    const level = Math.round((LEVELS * own) / most) / LEVELS;
+    const rank = ranks.get(id) ?? 0;
+    const focused = id === source || id === chip;
+    const state = `${level} ${rank} ${focused} ${two(own)}`;
+    if (state === drawn.last) return;
+    drawn.last = state;
+    const { el, badge } = drawn;
+    el.style.setProperty("--otr-shade", opacityOf(level).toFixed(3));
+    el.classList.toggle("otr-ranked", rank > 0);
+    el.classList.toggle("otr-focused", focused);
+    el.classList.toggle("otr-large", own >= LARGE);
+    el.dataset.share = two(own);
+    badge.textContent = rank ? String(rank) : "";
+    const name = [label, excerpt && `“${excerpt}”`, `share ${two(own)}`, rank && `rank ${rank}`];
+    el.setAttribute("aria-label", name.filter(Boolean).join(", "));
+    el.title = `${label}: ${two(own)}${rank ? `, rank ${rank}` : ""}`;
   }
 }
+
+/** @param {Shown} shown */
+const largest = ({ share }) => share.reduce((a, b) => Math.max(a, b), 0) || 1;

@@ -52,6 +52,8 @@ function problem(root, words) {
  */
 function show(root, model, data, signal) {
   let frame = 0;
+  /** @type {{source: number, chosen: boolean} | null} to be brought into sight, once texts are folded for it */
+  let wanted = null;
   const store = createStore(model, data, draw, signal);
   const toolbar = createToolbar(data, store);
   const response = createResponse(data, store);
@@ -92,6 +94,8 @@ function show(root, model, data, signal) {
         legend.paint(shown, state);
         playground.paint(shown, state);
         root.classList.toggle("otr-active", shown.inputs !== null);
+        if (wanted) reveal(scroll, prompt.sources.reach(wanted.source), wanted.chosen);
+        wanted = null;
       } catch (error) {
         fail(root, error);
       }
@@ -117,7 +121,7 @@ function show(root, model, data, signal) {
     store.set({ pinned: unpin ? null : focus });
     if (unpin || focus.kind !== "statement") return;
     const best = focus.chip ?? data.evidence(store.get(), focus.id)[0]?.sources[0];
-    if (best !== undefined) reveal(scroll, prompt.sources.element(best), chosen);
+    if (best !== undefined) wanted = { source: best, chosen };
   }
   function clear() {
     store.hover(null);
@@ -136,7 +140,7 @@ function show(root, model, data, signal) {
   });
   const actions = { enter: (/** @type {HTMLElement} */ item) => pin(focusOf(item)), clear };
   rove(response.list, response.items, actions);
-  rove(prompt.el, prompt.items, actions);
+  prompt.sources.keys(prompt.el, actions);
   root.addEventListener("keydown", (event) => {
     if (event.key === "Escape") clear();
   });
