@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from omnitrace_nb import curation as curating
-from omnitrace_nb.errors import SettingsError, TraceFileError
 from omnitrace_nb.trace import tables
-from omnitrace_nb.trace.pieces import Pieces
+from omnitrace_nb.trace.exports import Exports
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     import pandas as pd
 
     from omnitrace_nb.charts import Charts
-    from omnitrace_nb.content.samples import Sample
     from omnitrace_nb.curation import Curated, CurationSettings
     from omnitrace_nb.targets import TargetLike
     from omnitrace_nb.view import TraceView
 
 
-class Trace(Pieces):
+class Trace(Exports):
     """One run, as tables: a prompt of `n` positions and `S` sources, a response of `T` steps, and what signals say.
 
     Made by `Tracer.trace`, `ot.open` or `Trace.build`; never changed afterwards. Tables are fresh copies. What it is
@@ -133,73 +130,11 @@ class Trace(Pieces):
 
         return attribute(self, signal, target)
 
-    def save(self, path: str | Path, *, embed_media: bool = False) -> Path:
-        """Write the trace to one file, whole or not at all; `ot.open` reads it, without a model.
-
-        Args:
-            path: where to; `.omnitrace` is added to a name without a suffix.
-            embed_media: keep the original pictures, sounds and films too, not only thumbnails and outlines.
-
-        Returns:
-            the path written.
-
-        Raises:
-            TraceFileError: the file cannot be written.
-        """
-        from omnitrace_nb.trace.files import save  # noqa: PLC0415 (files knows Trace)
-
-        return save(self, path, embed_media=embed_media)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give the trace as plain values, without scores and media (docs/trace-file.md)."""
-        from omnitrace_nb.trace.plain import to_dict  # noqa: PLC0415 (plain knows Trace)
-
-        return to_dict(self)
-
-    def to_json(
-        self,
-        path: str | Path | None = None,
-        format: Literal["omnitrace", "paper"] = "omnitrace",  # noqa: A002 (it reads best where it is called)
-        *,
-        signal: str | None = None,
-        sample: Sample | Mapping[str, Any] | None = None,
-    ) -> str:
-        """Give the trace as JSON text; write it to `path` if given (docs/exports.md).
-
-        Args:
-            path: where to.
-            format: "omnitrace" for `to_dict()`, all tables; "paper" for the output file of the paper's own code.
-            signal: of "paper": by which sources are selected; the first one if left out.
-            sample: of "paper": the sample that was traced, whose `id`, `task`, `question`, ... are taken over.
-
-        Raises:
-            SettingsError: another format; a signal or sample where the format has no place for it.
-            SignalError: a signal that the trace does not have.
-            TraceFileError: the file cannot be written.
-        """
-        from omnitrace_nb.trace.plain import as_json, to_dict  # noqa: PLC0415 (plain knows Trace)
-
-        if format == "paper":
-            from omnitrace_nb.trace.paper import to_paper  # noqa: PLC0415 (paper knows Trace)
-
-            return _written(as_json(to_paper(self, signal, sample)), path)
-        if format != "omnitrace":
-            raise SettingsError(f"format={format!r} is unknown; use 'omnitrace' or 'paper'.")
-        if signal is not None or sample is not None:
-            raise SettingsError("signal= and sample= belong to format='paper'; format='omnitrace' holds every signal.")
-        return _written(as_json(to_dict(self)), path)
-
     def view(self, **options: Any) -> TraceView:  # noqa: ANN401 (passed on)
         """Give the linked view as a widget."""
         from omnitrace_nb.view import TraceView  # noqa: PLC0415 (a trace works where no widget does)
 
         return TraceView(self, **options)
-
-    def to_html(self, path: str | Path | None = None) -> str:
-        """Give the linked view as one interactive page that needs no network; write it to `path` if given."""
-        from omnitrace_nb.view import page  # noqa: PLC0415 (a trace works where no widget does)
-
-        return _written(page(self), path)
 
     def __repr__(self) -> str:
         """Say what was traced, in a few lines."""
@@ -250,16 +185,3 @@ class Trace(Pieces):
 
 def _shorten(text: str, most: int = 300) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
-
-
-def _written(text: str, path: str | Path | None) -> str:
-    """Give the text, written to `path` if there is one; `TraceFileError` where that cannot be."""
-    if path is not None:
-        try:
-            Path(path).write_text(text, encoding="utf-8")
-        except OSError as error:
-            reason = error.strerror or error
-            raise TraceFileError(
-                f"{path} could not be written: {reason}. Give a file in an existing folder."
-            ) from error
-    return text

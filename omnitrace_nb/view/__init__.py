@@ -26,6 +26,7 @@ __all__ = [
     "mimebundle",
     "model",
     "page",
+    "png",
     "static_html",
     "text",
 ]
@@ -56,6 +57,19 @@ def static_html(trace: Trace, signal: str | None = None) -> str:
     from omnitrace_nb.view.fallback import static_form  # noqa: PLC0415 (as above)
 
     return static_form(_build.build(trace, None if signal is None else [signal]))
+
+
+def png(
+    trace: Trace,
+    statement: int | None = None,
+    *,
+    signal: str | None = None,
+    **choices: Any,  # noqa: ANN401 (passed on)
+) -> bytes:
+    """Give the figure of a statement, or of the whole response, as PNG; see `Trace.to_png`."""
+    from omnitrace_nb.view import figure  # noqa: PLC0415 (as above)
+
+    return figure.png(_build.build(trace, None if signal is None else [signal]), statement, **choices)
 
 
 def page(trace: Trace, signals: Sequence[str] | None = None) -> str:

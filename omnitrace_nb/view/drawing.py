@@ -13,6 +13,9 @@ ACCENT = (0, 114, 178)  # Okabe-Ito blue, told apart by all kinds of colour visi
 WAVE = (150, 157, 166)
 GAMMA, STRONGEST = 0.6, 0.8  # as in js/src/heat.js
 WAVE_SIZE = (480, 56)
+PAPER = (255, 255, 255)
+
+RGB = tuple[int, int, int]
 
 
 def opacity(heat: np.ndarray) -> np.ndarray:
@@ -21,7 +24,9 @@ def opacity(heat: np.ndarray) -> np.ndarray:
     return result
 
 
-def heated(picture: Image.Image, heat: np.ndarray, extent: tuple[float, float, float, float]) -> Image.Image:
+def heated(
+    picture: Image.Image, heat: np.ndarray, extent: tuple[float, float, float, float], accent: RGB = ACCENT
+) -> Image.Image:
     """Lay heat `uint8 [rows, columns]` over a picture on its true grid; colours fade so that the heat is seen."""
     width, height = picture.size
     calm = Image.blend(picture.convert("L").convert("RGB"), picture.convert("RGB"), 0.7)
@@ -29,27 +34,40 @@ def heated(picture: Image.Image, heat: np.ndarray, extent: tuple[float, float, f
     size = (max(1, right - left), max(1, bottom - top))
     mask = Image.new("L", picture.size)
     mask.paste(Image.fromarray(np.uint8(255 * opacity(heat))).resize(size, Image.Resampling.NEAREST), (left, top))
-    calm.paste(Image.new("RGB", picture.size, ACCENT), (0, 0), mask)
+    calm.paste(Image.new("RGB", picture.size, accent), (0, 0), mask)
     return calm
 
 
-def waveform(peaks: np.ndarray, heat: np.ndarray) -> Image.Image:
-    """Draw a sound as bars: `peaks int8 [k, 2]`, and its heat `uint8 [columns]` stretched over the same time."""
-    width, height = WAVE_SIZE
-    bars = np.arange(0, width - 2, 3)
+def waveform(
+    peaks: np.ndarray,
+    heat: np.ndarray,
+    size: tuple[int, int] = WAVE_SIZE,
+    unit: int = 1,
+    colours: tuple[RGB, RGB, RGB] = (PAPER, WAVE, ACCENT),
+) -> Image.Image:
+    """Draw a sound as bars.
+
+    Args:
+        peaks: `int8 [k, 2]`, lowest and highest sample of even slices.
+        heat: `uint8 [columns]`, stretched over the same time.
+        size: in pixels; `unit` of them make the width of a gap, two that of a bar.
+        unit: see there.
+        colours: paper, bars, accent.
+    """
+    (width, height), (paper, wave, accent) = size, (np.array(each, np.float32) for each in colours)
+    bars = np.arange(0, max(1, width - 2 * unit), 3 * unit)
     loud = np.zeros(len(bars))
     if len(peaks):
         edges = np.linspace(0, len(peaks), len(bars) + 1)
-        size = np.abs(peaks.astype(np.int16)).max(axis=1)
-        loud = np.array([size[int(a) : max(int(a) + 1, int(b))].max() for a, b in pairwise(edges)])
-    tall = np.maximum(1, loud / max(1, loud.max()) * (height - 6) / 2)
+        loudest = np.abs(peaks.astype(np.int16)).max(axis=1)
+        loud = np.array([loudest[int(a) : max(int(a) + 1, int(b))].max() for a, b in pairwise(edges)])
+    tall = np.maximum(unit, loud / max(1, loud.max()) * (height - 6 * unit) / 2)
     strong = np.zeros(len(bars)) if not len(heat) else opacity(heat[(bars * len(heat)) // width])
-    pixels = np.full((height, width, 3), 255, np.float32)
-    accent = np.array(ACCENT, np.float32)
+    pixels = np.full((height, width, 3), paper, np.float32)
     for x, half, strength in zip(bars.tolist(), tall, strong, strict=True):
-        pixels[:, x : x + 3] += 0.32 * strength * (accent - 255)
+        pixels[:, x : x + 3 * unit] += 0.32 * strength * (accent - paper)
         rows = slice(round(height / 2 - half), max(round(height / 2 + half), round(height / 2 - half) + 1))
-        pixels[rows, x : x + 2] = np.array(WAVE) + strength * (accent - WAVE)
+        pixels[rows, x : x + 2 * unit] = wave + strength * (accent - wave)
     return Image.fromarray(np.uint8(pixels.clip(0, 255)))
 
 
