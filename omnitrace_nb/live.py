@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from omnitrace_nb.view.live import Display
 
 INTERVAL = 0.3  # seconds between two updates, at least
-SHARE = 0.08  # of the wall time that updates may take
+SHARE = 0.06  # of the wall time that updates may take
 
 
 def shown_while_made(make: Callable[[], Partial], most: int, *, live: bool) -> Live | Silent:

@@ -10,20 +10,29 @@ import { sentence } from "./sentence.js";
 
 /** @param {Data} data @param {Store} store */
 export function createToolbar(data, store) {
-  const { signals, model } = data.document;
-  const select = h("select", KEYS_STAY, ...signals.map((name) => h("option", { value: name }, name)));
+  const select = h("select", KEYS_STAY);
   select.addEventListener("change", () => store.set({ signal: select.value }));
   const settings = h("button", { type: "button", class: "otr-open", ...KEYS_STAY }, "Settings");
   settings.addEventListener("click", () => store.set({ playground: !store.get().playground }));
   const el = h(
     "div",
     { class: "otr-toolbar" },
-    h("span", { class: "otr-model" }, `Model ${model}`),
+    h("span", { class: "otr-model" }, `Model ${data.document.model}`),
     h("label", { class: "otr-signal" }, h("span", {}, "Signal"), select),
     settings,
   );
+  /** The signals that there are: those that run passes come when the response is whole. */
+  function grow() {
+    const { signals } = data.document;
+    if (signals.length === select.options.length) return;
+    const chosen = select.value;
+    select.replaceChildren(...signals.map((name) => h("option", { value: name }, name)));
+    if (signals.includes(chosen)) select.value = chosen;
+  }
+  grow();
   return {
     el,
+    grow,
     /** @param {Shown} _shown @param {State} state */
     paint: (_shown, { signal, playground }) => {
       select.value = signal;
@@ -48,14 +57,22 @@ export function createLegend(data) {
       h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, "0"), half, most),
     ),
   );
-  const notes = data.document.notes.map(({ text, signals }) => ({
-    el: h("p", { class: "otr-note" }, text),
-    signals,
-  }));
-  const el = h("div", { class: "otr-foot" }, live, legend, ...notes.map((note) => note.el));
+  const el = h("div", { class: "otr-foot" }, live, legend);
+  /** @type {{el: HTMLElement, signals: string[]}[]} */
+  let notes = [];
+  function grow() {
+    for (const note of notes) note.el.remove();
+    notes = data.document.notes.map(({ text, signals }) => ({
+      el: h("p", { class: "otr-note" }, text),
+      signals,
+    }));
+    el.append(...notes.map((note) => note.el));
+  }
+  grow();
 
   return {
     el,
+    grow,
     /** @param {Shown} shown @param {State} state */
     paint(shown, state) {
       const largest = [shown.scale, shown.share.reduce((a, b) => Math.max(a, b), 0)];

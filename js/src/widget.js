@@ -5,6 +5,7 @@ import { Data, Media } from "./data.js";
 import { h, KEYS_STAY } from "./dom.js";
 import { same } from "./focus.js";
 import { rove } from "./keys.js";
+import { createLive } from "./live.js";
 import { unpack } from "./pack.js";
 import { createPlayground } from "./playground.js";
 import { createPrompt } from "./prompt.js";
@@ -59,6 +60,7 @@ function show(root, model, data, signal) {
   const response = createResponse(data, store);
   const prompt = createPrompt(data, store);
   const legend = createLegend(data);
+  const live = createLive(model, root, signal);
   const playground = createPlayground(data, store);
   const scroll = h("div", { class: "otr-scroll" }, prompt.el);
   root.append(
@@ -69,7 +71,7 @@ function show(root, model, data, signal) {
       h(
         "div",
         { class: "otr-pane otr-response" },
-        h("div", { class: "otr-heading" }, "Response"),
+        h("div", { class: "otr-titled" }, h("div", { class: "otr-heading" }, "Response"), live.el),
         response.el,
       ),
       h("div", { class: "otr-pane otr-prompt" }, h("div", { class: "otr-heading" }, "Prompt"), scroll),
@@ -86,7 +88,7 @@ function show(root, model, data, signal) {
     cancelAnimationFrame(frame);
     frame = requestAnimationFrame(() => {
       try {
-        const state = store.get();
+        const state = live.newest(store.get(), data);
         const shown = data.shown(state);
         toolbar.paint(shown, state);
         response.paint(shown, state);
@@ -145,13 +147,21 @@ function show(root, model, data, signal) {
     if (event.key === "Escape") clear();
   });
   const complain = () => problem(root, model.get("error"));
+  let latest = 0;
   const grow = async () => {
-    const [pack] = await unpack(model.get("response"));
-    if (signal.aborted || !pack) return;
-    data.take(pack);
-    response.grow();
-    store.follow();
-    draw();
+    const own = ++latest;
+    try {
+      const [pack] = await unpack(model.get("response"));
+      if (signal.aborted || !pack || own !== latest) return;
+      data.take(pack);
+      live.grow(response.list, () => {
+        for (const piece of [toolbar, response, legend]) piece.grow();
+      });
+      store.follow();
+      draw();
+    } catch (error) {
+      fail(root, error);
+    }
   };
   model.on("change:error", complain);
   model.on("change:response", grow);
