@@ -1,16 +1,32 @@
 /** Light or dark: from what the notebook says of itself, else from the colour that is really behind the view. */
 
-/** @param {string} colour  as computed */
+const probe = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+
+/**
+ * How bright a colour is, 0 to 1, however it is written (hosts use `oklch()` and `color()` too); null of one that shows
+ * mostly what is behind it.
+ * @param {string} colour
+ */
 function luminance(colour) {
-  const [red = 0, green = 0, blue = 0, alpha = 1] = colour.match(/[\d.]+/g)?.map(Number) ?? [];
-  return alpha === 0 ? null : (0.2126 * red + 0.7152 * green + 0.0722 * blue) / 255;
+  if (!probe) return null;
+  probe.clearRect(0, 0, 1, 1);
+  probe.fillStyle = colour;
+  probe.fillRect(0, 0, 1, 1);
+  const [red, green, blue, alpha] = probe.getImageData(0, 0, 1, 1).data;
+  return alpha < 128 ? null : (0.2126 * red + 0.7152 * green + 0.0722 * blue) / 255;
+}
+
+/** What holds an element, across the border of a shadow tree too (marimo draws each output in one). @param {Element} el */
+function above(el) {
+  const root = el.getRootNode();
+  return el.parentElement ?? (root instanceof ShadowRoot ? root.host : null);
 }
 
 /** @param {Element} el */
 function isDark(el) {
   const jupyter = document.body.dataset.jpThemeLight;
   if (jupyter) return jupyter === "false";
-  for (let at = el.parentElement; at; at = at.parentElement) {
+  for (let at = above(el); at; at = above(at)) {
     const behind = luminance(getComputedStyle(at).backgroundColor);
     if (behind !== null) return behind < 0.5;
   }

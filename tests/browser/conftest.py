@@ -24,7 +24,7 @@ class Watched:
     def follow(self, page):
         """Watch a page from here on."""
         page.on("console", lambda message: message.type == "error" and self.errors.append(message.text))
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("pageerror", lambda error: self.errors.append(error.stack or str(error)))
         page.on("request", lambda request: request.url.startswith(LOCAL) or self.requests.append(request.url))
         return page
 

@@ -1,4 +1,4 @@
-"""A JupyterLab server of our own, notebooks for it, and the few gestures that every use of it needs."""
+"""Servers of our own (JupyterLab, Notebook 7, others), notebooks for them, and the few gestures every use needs."""
 
 from __future__ import annotations
 
@@ -28,31 +28,52 @@ PATIENCE = 120  # seconds; the first kernel of a busy machine takes its time
 
 
 @contextmanager
-def jupyterlab(folder: Path) -> Iterator[str]:
-    """Serve a folder on the loopback interface, with settings of its own; gives the server's address."""
+def jupyterlab(folder: Path, server: str = "jupyterlab") -> Iterator[str]:
+    """Serve a folder by JupyterLab or Notebook 7 (`server="notebook"`), with settings of its own; gives the address."""
+    own = {f"JUPYTER_{kind}_DIR": str(folder / ".jupyter" / kind.lower()) for kind in ("CONFIG", "DATA", "RUNTIME")}
+    if server == "jupyterlab":
+        overrides = folder / ".jupyter" / "config" / "labconfig" / "default_setting_overrides.json"
+        overrides.parent.mkdir(parents=True, exist_ok=True)
+        overrides.write_text(json.dumps(QUIET))
+    application = {"jupyterlab": "LabApp", "notebook": "JupyterNotebookApp"}[server]
+    options = [
+        *("--no-browser", "--ip=127.0.0.1", "--ServerApp.port_retries=0", "--allow-root"),
+        *("--IdentityProvider.token=", "--ServerApp.password=", "--ServerApp.disable_check_xsrf=True"),
+        *(f"--{application}.expose_app_in_browser=True", f"--ServerApp.root_dir={folder}"),
+    ]
+    with serving([server, *options, "--port={port}"], folder, "/api/status", **own) as address:
+        yield address
+
+
+@contextmanager
+def serving(command: list[str], folder: Path, ready: str, **variables: str) -> Iterator[str]:
+    """Run a Python module as a server on a free port ("{port}" in its arguments); gives its address once it answers."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    own = {f"JUPYTER_{kind}_DIR": str(folder / ".jupyter" / kind.lower()) for kind in ("CONFIG", "DATA", "RUNTIME")}
-    overrides = folder / ".jupyter" / "config" / "labconfig" / "default_setting_overrides.json"
-    overrides.parent.mkdir(parents=True, exist_ok=True)
-    overrides.write_text(json.dumps(QUIET))
-    options = [
-        *("--no-browser", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0", "--allow-root"),
-        *("--IdentityProvider.token=", "--ServerApp.password=", "--ServerApp.disable_check_xsrf=True"),
-        *("--LabApp.expose_app_in_browser=True", f"--ServerApp.root_dir={folder}"),
-    ]
+    arguments = [each.format(port=port) for each in command]
     with (folder / "server.log").open("w") as log:
         server = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *options], env=environment(**own), stdout=log, stderr=log
+            [sys.executable, "-m", *arguments], cwd=folder, env=environment(**variables), stdout=log, stderr=log
         )
     address = f"http://127.0.0.1:{port}"
     try:
-        wait_for(lambda: urllib.request.urlopen(f"{address}/api/status", timeout=2).status == 200)  # noqa: S310 (our own)
+        wait_for(lambda: answers(server, address + ready, folder / "server.log"))
         yield address
     finally:
         server.terminate()
-        server.wait(30)
+        try:
+            server.wait(30)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def answers(server: subprocess.Popen[bytes], address: str, log: Path) -> bool:
+    """Ask a server whether it is there; one that has ended is told with what it said."""
+    if server.poll() is not None:
+        raise RuntimeError(f"the server ended with {server.returncode}: {log.read_text()[-2000:]}")
+    return bool(urllib.request.urlopen(address, timeout=5).status == 200)  # noqa: S310 (our own)
 
 
 def environment(**extra: str) -> dict[str, str]:
@@ -94,7 +115,21 @@ def use_theme(page: Page, name: str) -> None:
 
 
 def run_all(page: Page) -> None:
-    """Run all cells."""
+    """Run all cells, once there is a kernel to run them: JupyterLab drops what is asked of a session still starting."""
+    page.wait_for_function(
+        """() => {
+            const session = window.jupyterapp?.shell.currentWidget?.sessionContext;
+            return session?.isReady && session.session?.kernel?.status === "idle";
+        }"""
+    )
     page.locator(".jp-NotebookPanel .jp-Cell").first.click()
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+
+def type_and_run(page: Page, source: str) -> None:
+    """Write Python into the last cell, over what is there, and run it."""
+    page.locator(".jp-NotebookPanel .jp-Cell .cm-content").last.click()
+    page.keyboard.press("Control+A")
+    page.keyboard.type(source)
+    page.keyboard.press("Control+Enter")
