@@ -19,7 +19,6 @@ __all__ = ["Charts", "offline"]
 
 _NO_SIGNAL = "This trace has no signal."
 _NO_STATEMENT = "The response has no statement."
-_MOST_TOGETHER = 4  # signals of which every pair is drawn
 
 
 class Charts:
@@ -108,7 +107,7 @@ class Charts:
         frames, drawings = _loaded()
         table = self._trace.agreement(*signals, top=top)
         names = signals or self._trace.signals
-        if len(names) > _MOST_TOGETHER:
+        if len(names) > drawings.MOST_TOGETHER:
             table = table[table["left"] == names[0]]
         frame = frames.agreement(self._trace, table)
         if not _some(frame):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+MOST_TOGETHER = 4  # columns of which every pair is drawn; of more, each with the first
 ROW = 21  # pixels of a line of text
 WIDE = 560
 NAMES = {"overlap": "Same sources selected", "top": "Same top {top}", "spearman": "Rank correlation"}
@@ -35,7 +36,7 @@ def titled(chart: Any, text: str, *under: str) -> Any:  # noqa: ANN401 (any of a
 def matrix(frame: pd.DataFrame, signal: str) -> Any:  # noqa: ANN401 (as above)
     """Draw statements x sources."""
     many = frame["label"].nunique() > 24  # noqa: PLR2004 (columns that have room for numbers)
-    step = 13 if many else 30
+    step = 13 if many else 28
     strongest = max(float(frame["share"].max()), 1e-9)
     base = alt.Chart(frame).encode(
         x=alt.X("label:N", sort=None, title=None, axis=alt.Axis(labelAngle=-42, labelLimit=150, orient="top")),
@@ -92,7 +93,7 @@ def steps(frame: pd.DataFrame, statements: pd.DataFrame, signal: str) -> Any:  #
             tooltip=[alt.Tooltip("start:Q", title="step"), "token:N", "place:N", _SHARE],
         )
     )  # fmt: skip
-    drawn = alt.layer(bars, _rules(statements)).properties(width=WIDE, height=190)
+    drawn = alt.layer(bars, *_rules(statements)).properties(width=WIDE, height=190)
     return titled(drawn, f"Where each step looked, {signal}", _ruled(statements))
 
 
@@ -113,7 +114,7 @@ def confidence(frame: pd.DataFrame, statements: pd.DataFrame, signal: str) -> An
             ],
         )
     )  # fmt: skip
-    drawn = alt.layer(_rules(statements), points).properties(width=WIDE, height=190)
+    drawn = alt.layer(*_rules(statements), points).properties(width=WIDE, height=190)
     return titled(
         drawn, f"Confidence of each step, {signal}",
         "A point: the largest mass of a source; colour and shape: that source's modality.", _ruled(statements),
@@ -193,13 +194,15 @@ def agreement(frame: pd.DataFrame, names: Sequence[str], top: int, *, left_out: 
             dots = dots.encode(yOffset=alt.YOffset("pair:N", scale=alt.Scale(domain=pairs)))
         heading = alt.TitleParams(headings[measure], fontSize=11, fontWeight=500, anchor="middle", offset=6)
         tall = ROW if len(pairs) == 1 else 10 * len(pairs) + 8
-        panels.append(dots.properties(width=150, height=alt.Step(tall, **{"for": "position"}), title=heading))
+        panels.append(dots.properties(width=140, height=alt.Step(tall, **{"for": "position"}), title=heading))
     with warnings.catch_warnings():
         # One selection shared by the panels is what is meant here.
         warnings.filterwarnings("ignore", message="Automatically deduplicated")
         drawn = alt.hconcat(*panels, spacing=26).resolve_scale(color="shared", shape="shared").add_params(click)
     more = f"{left_out:,} rows that agree more are left out." if left_out else ""
-    return titled(drawn, f"Agreement of {', '.join(names)}", "Disagreements first; 1 is full agreement.", more)
+    # Of many, each pair is one with the first.
+    compared = ", ".join(names) if len(names) <= MOST_TOGETHER else f"{len(names) - 1} signals with {names[0]}"
+    return titled(drawn, f"Agreement of {compared}", "Disagreements first; 1 is full agreement.", more)
 
 
 def nothing(why: str) -> Any:  # noqa: ANN401 (as above)
@@ -219,8 +222,11 @@ def _coloured(field: str, there: Sequence[str]) -> alt.Color:
     return alt.Color(f"{field}:N", scale=scale, legend=alt.Legend(title=None))
 
 
-def _rules(statements: pd.DataFrame) -> alt.Chart:
-    return alt.Chart(statements).mark_rule(strokeWidth=1, opacity=0.28).encode(x="start:Q", tooltip=["said:N"])
+def _rules(statements: pd.DataFrame) -> list[alt.Chart]:
+    if not len(statements):
+        return []
+    rules = alt.Chart(statements).mark_rule(strokeWidth=1, opacity=0.28)
+    return [rules.encode(x="start:Q", tooltip=["said:N"])]
 
 
 def _ruled(statements: pd.DataFrame) -> str:

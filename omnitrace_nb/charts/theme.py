@@ -44,7 +44,7 @@ CONFIG: Mapping[str, Any] = {
     },
     "axis": {
         **_TEXT, "labelOpacity": _MUTED, "titleOpacity": _MUTED, "grid": False, "gridColor": NEUTRAL,
-        "gridOpacity": 0.25, "domain": False, "ticks": False, "labelPadding": 6, "titlePadding": 8, "labelLimit": 340,
+        "gridOpacity": 0.25, "domain": False, "ticks": False, "labelPadding": 6, "titlePadding": 8, "labelLimit": 290,
     },
     "legend": {
         **_TEXT, "labelLimit": 240, "symbolSize": 70, "symbolStrokeWidth": 0, "orient": "top",
