@@ -18,6 +18,7 @@ from omnitrace_nb._version import __version__
 
 if TYPE_CHECKING:
     from omnitrace_nb import controls, signals
+    from omnitrace_nb.conformance import check_adapter
     from omnitrace_nb.content import Audio, Image, Sample, Text, Video, read_samples
     from omnitrace_nb.curation import CurationSettings
     from omnitrace_nb.errors import OmnitraceError
@@ -40,6 +41,7 @@ _HOMES = {
     "TraceView": "view",
     "Tracer": "tracer",
     "Video": "content",
+    "check_adapter": "conformance",
     "display": "view",
     "example": "packaged",
     "load": "tracer",
@@ -61,6 +63,7 @@ __all__ = [
     "Tracer",
     "Video",
     "__version__",
+    "check_adapter",
     "controls",
     "display",
     "example",

@@ -1,4 +1,4 @@
-"""The command line, thin: `omnitrace-nb trace`, `demo`, `signals` and `doctor`."""
+"""The command line, thin: `omnitrace-nb trace`, `demo`, `check`, `signals` and `doctor`."""
 
 from __future__ import annotations
 
@@ -60,6 +60,12 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="trace the packaged example with the embedded model")
     demo.set_defaults(run=_demo)
     _view_options(demo, html=Path("demo.html"))
+
+    check = commands.add_parser("check", help="examine a model before trusting its traces")
+    check.set_defaults(run=_check)
+    check.add_argument("model", nargs="?", help="a hub id or a folder; left out: the embedded model")
+    check.add_argument("--device", help="cpu, cuda, cuda:1, mps")
+    check.add_argument("--dtype", help="such as bfloat16")
 
     listed = commands.add_parser("signals", help="list the signals, what each needs and costs")
     listed.set_defaults(run=_signals)
@@ -138,6 +144,16 @@ def _show(trace: Trace, out: Path | None) -> None:
     if out:
         trace.to_html(out)
         print(f"\nThe interactive view: open {out} in a browser (it needs no network).")
+
+
+def _check(options: argparse.Namespace) -> None:
+    from omnitrace_nb.conformance import check_adapter  # noqa: PLC0415
+    from omnitrace_nb.tracer import load  # noqa: PLC0415
+
+    report = check_adapter(load(options.model, device=options.device, dtype=options.dtype))
+    print(report)
+    if not report.passed:
+        raise OmnitraceError("not every check was passed: do not trust this model's traces before it is mended")
 
 
 def _signals(_options: argparse.Namespace) -> None:

@@ -57,6 +57,16 @@ def test_a_place_that_cannot_be_written_to_is_told_before_the_model_is_loaded(op
     assert f"cannot write {place!r}" in capsys.readouterr().err
 
 
+def test_check_prints_a_report_and_fails_with_it(capsys, monkeypatch):
+    assert main(["check"]) == 0
+    assert "rows" in capsys.readouterr().out
+    monkeypatch.setattr("omnitrace_nb.conformance.running.STEPS", 3)  # no longer what `generate` was asked for
+    assert main(["check"]) == 1
+    printed = capsys.readouterr()
+    assert "fail  tokens" in printed.out
+    assert "not every check was passed" in printed.err
+
+
 def test_doctor_finds_this_environment_sound(capsys):
     assert main(["doctor"]) == 0
     assert "embedded model" in capsys.readouterr().out
