@@ -45,6 +45,7 @@ def main() -> None:
         pages(browser, (folder / "example.html").as_uri())
         notebook(browser, folder)
         browser.close()
+    charts()
 
 
 def pages(browser: Browser, address: str) -> None:
@@ -83,6 +84,19 @@ def notebook(browser: Browser, folder: Path) -> None:
         statement(page, "film").hover()
         keep(page, "jupyterlab-dark")
         page.close()
+
+
+CHARTED = ("excess", "attmean", "attgrads", "leave_one_out", "integrated_gradients")
+
+
+def charts() -> None:
+    """Draw the charts, as the pictures that notebooks keep of them."""
+    trace = ot.load().trace(ot.example(), signals=CHARTED, progress=False)
+    drawn = {name: getattr(trace.charts, name)() for name in ("sources", "modalities", "steps", "confidence", "cost")}
+    drawn["positions"] = trace.charts.positions(CHARTED[:4])
+    drawn["agreement"] = trace.charts.agreement("excess", "attmean", "attgrads")
+    for name, chart in drawn.items():
+        (IMAGES / f"chart-{name}.png").write_bytes(chart.to_png())
 
 
 def statement(page: Page, about: str):  # noqa: ANN201 (a locator)
