@@ -9,7 +9,7 @@ from omnitrace_nb.errors import SettingsError, TraceFileError
 from omnitrace_nb.trace.pieces import Pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from omnitrace_nb.content.samples import Sample
     from omnitrace_nb.trace.result import Trace
@@ -76,11 +76,47 @@ class Exports(Pieces):
             raise SettingsError("signal= and sample= belong to format='paper'; format='omnitrace' holds every signal.")
         return _written(as_json(to_dict(self._trace)), path)
 
-    def to_html(self, path: str | Path | None = None) -> str:
-        """Give the linked view as one interactive page that needs no network; write it to `path` if given."""
+    def to_html(
+        self,
+        path: str | Path | None = None,
+        *,
+        signals: Sequence[str] | None = None,
+        signal: str | None = None,
+        pinned: int | None = None,
+    ) -> str:
+        """Give the linked view as one interactive page that needs no network; write it to `path` if given.
+
+        Args:
+            path: where to.
+            signals: those to choose from; all of the trace's if left out.
+            signal: the one that the page opens with; the first one if left out.
+            pinned: the id of the statement that the page opens with; None for none.
+
+        Raises:
+            SignalError: a signal that the trace, or the choice, does not have.
+            SettingsError: a statement that there is none of.
+            TraceFileError: the file cannot be written.
+        """
         from omnitrace_nb.view import page  # noqa: PLC0415 (a trace works where no widget does)
 
-        return _written(page(self._trace), path)
+        return _written(page(self._trace, signals, signal=signal, pinned=pinned), path)
+
+    def to_markdown(self, path: str | Path | None = None, *, signal: str | None = None) -> str:
+        """Give the response, what each statement rests on, and the sources, as Markdown; write it to `path` if given.
+
+        It is made for GitHub and reads well anywhere; text of the trace shows as it stands, never as markup.
+
+        Args:
+            path: where to.
+            signal: by which one; the first one if left out.
+
+        Raises:
+            SignalError: a signal that the trace does not have.
+            TraceFileError: the file cannot be written.
+        """
+        from omnitrace_nb.view import markdown  # noqa: PLC0415 (a trace works where no widget does)
+
+        return _written(markdown(self._trace, signal), path)
 
     def to_png(
         self,

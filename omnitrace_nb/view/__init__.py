@@ -23,6 +23,7 @@ __all__ = [
     "TraceView",
     "ViewModel",
     "display",
+    "markdown",
     "mimebundle",
     "model",
     "page",
@@ -59,6 +60,13 @@ def static_html(trace: Trace, signal: str | None = None) -> str:
     return static_form(_build.build(trace, None if signal is None else [signal]))
 
 
+def markdown(trace: Trace, signal: str | None = None) -> str:
+    """Give the response, what each statement rests on, and the sources, as Markdown for GitHub."""
+    from omnitrace_nb.view.marked import markdown_text  # noqa: PLC0415 (as above)
+
+    return markdown_text(_build.build(trace, None if signal is None else [signal]))
+
+
 def png(
     trace: Trace,
     statement: int | None = None,
@@ -72,11 +80,13 @@ def png(
     return figure.png(_build.build(trace, None if signal is None else [signal]), statement, **choices)
 
 
-def page(trace: Trace, signals: Sequence[str] | None = None) -> str:
-    """Give the interactive view as one HTML page that needs neither network nor kernel."""
+def page(
+    trace: Trace, signals: Sequence[str] | None = None, *, signal: str | None = None, pinned: int | None = None
+) -> str:
+    """Give the interactive view as one HTML page that needs neither network nor kernel; see `Trace.to_html`."""
     from omnitrace_nb.view.standalone import interactive_page  # noqa: PLC0415 (as above)
 
-    return interactive_page(_build.build(trace, signals))
+    return interactive_page(_build.build(trace, signals), signal=signal, pinned=pinned)
 
 
 def mimebundle(trace: Trace) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -9,7 +9,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from omnitrace_nb.view.viewmodel import Checked, Evidence, Mark, Note
-from omnitrace_nb.view.words import clean
+from omnitrace_nb.view.words import clean, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ def evidence(trace: Trace, signals: Sequence[str], statements: int) -> Table:
         key = row["signal"], row["statement"]
         own = [known[*key, source] for source in row["sources"]]
         total = sum(float(each["score"]) for each in own)
-        label = f"{clean(row['label'])}, {_seconds(row['t0'])}-{_seconds(row['t1'])} s{_tracks(trace, row)}"
+        label = f"{clean(row['label'])}, {seconds(row['t0'])}-{seconds(row['t1'])} s{_tracks(trace, row)}"
         found.setdefault(key, []).append(Evidence(tuple(map(int, row["sources"])), label, round(total, 4), _mark(own)))
     for row in chosen:
         if trace.source_records[row["source"]].time is None:
@@ -105,7 +105,3 @@ def _change(drop: float, verdict: str) -> str:
 
 def _nats(value: float) -> str:
     return f"{round(value, 2) + 0.0:.2f}"  # -0.00 would be read as a sign
-
-
-def _seconds(value: float) -> str:
-    return f"{value:.2f}".rstrip("0").rstrip(".")

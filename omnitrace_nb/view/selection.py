@@ -1,4 +1,4 @@
-"""What can be selected in a view, as plain values."""
+"""What can be chosen and selected in a view, as plain values."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-from omnitrace_nb.errors import SettingsError
+from omnitrace_nb.errors import SettingsError, SignalError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,3 +66,20 @@ def _numbers(value: object, count: int, noun: str) -> list[float]:
     ):
         raise SettingsError(f"{noun}={value!r} is not usable; give {count} numbers.")
     return [float(each) for each in value]
+
+
+def check_pinned(pinned: int | None, model: ViewModel) -> int | None:
+    """Give the id of a statement, or None; `SettingsError` for any other."""
+    count = len(model.statements)
+    if pinned is not None and (isinstance(pinned, bool) or not isinstance(pinned, int) or not 0 <= pinned < count):
+        there = f"the response's statements are 0 to {count - 1}" if count else "the response has no statement"
+        raise SettingsError(f"pinned={pinned} is no statement: {there}; None unpins.")
+    return pinned
+
+
+def check_signal(signal: str, model: ViewModel) -> str:
+    """Give the name of a signal; `SignalError` for one that the view does not have."""
+    if model.signals and signal not in model.signals:
+        names = ", ".join(map(repr, model.signals))
+        raise SignalError(f"This view has no signal {signal!r}; it has {names}.")
+    return signal

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from omnitrace_nb.view import originals
 from omnitrace_nb.view.fallback import static_form
+from omnitrace_nb.view.selection import check_pinned, check_signal
 
 if TYPE_CHECKING:
     from omnitrace_nb.view.viewmodel import ViewModel
@@ -46,9 +47,10 @@ PAGE = """<!doctype html>
 
 
 def interactive_page(model: ViewModel, *, signal: str | None = None, pinned: int | None = None) -> str:
-    """Give the page."""
+    """Give the page; it opens with a signal, the first one if left out, and with a statement pinned."""
     model = model.with_room(MOST_MEDIA)
-    first = signal or (model.signals[0] if model.signals else "")
+    first = check_signal(signal, model) if signal is not None else next(iter(model.signals), "")
+    check_pinned(pinned, model)
     state = {"signal": first, "pinned": pinned, "selection": None, "settings": model.settings, "error": ""}
     buffers = {"prompt": _base64(model.prompt()), "response": _base64(model.response())}
     media = {}
@@ -60,7 +62,7 @@ def interactive_page(model: ViewModel, *, signal: str | None = None, pinned: int
         policy=html.escape(POLICY),
         title=html.escape(f"Trace of {model.model}"),
         css=_asset("widget.css"),
-        static=static_form(model),
+        static=static_form(model, model.signals.index(first) if model.signals else 0),
         state=_json({"state": state, "buffers": buffers}),
         media=_json(media),
         widget=_asset("widget.js"),

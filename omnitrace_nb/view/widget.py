@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import anywidget
 import traitlets
 
-from omnitrace_nb.errors import OmnitraceError, SettingsError, SignalError
+from omnitrace_nb.errors import OmnitraceError, SettingsError
 from omnitrace_nb.view import originals
 from omnitrace_nb.view.build import build, settings_of
 from omnitrace_nb.view.fallback import static_form
 from omnitrace_nb.view.plain import plain_text
-from omnitrace_nb.view.selection import check_selection
+from omnitrace_nb.view.selection import check_pinned, check_selection, check_signal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -151,12 +151,7 @@ class TraceView(anywidget.AnyWidget):
 
     @traitlets.validate("pinned")
     def _valid_pinned(self, proposal: dict[str, Any]) -> int | None:
-        pinned: int | None = proposal["value"]
-        count = len(self._model.statements)
-        if pinned is not None and not 0 <= pinned < count:
-            there = f"the response's statements are 0 to {count - 1}" if count else "the response has no statement"
-            raise SettingsError(f"pinned={pinned} is no statement: {there}; None unpins.")
-        return pinned
+        return check_pinned(proposal["value"], self._model)
 
     @traitlets.validate("selection")
     def _valid_selection(self, proposal: dict[str, Any]) -> dict[str, Any] | None:
@@ -168,11 +163,7 @@ class TraceView(anywidget.AnyWidget):
 
     @traitlets.validate("signal")
     def _valid_signal(self, proposal: dict[str, Any]) -> str:
-        signal: str = proposal["value"]
-        if self._model.signals and signal not in self._model.signals:
-            names = ", ".join(map(repr, self._model.signals))
-            raise SignalError(f"This view has no signal {signal!r}; it has {names}.")
-        return signal
+        return check_signal(proposal["value"], self._model)
 
     @traitlets.observe("pinned")
     def _pinned_alone(self, change: dict[str, Any]) -> None:

@@ -26,3 +26,13 @@ def excerpt(text: str) -> str:
     """Give a text on one line, cut where it is long."""
     line = clean(" ".join(text.split()))
     return line if len(line) <= LONGEST_EXCERPT else line[: LONGEST_EXCERPT - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def seconds(value: float) -> str:
+    """Give seconds to the hundredth, as short as they can be.
+
+    Example:
+        >>> seconds(2.0), seconds(3.456)
+        ('2', '3.46')
+    """
+    return f"{value:.2f}".rstrip("0").rstrip(".")

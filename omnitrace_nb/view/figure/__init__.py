@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 WIDTHS = (360, 2400)  # CSS pixels
 SCALES = (0.5, 4)
 MOST_EVIDENCE = 8
-MOST_STATEMENTS = 12  # of a figure of the whole response
+MOST_STATEMENTS = 24  # of a figure of the whole response
 MOST_PARTS = 12
 BAR = 150  # the width of a score of 1
 
@@ -186,7 +186,7 @@ class _Figure:
     def _legend(self) -> Block:
         page, theme = self.page, self.page.theme
         largest = float(self.model.scale[self.signal, self.row])
-        said = "mean score of a position. Beside a part: its share of all sources\N{RIGHT SINGLE QUOTATION MARK}."
+        said = "mean score of a position. Beside a part: its share of what all sources got."
         said += "" if self.statement is None else " Beside evidence: its score."
         zero, top_ = page.line("0", SMALL, 50), page.line(f"{largest:.2g}", SMALL, 100)
         first = page.wide(zero) + 8 + 90 + 8 + page.wide(top_) + 12
