@@ -9,17 +9,13 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 from modules import run
+from scored import TAGS, make_scored
 from traces import make_trace
 
 from omnitrace_nb.curation import ASSIGNMENTS, CurationSettings
-from omnitrace_nb.layout import TEXT, Layout
-from omnitrace_nb.statements import Statements
-from omnitrace_nb.trace.records import PartRecord, Response, RunInfo, Source
-from omnitrace_nb.trace.result import Trace
 from omnitrace_nb.view.evidence import evidence
 
 SETTINGS = 1000
-TAGS = ("NOUN", "VERB", "ADJ", "ADV", "DET", "PUNCT", "SPACE", "X", "toString", "")
 
 # The settings on one trace after the other: a row for each source with votes, in the order of the module.
 CURATE = """({ curate, tokenWeights }, { traces, settings }) => {
@@ -63,36 +59,6 @@ def random_settings(rng):
     )
 
 
-def make(scores, owner, seed=0, statements=5):
-    """A trace with scores `[T, n]` by signal; `owner [n]` says which source each position belongs to, -1 for none."""
-    rng = np.random.default_rng(seed)
-    steps, n = next(iter(scores.values())).shape
-    text = "." * n
-    chars = np.stack([np.arange(n), np.arange(1, n + 1)], 1).astype(np.int32)
-    layout = Layout(
-        token_ids=np.arange(n),
-        part=np.zeros(n, np.int32),
-        modality=np.full(n, TEXT, np.int8),
-        chars=chars,
-        box=np.full((n, 4), np.nan, np.float32),
-        time=np.full((n, 2), np.nan, np.float32),
-        grids={},
-    )
-    count = owner.max() + 1
-    sources = [
-        Source(j, "text", 0, f"sentence {j + 1}", np.flatnonzero(owner == j).astype(np.int32), question=j == count - 1)
-        for j in range(count)
-    ]
-    said = Response("." * steps, np.arange(steps), (".",) * steps, chars[:1].repeat(steps, 0), -np.ones(steps), "eos")
-    # Statements take turns in places, as where a special token stands inside one; some steps belong to none.
-    of = np.sort(rng.integers(0, statements, steps))
-    of[rng.random(steps) < 0.1] = -1
-    cut = Statements(tuple((0, 1) for _ in range(statements)), of, tuple(map(str, rng.choice(TAGS, steps))))
-    padded = {name: np.pad(each, ((0, 0), (0, steps))).astype(np.float32) for name, each in scores.items()}
-    part = PartRecord(0, "text", "user", "text 1", "", text=text)
-    return Trace.build([part], layout, sources, said, padded, RunInfo("none", "none"), statements=cut)
-
-
 def make_traces():
     """Random and adversarial traces."""
     rng = np.random.default_rng(4)
@@ -101,12 +67,12 @@ def make_traces():
     for bad in (np.nan, np.inf, -np.inf, 0):
         broken[rng.random(broken.shape) < 0.2] = bad
     return [
-        make({"random": rng.random((60, 16)), "peaked": rng.dirichlet(np.full(16, 0.1), 60)}, owner, 1),
-        make({"ties": rng.integers(0, 3, (48, 16)) / 4, "one": np.ones((48, 16))}, owner, 2, statements=4),
-        make({"broken": broken, "zero": np.zeros((40, 16)), "negative": -rng.random((40, 16))}, owner, 3),
-        make({"one source": rng.random((20, 3))}, np.array([0, 0, -1]), 4),
-        make({"one step": rng.random((1, 16))}, owner, 5, statements=1),
-        make({f"signal {k}": rng.random((9, 16)) ** (4 * k) for k in range(8)}, owner, 6, statements=2),
+        make_scored({"random": rng.random((60, 16)), "peaked": rng.dirichlet(np.full(16, 0.1), 60)}, owner, 1),
+        make_scored({"ties": rng.integers(0, 3, (48, 16)) / 4, "one": np.ones((48, 16))}, owner, 2, statements=4),
+        make_scored({"broken": broken, "zero": np.zeros((40, 16)), "negative": -rng.random((40, 16))}, owner, 3),
+        make_scored({"one source": rng.random((20, 3))}, np.array([0, 0, -1]), 4),
+        make_scored({"one step": rng.random((1, 16))}, owner, 5, statements=1),
+        make_scored({f"signal {k}": rng.random((9, 16)) ** (4 * k) for k in range(8)}, owner, 6, statements=2),
     ]
 
 
