@@ -12,12 +12,6 @@ export const opacityOf = (level) => STRONGEST * level ** GAMMA;
 /** The share of the largest score whose opacity is halfway. */
 export const HALFWAY = 0.5 ** (1 / GAMMA);
 
-/**
- * @param {Element} el
- * @param {string} name
- */
-const colour = (el, name) => getComputedStyle(el).getPropertyValue(name).trim();
-
 const DEEP = [0, 114, 178];
 const PALE = [126, 205, 250];
 const DARK = 90; // mean brightness, of 255
@@ -50,39 +44,4 @@ export function drawGrid(canvas, heat, hue = DEEP) {
     image.data.set([...hue, 255 * OPACITY[value]], 4 * i);
   });
   context.putImageData(image, 0, 0);
-}
-
-/**
- * A waveform in bars: muted, and over it the accent as strong as the heat of its time.
- * @param {HTMLCanvasElement} canvas
- * @param {Int8Array} peaks  pairs of lowest and highest, -127..127
- * @param {(at: number) => number} heatAt  0..255 at a share of the duration
- */
-export function drawWave(canvas, peaks, heatAt) {
-  const ratio = window.devicePixelRatio || 1;
-  const width = canvas.clientWidth;
-  const height = canvas.clientHeight;
-  const context = canvas.getContext("2d");
-  if (!context || !width || !height) return;
-  canvas.width = Math.round(width * ratio);
-  canvas.height = Math.round(height * ratio);
-  context.scale(ratio, ratio);
-  const muted = colour(canvas, "--otr-wave");
-  const accent = colour(canvas, "--otr-heat-rgb");
-  const slices = peaks.length / 2;
-  const loudest = peaks.reduce((a, b) => Math.max(a, Math.abs(b)), 1);
-  const bars = Math.max(1, Math.floor(width / 3));
-  for (let bar = 0; bar < bars; bar++) {
-    const from = Math.floor((bar * slices) / bars);
-    const slice = peaks.subarray(2 * from, 2 * Math.max(from + 1, Math.floor(((bar + 1) * slices) / bars)));
-    const extent = slice.reduce((a, b) => Math.max(a, Math.abs(b)), 0) / loudest;
-    const half = Math.max(1, Math.round((extent * (height - 6)) / 2));
-    const heat = OPACITY[Math.round(heatAt((bar + 0.5) / bars))];
-    context.fillStyle = `rgb(${accent} / ${heat * 0.32})`;
-    context.fillRect(3 * bar, 0, 3, height);
-    for (const fill of [muted, `rgb(${accent} / ${heat})`]) {
-      context.fillStyle = fill;
-      context.fillRect(3 * bar, Math.round(height / 2) - half, 2, 2 * half);
-    }
-  }
 }

@@ -1,140 +1,71 @@
-/** What sound and film share: a time axis, bins that can be credited, a waveform, a play button and its head. */
+/** The time axis of a part: how long it is, what stretch of it is shown, and where a time lies in that. */
 
-import { h, KEYS_STAY, percent, seconds } from "./dom.js";
-import { drawWave } from "./heat.js";
+import { clock } from "./clock.js";
+import { h, percent } from "./dom.js";
 
-/** @import { Data } from "./data.js" */
-/** @import { Sources } from "./sources.js" */
-/** @import { Part, Shown, Source, Strip } from "./types.js" */
+/** @import { Part } from "./types.js" */
 
-/**
- * @param {Part} part
- * @returns {number}
- */
-export const duration = (part) => Math.max(part.duration ?? 0, part.sound?.edges.at(-1) ?? 0, 1e-3);
+const NARROWEST = 2; // seconds shown at the closest
+const LONG = 20; // seconds from which it is worth to come closer
+const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600];
+const LABEL = 68; // pixels that a label needs
 
-/** @param {number} total  seconds */
-export function createAxis(total) {
-  const steps = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600];
-  const step = steps.find((candidate) => total / candidate <= 8) ?? 3600;
+/** @param {Part} part @returns {number}  seconds, never 0 */
+export const duration = (part) =>
+  Math.max(part.duration ?? 0, part.sound?.edges.at(-1) ?? 0, part.strip?.edges.at(-1) ?? 0, 1e-3);
+
+/** @param {number} value @param {number} low @param {number} high */
+const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+
+/** @param {number} total  seconds @param {() => void} changed  another stretch is shown */
+export function createTimeline(total, changed) {
   const axis = h("div", { class: "otr-axis", "aria-hidden": "true" });
-  for (let at = 0; at < total - step / 3; at += step) {
-    axis.append(h("span", { style: `left:${percent(at / total)}` }, seconds(at)));
-  }
-  axis.append(h("span", { class: "otr-end" }, `${seconds(total)} s`));
-  return axis;
-}
+  let from = 0;
+  let length = total;
 
-/**
- * @param {Sources} sources
- * @param {Source[]} mine
- * @param {number} total
- */
-export const drawBins = (sources, mine, total) =>
-  mine.map((source) => {
-    const [from, to] = source.time ?? [0, total];
-    const bin = sources.draw(source, "otr-bin");
-    bin.style.left = percent(from / total);
-    bin.style.width = percent(Math.max(0, Math.min(to, total) - from) / total);
-    return bin;
-  });
+  /** @param {number} start @param {number} wanted  seconds */
+  function show(start, wanted) {
+    const before = [from, length];
+    length = clamp(wanted, Math.min(total, NARROWEST), total);
+    from = clamp(start, 0, total - length);
+    if (before[0] !== from || before[1] !== length) changed();
+  }
 
-/**
- * @param {Data} data
- * @param {Part} part
- * @param {Strip} strip
- */
-export function createWave(data, part, strip) {
-  const canvas = h("canvas", { class: "otr-wave", "aria-hidden": "true" });
-  const [start, count] = part.peaks ?? [0, 0];
-  const peaks = data.peaks.subarray(start, start + count);
-  const total = duration(part);
-  /** @type {Shown | null} */
-  let last = null;
-
-  /** @param {Shown} shown */
-  function paint(shown) {
-    last = shown;
-    const heat = shown.heat.subarray(strip.cells[0], strip.cells[0] + strip.cells[1]);
-    let cell = 0;
-    drawWave(canvas, peaks, (at) => {
-      const time = at * total;
-      while (cell < heat.length && time >= strip.edges[cell + 1]) cell++;
-      return cell < heat.length && time >= strip.edges[cell] ? heat[cell] : 0;
-    });
-  }
-  const observer = new ResizeObserver(() => last && paint(last));
-  observer.observe(canvas);
-  return { el: canvas, paint, dispose: () => observer.disconnect() };
-}
-
-/**
- * A play button; disabled, with the reason, where there is nothing to play.
- * @param {Data} data
- * @param {Part} part
- * @param {() => HTMLMediaElement} create
- * @param {HTMLElement} lane  where the head moves
- */
-export function createPlayer(data, part, create, lane) {
-  const { media, label } = part;
-  const icon = h("span", { class: "otr-icon", "aria-hidden": "true" });
-  const el = h(
-    "button",
-    { class: "otr-play", type: "button", "aria-label": `Play ${label}`, ...KEYS_STAY },
-    icon,
-  );
-  /** @param {string} why */
-  function unplayable(why) {
-    el.disabled = true;
-    el.title = why;
-    el.setAttribute("aria-label", `${label}: ${why}`);
-  }
-  if (!media) {
-    unplayable(part.media_note ?? "not included");
-    return { el, dispose: () => {} };
-  }
-  const head = h("div", { class: "otr-head", hidden: true });
-  lane.append(head);
-  /** @type {HTMLMediaElement | null} */
-  let player = null;
-  let url = "";
-  let frame = 0;
-
-  function follow() {
-    if (!player) return;
-    head.style.left = percent(player.currentTime / duration(part));
-    if (!player.paused) frame = requestAnimationFrame(follow);
-  }
-  function state() {
-    const playing = Boolean(player && !player.paused && !player.ended);
-    el.classList.toggle("otr-playing", playing);
-    el.setAttribute("aria-label", `${playing ? "Pause" : "Play"} ${label}`);
-    head.hidden = !playing && !player?.currentTime;
-    follow();
-  }
-  el.addEventListener("click", async () => {
-    if (!player) {
-      const made = create();
-      try {
-        url = URL.createObjectURL(await data.media.get(part.index));
-      } catch (error) {
-        unplayable(error instanceof Error ? error.message : String(error));
-        return;
-      }
-      player = made;
-      player.src = url;
-      for (const event of ["play", "pause", "ended", "seeked"]) player.addEventListener(event, state);
-      player.addEventListener("error", () => unplayable("this browser cannot play it"));
-    }
-    if (player.paused) player.play().catch(() => state());
-    else player.pause();
-  });
   return {
-    el,
-    dispose() {
-      cancelAnimationFrame(frame);
-      player?.pause();
-      if (url) URL.revokeObjectURL(url);
+    axis,
+    total,
+    long: total > LONG,
+    /** Whether less than all is shown. */
+    close: () => length < total,
+    /** @returns {[number, number]} */
+    shown: () => [from, from + length],
+    /** @param {number} share  0..1 of the width @returns {number} seconds */
+    at: (share) => from + clamp(share, 0, 1) * length,
+    /** @param {number} time @returns {number}  share of the width; beyond 0..1 it is not shown */
+    share: (time) => (time - from) / length,
+    show,
+    /** @param {number} factor @param {number} [at]  the time that stays where it is */
+    zoom(factor, at = from + length / 2) {
+      show(at - (at - from) / factor, length / factor);
+    },
+    /** Bring an interval into sight. @param {[number, number]} time */
+    include([start, stop]) {
+      if (start >= from && stop <= from + length) return;
+      const wanted = Math.max(length, 1.25 * (stop - start));
+      show((start + stop - wanted) / 2, wanted);
+    },
+    paint() {
+      const most = clamp(Math.floor((axis.clientWidth || 600) / LABEL), 2, 8);
+      const step =
+        STEPS.find((candidate) => length / candidate <= most) ?? 3600 * Math.ceil(length / 3600 / most);
+      const digits = total < 60 || step < 1 ? 1 : 0;
+      const labels = [];
+      for (let at = Math.ceil(from / step - 1e-9) * step; at < from + length - step / 2; at += step)
+        labels.push(h("span", { style: `left:${percent((at - from) / length)}` }, clock(at, total, digits)));
+      const end = clock(from + length, total, digits);
+      axis.replaceChildren(...labels, h("span", { class: "otr-end" }, total < 60 ? `${end} s` : end));
     },
   };
 }
+
+/** @typedef {ReturnType<typeof createTimeline>} Timeline */

@@ -8,6 +8,7 @@
  * @typedef {{cells: Range, rows: number, columns: number, extent: Box}} Patches  `extent`: share of width and height
  * @typedef {{cells: Range, rows: number, columns: number, extent: Box}} Frames  one block of cells a thumbnail
  * @typedef {{cells: Range, edges: number[]}} Strip  seconds; one cell between two edges
+ * @typedef {{values: Range, bands: number, columns: number, hertz: number}} Spectrogram  `hertz`: the highest
  * @typedef {[left: number, top: number, right: number, bottom: number]} Box
  *
  * @typedef {object} Part
@@ -22,6 +23,7 @@
  * @property {Range[]} thumbnails  bytes
  * @property {number[]} thumbnail_times  seconds
  * @property {Range | null} peaks  pairs of int8
+ * @property {Spectrogram | null} spectrogram
  * @property {{bytes: number, mime: string} | null} media  the original, to be asked for (`Data.media`)
  * @property {string | null} media_note  why there is no media
  * @property {Tokens | null} tokens
