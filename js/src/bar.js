@@ -1,7 +1,9 @@
 /** Above the view: which signal. Below it: what is shown, in words and numbers, and what the shades mean. */
 
+import { createDetail } from "./detail.js";
 import { h, KEYS_STAY, score } from "./dom.js";
 import { HALFWAY } from "./heat.js";
+import { paragraphShares } from "./passages.js";
 import { sentence } from "./sentence.js";
 
 /** @import { Data } from "./data.js" */
@@ -13,11 +15,13 @@ export function createToolbar(data, store) {
   const select = h("select", KEYS_STAY);
   select.addEventListener("change", () => store.set({ signal: select.value }));
   const settings = h("button", { type: "button", class: "otr-open", ...KEYS_STAY }, "Settings");
+  const detail = createDetail(data, store);
   settings.addEventListener("click", () => store.set({ playground: !store.get().playground }));
   const el = h(
     "div",
     { class: "otr-toolbar" },
     h("span", { class: "otr-model" }, `Model ${data.document.model}`),
+    detail.el,
     h("label", { class: "otr-signal" }, h("span", {}, "Signal"), select),
     settings,
   );
@@ -34,8 +38,10 @@ export function createToolbar(data, store) {
     el,
     grow,
     /** @param {Shown} _shown @param {State} state */
-    paint: (_shown, { signal, playground }) => {
+    paint: (_shown, state) => {
+      const { signal, playground } = state;
       select.value = signal;
+      detail.paint(state);
       settings.setAttribute("aria-expanded", String(playground));
     },
   };
@@ -46,16 +52,18 @@ export function createToolbar(data, store) {
  * @param {Data} data
  */
 export function createLegend(data) {
-  const scales = ["per token", "per source"].map((name) => ({ name, half: h("td"), most: h("td") }));
+  const scales = ["per token", "per source"].map((name) => ({
+    name: h("th", { scope: "row" }, name),
+    half: h("td"),
+    most: h("td"),
+  }));
   const live = h("p", { class: "otr-live", "aria-live": "polite" });
   const ramp = h("span", { class: "otr-ramp" }, h("i"));
   const legend = h(
     "table",
     { class: "otr-legend", "aria-label": "What the shades stand for" },
     h("tr", {}, h("td"), h("td", { colspan: 3 }, ramp)),
-    ...scales.map(({ name, half, most }) =>
-      h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, "0"), half, most),
-    ),
+    ...scales.map(({ name, half, most }) => h("tr", {}, name, h("td", {}, "0"), half, most)),
   );
   const el = h("div", { class: "otr-foot" }, live, legend);
   /** @type {{el: HTMLElement, signals: string[]}[]} */
@@ -75,8 +83,19 @@ export function createLegend(data) {
     grow,
     /** @param {Shown} shown @param {State} state */
     paint(shown, state) {
-      const largest = [shown.scale, shown.share.reduce((a, b) => Math.max(a, b), 0)];
-      scales.forEach(({ half, most }, i) => {
+      const paragraphs = state.detail === "paragraph";
+      const largest = [
+        shown.scale,
+        paragraphs
+          ? paragraphShares(data, shown.share).most
+          : shown.share.reduce((a, b) => Math.max(a, b), 0),
+      ];
+      const names = [
+        state.detail === "word" ? "per word, the mean of its tokens" : "per token",
+        paragraphs ? "per paragraph, the sum of its sentences" : "per source",
+      ];
+      scales.forEach(({ name, half, most }, i) => {
+        if (name.textContent !== names[i]) name.textContent = names[i];
         half.textContent = score(largest[i] * HALFWAY);
         most.textContent = score(largest[i]);
       });

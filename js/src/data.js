@@ -238,8 +238,10 @@ export class Data {
     const heat = new Uint8Array(sums.length);
     if (most > 0) for (let cell = 0; cell < sums.length; cell++) heat[cell] = (255 * sums[cell]) / most + 0.5;
     const total = masses.reduce((a, b) => a + b, 0) || 1;
+    if (rows.length) for (let cell = 0; cell < sums.length; cell++) sums[cell] /= rows.length;
     return {
       heat,
+      mean: sums,
       scale: rows.length ? most / rows.length : 0,
       share: Float32Array.from(masses, (mass) => mass / total),
     };

@@ -1,12 +1,13 @@
 /** The prompt as the model saw it: its parts in order, pictures that follow each other side by side. */
 
 import { h, percent, two } from "./dom.js";
+import { paragraphShares } from "./passages.js";
 import { DRAW } from "./parts.js";
 import { Sources } from "./sources.js";
 
 /** @import { Data } from "./data.js" */
 /** @import { Store } from "./store.js" */
-/** @import { Drawn, Part, Shown, State } from "./types.js" */
+/** @import { Drawn, Focus, Part, Shown, State } from "./types.js" */
 
 /** @param {Data} data @param {Store} store */
 export function createPrompt(data, store) {
@@ -30,9 +31,20 @@ export function createPrompt(data, store) {
   return {
     el,
     sources,
+    /** A word or patch within the source that has the focus, if one was gone to. @param {HTMLElement} item @returns {Focus | null} */
+    inside(item) {
+      const { hover } = store.get();
+      const part = data.document.sources[Number(item.dataset.source)]?.part;
+      return hover?.kind === "cells" && hover.part === part ? hover : null;
+    },
     /** @param {Shown} shown @param {State} state */
     paint(shown, state) {
-      sources.paint(shown);
+      el.style.setProperty("--otr-over", String(state.opacity));
+      el.classList.toggle("otr-smooth", state.smooth);
+      sources.paint(
+        shown,
+        state.detail === "paragraph" ? paragraphShares(data, shown.share).most : undefined,
+      );
       for (const { body, section, own } of drawn) {
         section.paint(own.reduce((sum, id) => sum + (shown.share[id] ?? 0), 0));
         body.paint?.(shown, state);
@@ -61,6 +73,7 @@ function frame(part, body) {
       h("span", { class: "otr-detail" }, [part.detail, part.media_note].filter(Boolean).join(" · ")),
       bar,
       value,
+      ...(body.extras ?? []),
     ),
     body.el,
   );

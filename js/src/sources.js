@@ -30,6 +30,7 @@ export class Sources {
     this.stop = null;
     /** @type {Shown | null} */
     this.shown = null;
+    this.most = 1;
   }
 
   /** @param {number} part */
@@ -66,7 +67,7 @@ export class Sources {
     this.drawn.set(source.id, { el, badge, last: "" });
     this.folds.delete(source.id);
     if (!this.stop) this.stopAt(el);
-    if (this.shown) this.paintOne(source, this.shown, largest(this.shown));
+    if (this.shown) this.paintOne(source, this.shown, this.most);
     return el;
   }
 
@@ -157,12 +158,12 @@ export class Sources {
     });
   }
 
-  /** @param {Shown} shown */
-  paint(shown) {
+  /** @param {Shown} shown @param {number} [most]  the share that has the strongest shade */
+  paint(shown, most = largest(shown)) {
     this.shown = shown;
-    const most = largest(shown);
+    this.most = most;
     for (const id of this.drawn.keys()) this.paintOne(this.sources[id], shown, most);
-    if (this.stop) return;
+    if (this.stop?.isConnected) return;
     const first = this.folds.get(0) ?? this.drawn.values().next().value?.el;
     if (first) this.stopAt(first);
   }

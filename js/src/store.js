@@ -29,7 +29,7 @@ export function createStore(model, data, changed, signal) {
   const pinnedInModel = () => {
     const id = model.get("pinned");
     if (typeof id === "number" && data.document.statements[id]) return { kind: "statement", id };
-    return simple(fromSelection(model.get("selection") ?? null, data.document));
+    return simple(fromSelection(model.get("selection") ?? null, data.document, data.chars));
   };
   const settingsInModel = () => ({ ...data.document.settings, ...model.get("settings") });
   /** @type {State} */

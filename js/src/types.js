@@ -76,9 +76,10 @@
  *   | {kind: "source", id: number}
  *   | {kind: "cells", part: number, cells: number[], label: string, region: Region}} Focus
  *
- * @typedef {{time: [number, number]} | {box: Box}} Region  seconds, or pixels
+ * @typedef {{time: [number, number]} | {box: Box} | {chars: [number, number]}} Region  seconds, pixels, or characters
+ *   as Python counts them
  * @typedef {{steps: [number, number]} | {source: number} | ({part: number} & {time: [number, number]})
- *   | ({part: number} & {box: Box})} Selection
+ *   | ({part: number} & {box: Box}) | ({part: number} & {chars: [number, number]})} Selection
  *
  * @typedef {"token" | "word" | "sentence" | "paragraph"} Detail
  *
@@ -107,6 +108,7 @@
  * @property {boolean} pinned  what the inputs are coloured by is pinned
  * @property {Uint8Array} heat  [cells]
  * @property {number} scale  the score that 255 stands for
+ * @property {Float32Array} mean  [cells], the scores themselves
  * @property {Float32Array} share  [sources], sums to 1
  * @property {Evidence[]} evidence  of what the inputs are coloured by; of the whole response none
  * @property {Map<number, number>} ranks  source -> rank, of selected ones
@@ -118,6 +120,7 @@
  * A drawn part of the prompt.
  * @typedef {object} Drawn
  * @property {HTMLElement} el
+ * @property {HTMLElement[]} [extras]  beside its name
  * @property {(shown: Shown, state: State) => void} [paint]  beyond its sources' shading
  * @property {() => void} [dispose]
  */

@@ -3,7 +3,7 @@
 import { createLegend, createToolbar } from "./bar.js";
 import { Data, Media } from "./data.js";
 import { h, KEYS_STAY } from "./dom.js";
-import { same } from "./focus.js";
+import { pointedAt, same } from "./focus.js";
 import { rove } from "./keys.js";
 import { createLive } from "./live.js";
 import { unpack } from "./pack.js";
@@ -130,19 +130,22 @@ function show(root, model, data, signal) {
     store.set({ pinned: null });
   }
 
-  root.addEventListener("pointerover", ({ target }) => store.hover(focusOf(target)));
+  for (const moved of /** @type {const} */ (["pointerover", "pointermove"]))
+    root.addEventListener(moved, (event) => {
+      if (!event.buttons) store.hover(pointedAt(event) ?? focusOf(event.target));
+    });
   root.addEventListener("pointerleave", () => store.hover(null));
   root.addEventListener("focusin", ({ target }) => store.hover(focusOf(target)));
   root.addEventListener("focusout", ({ relatedTarget }) => {
     if (!(relatedTarget instanceof Node && root.contains(relatedTarget))) store.hover(null);
   });
-  root.addEventListener("click", ({ target }) => {
-    const focus = focusOf(target);
+  root.addEventListener("click", (event) => {
+    const focus = (event.detail ? pointedAt(event) : null) ?? focusOf(event.target); // 0: no mouse, a screen reader
     if (focus) pin(focus);
   });
   const actions = { enter: (/** @type {HTMLElement} */ item) => pin(focusOf(item)), clear };
   rove(response.list, response.items, actions);
-  prompt.sources.keys(prompt.el, actions);
+  prompt.sources.keys(prompt.el, { ...actions, enter: (item) => pin(prompt.inside(item) ?? focusOf(item)) });
   root.addEventListener("keydown", (event) => {
     if (event.key === "Escape") clear();
   });
