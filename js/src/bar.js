@@ -101,6 +101,7 @@ export function createLegend(data) {
       });
       for (const { el, signals } of notes) el.hidden = signals.length > 0 && !signals.includes(state.signal);
       const text = sentence(data, shown, state);
+      live.setAttribute("aria-busy", String(state.busy));
       if (live.textContent !== text) live.textContent = text;
     },
   };

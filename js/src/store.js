@@ -44,6 +44,7 @@ export function createStore(model, data, changed, signal) {
     opacity: 0.8,
     smooth: false,
     raw: false,
+    busy: false,
   };
   let timer = 0;
 

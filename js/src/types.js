@@ -94,6 +94,7 @@
  * @property {number} opacity  of heat over pictures, 0..1
  * @property {boolean} smooth  heat over pictures
  * @property {boolean} raw  tokens as they are
+ * @property {boolean} busy  dragging or playing: what is shown is not read out
  */
 
 /**

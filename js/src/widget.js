@@ -10,6 +10,7 @@ import { unpack } from "./pack.js";
 import { createPlayground } from "./playground.js";
 import { createPrompt } from "./prompt.js";
 import { createResponse } from "./response.js";
+import { createSteps } from "./steps.js";
 import { createStore } from "./store.js";
 import { followTheme } from "./theme.js";
 
@@ -59,6 +60,7 @@ function show(root, model, data, signal) {
   const toolbar = createToolbar(data, store);
   const response = createResponse(data, store);
   const prompt = createPrompt(data, store);
+  const steps = createSteps(data, store);
   const legend = createLegend(data);
   const live = createLive(model, root, signal);
   const playground = createPlayground(data, store);
@@ -76,12 +78,15 @@ function show(root, model, data, signal) {
       ),
       h("div", { class: "otr-pane otr-prompt" }, h("div", { class: "otr-heading" }, "Prompt"), scroll),
     ),
+    steps.el,
     legend.el,
     playground.el,
   );
   signal.addEventListener("abort", () => {
     cancelAnimationFrame(frame);
+    response.dispose();
     prompt.dispose();
+    steps.dispose();
   });
 
   function draw() {
@@ -93,6 +98,7 @@ function show(root, model, data, signal) {
         toolbar.paint(shown, state);
         response.paint(shown, state);
         prompt.paint(shown, state);
+        steps.paint(shown, state);
         legend.paint(shown, state);
         playground.paint(shown, state);
         root.classList.toggle("otr-active", shown.inputs !== null);
@@ -127,7 +133,7 @@ function show(root, model, data, signal) {
   }
   function clear() {
     store.hover(null);
-    store.set({ pinned: null });
+    store.set({ pinned: null, step: null });
   }
 
   for (const moved of /** @type {const} */ (["pointerover", "pointermove"]))
