@@ -27,10 +27,11 @@ if TYPE_CHECKING:
     from omnitrace_nb.trace import Trace
     from omnitrace_nb.trace import open_trace as open  # noqa: A004 - `ot.open` is the public name
     from omnitrace_nb.tracer import Tracer, load
-    from omnitrace_nb.view import TraceView, display
+    from omnitrace_nb.view import CompareView, TraceView, compare, display
 
 _HOMES = {
     "Audio": "content",
+    "CompareView": "view",
     "CurationSettings": "curation",
     "Image": "content",
     "OmnitraceError": "errors",
@@ -42,6 +43,7 @@ _HOMES = {
     "Tracer": "tracer",
     "Video": "content",
     "check_adapter": "conformance",
+    "compare": "view",
     "display": "view",
     "example": "packaged",
     "load": "tracer",
@@ -52,6 +54,7 @@ _INNER_NAMES = {"open": "open_trace"}
 
 __all__ = [
     "Audio",
+    "CompareView",
     "CurationSettings",
     "Image",
     "OmnitraceError",
@@ -64,6 +67,7 @@ __all__ = [
     "Video",
     "__version__",
     "check_adapter",
+    "compare",
     "controls",
     "display",
     "example",

@@ -189,6 +189,7 @@ def agreement(frame: pd.DataFrame, names: Sequence[str], top: int, *, left_out: 
             shape=alt.Shape("pair:N", **told),
             opacity=alt.condition(click, alt.value(1), alt.value(0.25)),
             tooltip=["said:N", "pair:N", "measure:N", alt.Tooltip("value:Q", format=".2f")],
+            description="words:N",
         )  # fmt: skip
         if len(pairs) > 1:
             dots = dots.encode(yOffset=alt.YOffset("pair:N", scale=alt.Scale(domain=pairs)))

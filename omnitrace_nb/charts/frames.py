@@ -29,6 +29,7 @@ LONGEST = 60  # characters of a statement or label
 BINS = 20
 OTHERS = "other sources"
 BETWEEN = " / "
+MEASURED = {"overlap": "same sources selected", "top": "same top sources", "spearman": "rank correlation"}
 
 Band = tuple[int, int]
 
@@ -178,15 +179,24 @@ def cost(trace: Trace) -> pd.DataFrame:
 
 
 def agreement(trace: Trace, table: pd.DataFrame) -> pd.DataFrame:
-    """Give a row a (pair, statement, measure that is a number) of a table of agreement, disagreements first."""
+    """Give a row a (pair, statement, measure that is a number) of a table of agreement, disagreements first.
+
+    Args:
+        trace: whose statements the table's `statement` numbers.
+        table: of `omnitrace_nb.agreement`.
+    """
     table = table[(table["statement"] >= 0) & (table["partner"] >= 0)].head(MOST_PAIRS)
     rows = []
     for row in table.to_dict("records"):
         id_ = int(row["statement"])
-        about = (id_, _said(trace, id_, id_ + 1), f"{row['left']}{BETWEEN}{row['right']}")
-        values = ((measure, float(row[measure])) for measure in MEASURES)
-        rows += [(*about, measure, value) for measure, value in values if not np.isnan(value)]
-    return pd.DataFrame(rows, columns=["statement", "said", "pair", "measure", "value"])
+        pair = f"{row['left']}{BETWEEN}{row['right']}"
+        about = (id_, _said(trace, id_, id_ + 1), pair)
+        for measure in MEASURES:
+            value = float(row[measure])
+            if not np.isnan(value):
+                words = f"Statement {id_ + 1}, {pair}: {MEASURED[measure]} {value:.2f}"
+                rows.append((*about, measure, value, words))
+    return pd.DataFrame(rows, columns=["statement", "said", "pair", "measure", "value", "words"])
 
 
 def _shares(trace: Trace, signal: str) -> np.ndarray:

@@ -12,14 +12,15 @@ from omnitrace_nb.trace import tables
 from omnitrace_nb.trace.exports import Exports
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import pandas as pd
 
     from omnitrace_nb.charts import Charts
     from omnitrace_nb.curation import Curated, CurationSettings
+    from omnitrace_nb.sources import SourceOptions
     from omnitrace_nb.targets import TargetLike
-    from omnitrace_nb.view import TraceView
+    from omnitrace_nb.view import CompareView, TraceView
 
 
 class Trace(Exports):
@@ -103,6 +104,23 @@ class Trace(Exports):
         """
         return self._curate(self.settings.but(**settings))
 
+    def regroup(self, sources: SourceOptions | Mapping[str, Any] | None = None) -> Trace:
+        """Cut the prompt anew; masses follow from the scores that the trace keeps, and no model is needed.
+
+        Args:
+            sources: as for `Tracer.trace`, such as `{"text": "word", "image": (4, 4)}`.
+
+        Returns:
+            a new trace. Ablations and verdicts are of the old sources and stay behind.
+
+        Raises:
+            SettingsError: a setting out of range, or own pieces outside their part.
+        """
+        from omnitrace_nb.sources import build, read_options  # noqa: PLC0415 (it knows a trace's records)
+
+        cut = build(self.layout, self.parts, read_options(sources))
+        return self._but(sources=cut, ablations={}, verification=None)
+
     def votes(self, signal: str, **settings: Any) -> pd.DataFrame:  # noqa: ANN401 (checked by CurationSettings)
         """Give the source, confidence and vote of each step (the paper's Algorithm 1; docs/tables.md)."""
         chosen = self.settings.but(**settings)
@@ -129,6 +147,21 @@ class Trace(Exports):
         from omnitrace_nb.attribution import attribute  # noqa: PLC0415 (it knows Trace)
 
         return attribute(self, signal, target)
+
+    def compare(self, *signals: str, **options: Any) -> CompareView:  # noqa: ANN401 (those of CompareView)
+        """Show two to four signals side by side, linked, with their differences; see `omnitrace_nb.compare`.
+
+        Args:
+            signals: all of the trace's if left out; one alone with several `settings=[{}, {"question": False}]`.
+            options: `settings`, `names`, `mode`, `reference`, `pinned`.
+
+        Raises:
+            SettingsError: fewer than two or more than four columns, or unknown settings.
+            SignalError: a signal that the trace does not have.
+        """
+        from omnitrace_nb.view import CompareView  # noqa: PLC0415 (a trace works where no widget does)
+
+        return CompareView([self], signals=signals or None, **options)
 
     def view(self, **options: Any) -> TraceView:  # noqa: ANN401 (passed on)
         """Give the linked view as a widget."""

@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from omnitrace_nb.trace import Trace
+    from omnitrace_nb.view.comparison import CompareView
     from omnitrace_nb.view.widget import TraceView
 
 __all__ = [
     "SCHEMA",
+    "CompareView",
     "Display",
     "TraceView",
     "ViewModel",
+    "compare",
     "display",
     "markdown",
     "mimebundle",
@@ -96,9 +99,32 @@ def mimebundle(trace: Trace) -> tuple[dict[str, Any], dict[str, Any]]:
     return bundle(trace)
 
 
+def compare(*traces: Trace, **options: Any) -> CompareView:  # noqa: ANN401 (those of CompareView)
+    """Show two to four traces side by side, linked: other models, prompts or media; one trace's signals, or settings.
+
+    Args:
+        traces: what was traced; one alone with several `signals` or `settings`.
+        options: `signals`, `settings`, `names`, `mode`, `reference`, `pinned`, as `CompareView` takes them.
+
+    Raises:
+        SettingsError: fewer than two or more than four columns, or columns that do not fit together.
+        SignalError: a signal that a trace does not have.
+
+    Example:
+        ot.compare(before, after, signals=["attmean"], mode="difference")
+    """
+    from omnitrace_nb.view.comparison import CompareView  # noqa: PLC0415 (ipywidgets is loaded when a widget is wanted)
+
+    return CompareView(traces, **options)
+
+
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute can be anything
     if name == "TraceView":
         from omnitrace_nb.view.widget import TraceView  # noqa: PLC0415 (ipywidgets is loaded when a widget is wanted)
 
         return TraceView
+    if name == "CompareView":
+        from omnitrace_nb.view.comparison import CompareView  # noqa: PLC0415 (as above)
+
+        return CompareView
     raise AttributeError(f"module 'omnitrace_nb.view' has no attribute {name!r}")

@@ -7,13 +7,15 @@ import html
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from omnitrace_nb.view import originals
 from omnitrace_nb.view.fallback import static_form
 from omnitrace_nb.view.selection import check_pinned, check_signal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from omnitrace_nb.view.viewmodel import ViewModel
 
 MOST_MEDIA = 2_000_000  # bytes of originals in one page, all parts together
@@ -52,25 +54,35 @@ def interactive_page(model: ViewModel, *, signal: str | None = None, pinned: int
     first = check_signal(signal, model) if signal is not None else next(iter(model.signals), "")
     check_pinned(pinned, model)
     state = {"signal": first, "pinned": pinned, "selection": None, "settings": model.settings, "error": ""}
-    buffers = {"prompt": _base64(model.prompt()), "response": _base64(model.response())}
+    buffers = {"prompt": model.prompt(), "response": model.response()}
     media = {}
     for part in model.parts:
         if part.media:
             said, data = originals.answer(model, {"part": part.index})
-            media[part.index] = {**said, "data": [_base64(each) for each in data]}
+            media[part.index] = {**said, "data": [encoded(each) for each in data]}
+    static = static_form(model, model.signals.index(first) if model.signals else 0)
+    return assembled(f"Trace of {model.model}", static, state, buffers, media)
+
+
+def assembled(
+    title: str, static: str, state: Mapping[str, Any], buffers: Mapping[str, bytes], media: Mapping[Any, Any]
+) -> str:
+    """Give a page of the widget's bundle with the state of a view: its plain traits, those of bytes, its originals."""
+    packed = {name: encoded(data) for name, data in buffers.items()}
     return PAGE.format(
         policy=html.escape(POLICY),
-        title=html.escape(f"Trace of {model.model}"),
+        title=html.escape(title),
         css=_asset("widget.css"),
-        static=static_form(model, model.signals.index(first) if model.signals else 0),
-        state=_json({"state": state, "buffers": buffers}),
+        static=static,
+        state=_json({"state": state, "buffers": packed}),
         media=_json(media),
         widget=_asset("widget.js"),
         host=_asset("host.js"),
     )
 
 
-def _base64(data: bytes) -> str:
+def encoded(data: bytes) -> str:
+    """Give bytes as `host.js` reads them."""
     return base64.b64encode(data).decode()
 
 
