@@ -19,7 +19,7 @@ from omnitrace_nb.partial import Partial
 from omnitrace_nb.planning import Shape
 from omnitrace_nb.prompting import Prompt
 from omnitrace_nb.revisits import Revisits, allowed, chosen_signals, run_of, warn_of
-from omnitrace_nb.sources import SourceOptions
+from omnitrace_nb.sources import SourceOptions, read_options
 from omnitrace_nb.statements import StatementOptions, Statements
 from omnitrace_nb.trace import Trace
 from omnitrace_nb.trace.records import RunInfo
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from omnitrace_nb.signals import Signal
 
 DEFAULT_SIGNALS = ("excess", "attmean")
-_Options = TypeVar("_Options", SourceOptions, StatementOptions, CurationSettings)
+_Options = TypeVar("_Options", StatementOptions, CurationSettings)
 _OWN = frozenset(
     {"signals", "max_new_tokens", "sources", "statements", "curation", "first_step", "progress", "live", "seed"}
 )
@@ -140,7 +140,7 @@ class Tracer(Revisits):
         """
         chosen = chosen_signals(signals)
         allowed(self.adapter, chosen)
-        cut = _options(SourceOptions, sources, "sources")
+        cut = read_options(sources)
         statement_options = _options(StatementOptions, statements, "statements")
         selection = _options(CurationSettings, curation, "curation")
         if max_new_tokens is not None:
@@ -226,7 +226,7 @@ class Tracer(Revisits):
             SettingsError: a setting out of range.
         """
         chosen = chosen_signals(signals)
-        cut = _options(SourceOptions, sources, "sources")
+        cut = read_options(sources)
         generation = {} if max_new_tokens is None else {"max_new_tokens": max_new_tokens}
         settings.check(generation, own=_OWN)
         generation = settings.with_length(self.adapter.model, generation)

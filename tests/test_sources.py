@@ -252,9 +252,12 @@ def test_the_baseline_has_at_most_64_rows_and_at_least_one():
 @pytest.mark.parametrize(
     ("wrong", "named"),
     [
-        ({"text": "word"}, "'sentence', 'part'"),
+        ({"text": "wrd"}, "'sentence', 'line'"),
         ({"image": (0, 2)}, "two whole numbers above 0"),
         ({"image": (2.5, 2)}, "two whole numbers"),
+        ({"video_grid": (0, 1)}, "video_grid=\\(0, 1\\)"),
+        ({"video_sources": "sound"}, "'both', 'visual', 'audio'"),
+        ({"audio": "speach"}, "audio='speach'"),
         ({"image": 4}, "image=4"),
         ({"image": "grid"}, "image='grid'"),
         ({"bin_seconds": 0}, "above 0"),

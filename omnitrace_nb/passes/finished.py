@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 
+from omnitrace_nb.errors import SignalError
 from omnitrace_nb.passes.cost import Cost
 from omnitrace_nb.passes.teacher import TeacherForced
+from omnitrace_nb.sources import overlapping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -118,7 +120,16 @@ class Finished:
         return [steps for steps in found if len(steps)]
 
     def spread(self, effects: np.ndarray) -> np.ndarray:
-        """Lay what each source is worth, `[T, S]`, evenly on its positions: `[T, n]`, whose masses are the effects."""
+        """Lay what each source is worth, `[T, S]`, evenly on its positions: `[T, n]`, whose masses are the effects.
+
+        Raises:
+            SignalError: sources that share positions, whose effects could not be told apart again.
+        """
+        if overlapping(self.sources):
+            raise SignalError(
+                "sources overlap, so what each is worth cannot be laid on its positions: trace with disjoint sources, "
+                "or ask for signals that score positions, such as attmean"
+            )
         scores = np.zeros((len(effects), self.prompt), np.float32)
         for source, effect in zip(self.sources, effects.T, strict=True):
             scores[:, source.positions] = effect[:, None] / len(source.positions)

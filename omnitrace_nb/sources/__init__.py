@@ -1,7 +1,7 @@
 """Sources: the units of a prompt that can be credited, made from its layout (the paper's `S_j`)."""
 
 from omnitrace_nb.sources.baseline import baseline_rows, row_sets
-from omnitrace_nb.sources.building import build
-from omnitrace_nb.sources.options import SourceOptions
+from omnitrace_nb.sources.building import build, overlapping
+from omnitrace_nb.sources.options import SourceOptions, read_options
 
-__all__ = ["SourceOptions", "baseline_rows", "build", "row_sets"]
+__all__ = ["SourceOptions", "baseline_rows", "build", "overlapping", "read_options", "row_sets"]

@@ -1,11 +1,15 @@
-"""How finely a prompt is cut into sources."""
+"""How a prompt is cut into sources."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from numbers import Integral, Real
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from omnitrace_nb.errors import SettingsError
 from omnitrace_nb.language.pipeline import check
@@ -13,34 +17,57 @@ from omnitrace_nb.language.pipeline import check
 if TYPE_CHECKING:
     from spacy.language import Language
 
-TEXT_UNITS = ("sentence", "part")
+TEXT_UNITS = ("token", "word", "clause", "sentence", "line", "paragraph", "section", "part")
+VIDEO_SOURCES = ("both", "visual", "audio")
+OWN = "or your own: a list for the only part of its kind, or a mapping from part (its number or its label) to lists"
 
 
 @dataclass(frozen=True, slots=True)
 class SourceOptions:
-    """How finely a prompt is cut.
+    """How a prompt is cut.
 
     Attributes:
-        text: "sentence", or "part" for each text part whole.
-        image: "whole", or `(rows, columns)` of an even grid of regions.
-        bin_seconds: length of the time bins of sound and film, in seconds.
-        nlp: a spaCy pipeline for the sentences; by default the installed English one.
+        text: "token", "word" (what white space separates), "clause" (coordinated ones), "sentence", "line",
+            "paragraph" (what a blank line separates), "section" (what a Markdown heading begins) or "part" (each text
+            part whole: a document, a turn); a compiled regular expression, each match being a source; or your own
+            spans: `(start, end)` or `(start, end, label)` in characters of the part.
+        image: "whole"; `(rows, columns)` of an even grid; or your own regions: boxes `(left, top, right, bottom)` in
+            pixels, or mappings with a `box` or a `mask` (`bool [height, width]`) and a `label`, as detectors give them.
+        audio: "bins" of `bin_seconds`; or your own intervals: `(t0, t1)` or `(t0, t1, label)` in seconds.
+        video: the same for films, their frames and their sound alike.
+        video_grid: `(rows, columns)` into which the frames of each interval are cut besides.
+        video_sources: "both"; "visual" or "audio" for a film's frames or its sound track alone (the paper's ablation).
+        bin_seconds: length of time bins, in seconds.
+        nlp: a spaCy pipeline for sentences and clauses; by default the installed English one.
+
+    Own pieces may overlap: a position then counts for each of its sources. What no piece holds can not be credited.
 
     Raises:
         SettingsError: a value of another kind or outside its range.
     """
 
-    text: str = "sentence"
-    image: str | tuple[int, int] = "whole"
+    text: Any = "sentence"
+    image: Any = "whole"
+    audio: Any = "bins"
+    video: Any = "bins"
+    video_grid: tuple[int, int] = (1, 1)
+    video_sources: str = "both"
     bin_seconds: float = 1.0
     nlp: Language | None = None
 
     def __post_init__(self) -> None:
         """Refuse what has no meaning; take a grid given as a list (from JSON) as well."""
-        if self.text not in TEXT_UNITS:
-            raise SettingsError(f"text={self.text!r} is unknown; use one of {', '.join(map(repr, TEXT_UNITS))}.")
-        if self.image != "whole":
-            object.__setattr__(self, "image", _grid(self.image))
+        self._check("text", TEXT_UNITS, (re.Pattern,))
+        if isinstance(self.image, (tuple, list)) and len(self.image) == 2 and all(map(_is_count, self.image)):  # noqa: PLR2004 - rows and columns
+            object.__setattr__(self, "image", _grid("image", self.image))
+        else:
+            self._check("image", ("whole",), (), " (rows, columns), two whole numbers above 0,")
+        self._check("audio", ("bins",))
+        self._check("video", ("bins",))
+        object.__setattr__(self, "video_grid", _grid("video_grid", self.video_grid))
+        if self.video_sources not in VIDEO_SOURCES:
+            known = ", ".join(map(repr, VIDEO_SOURCES))
+            raise SettingsError(f"video_sources={self.video_sources!r} is unknown; use one of {known}.")
         seconds = self.bin_seconds
         if isinstance(seconds, bool) or not isinstance(seconds, Real) or not math.isfinite(seconds) or seconds <= 0:
             raise SettingsError(f"bin_seconds={seconds!r} is not usable; give a number of seconds above 0.")
@@ -49,14 +76,43 @@ class SourceOptions:
 
     @property
     def grid(self) -> tuple[int, int]:
-        """Give `(rows, columns)`; a whole picture is a grid of one."""
-        return (1, 1) if isinstance(self.image, str) else self.image
+        """Give `(rows, columns)` of pictures; a whole picture is a grid of one."""
+        return self.image if isinstance(self.image, tuple) else (1, 1)
+
+    def own(self, kind: str) -> bool:
+        """Say whether the pieces of a kind ("text", "image", "audio", "video") are the user's own."""
+        given = getattr(self, kind)
+        return isinstance(given, (list, Mapping)) or (isinstance(given, np.ndarray) and given.ndim == 2)  # noqa: PLR2004
+
+    def _check(self, name: str, words: Sequence[str], types: tuple[type, ...] = (), besides: str = "") -> None:
+        given = getattr(self, name)
+        if (isinstance(given, str) and given in words) or isinstance(given, types) or self.own(name):
+            return
+        known = ", ".join(map(repr, words))
+        raise SettingsError(f"{name}={given!r} is not usable; give {known},{besides} {OWN}.")
 
 
-def _grid(given: object) -> tuple[int, int]:
+def read_options(given: SourceOptions | Mapping[str, Any] | None) -> SourceOptions:
+    """Take options, or a mapping with some of them; `SettingsError` for anything else."""
+    if isinstance(given, SourceOptions):
+        return given
+    known = [each.name for each in fields(SourceOptions)]
+    if given is not None and not isinstance(given, Mapping):
+        raise SettingsError(f"sources={given!r}: expected a mapping or SourceOptions, with some of {', '.join(known)}")
+    options = dict(given or {})
+    if unknown := [name for name in options if name not in known]:
+        raise SettingsError(f"sources has no setting {unknown[0]!r}; there are {', '.join(known)}")
+    return SourceOptions(**options)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, (Real, bool))
+
+
+def _grid(name: str, given: object) -> tuple[int, int]:
     match given:
         case [Integral() as rows, Integral() as columns] if (
             int(rows) > 0 and int(columns) > 0 and not isinstance(rows, bool) | isinstance(columns, bool)
         ):
             return int(rows), int(columns)
-    raise SettingsError(f"image={given!r} is not usable; give 'whole' or (rows, columns), two whole numbers above 0.")
+    raise SettingsError(f"{name}={given!r} is not usable; give (rows, columns), two whole numbers above 0.")

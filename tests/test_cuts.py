@@ -1,0 +1,184 @@
+"""Ways to cut a prompt: units of text, the user's own spans, regions and intervals, and cutting a trace anew."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from traces import make_layout, make_parts, make_trace
+
+import omnitrace_nb as ot
+from omnitrace_nb.errors import SettingsError
+from omnitrace_nb.layout import AUDIO, IMAGE, VIDEO
+from omnitrace_nb.sources import SourceOptions, build, overlapping
+
+NOTE = """# Harbour
+Mia sells honey, and Hugo sells clocks.
+The boats are red.
+
+They leave at noon.
+
+## Market
+It was busy."""
+
+
+@pytest.fixture(scope="module")
+def prompt():
+    parts = make_parts(note=NOTE)
+    return make_layout(parts), parts
+
+
+def texts(prompt, **options):
+    """What each source of the first text says."""
+    layout, parts = prompt
+    sources = build(layout, parts, SourceOptions(**options))
+    return [parts[0].text[slice(*source.chars)] for source in sources if source.part == 0]
+
+
+@pytest.mark.parametrize(
+    ("unit", "wanted"),
+    [
+        ("word", NOTE.split()),
+        ("line", [line for line in NOTE.splitlines() if line]),
+        ("paragraph", [" ".join(each.split(" ")).strip() for each in NOTE.split("\n\n")]),
+        ("section", [NOTE[: NOTE.index("\n\n## ")], NOTE[NOTE.index("## ") :]]),
+        ("part", [NOTE]),
+        (re.compile(r"\b[A-Z][a-z]+ sells \w+"), ["Mia sells honey", "Hugo sells clocks"]),
+    ],
+)
+def test_text_is_cut_by_its_units(prompt, unit, wanted):
+    assert texts(prompt, text=unit) == wanted
+
+
+def test_clauses_and_tokens(prompt):
+    clauses = texts(prompt, text="clause")
+    assert "Mia sells honey," in clauses
+    assert "and Hugo sells clocks." in clauses
+    layout, _ = prompt
+    tokens = texts(prompt, text="token")
+    assert [token.strip() for token in tokens] == [
+        piece.strip() for piece in (NOTE[slice(*chars)] for chars in layout.chars[layout.positions(0)]) if piece.strip()
+    ]
+
+
+@given(unit=st.sampled_from(["token", "word", "clause", "sentence", "line", "paragraph", "section", "part"]))
+def test_units_are_disjoint_and_hold_every_word(unit):
+    parts = make_parts(note=NOTE)
+    layout = make_layout(parts)
+    sources = [source for source in build(layout, parts, SourceOptions(text=unit)) if source.part == 0]
+    owned = np.concatenate([source.positions for source in sources])
+    assert not overlapping(sources)
+    words = [at for at in layout.positions(0) if NOTE[slice(*layout.chars[at])].strip()]
+    assert set(words) <= set(owned.tolist())
+
+
+def test_own_spans_may_overlap_and_a_position_then_counts_for_each(prompt):
+    layout, parts = prompt
+    start = NOTE.index("Mia")
+    spans = [(start, start + 15, "Mia"), (start + 4, start + 15)]
+    sources = build(layout, parts, SourceOptions(text=spans))
+    assert [source.label for source in sources[:2]] == ["text 1, Mia", f"text 1, characters {start + 4}-{start + 15}"]
+    assert set(sources[1].positions) < set(sources[0].positions)
+    assert overlapping(sources)
+    # The question is no part of the list, and is cut into sentences.
+    assert sources[-1].label.startswith("text 2, sentence")
+
+
+def test_own_regions_are_boxes_and_masks_of_the_original_picture(prompt):
+    layout, parts = prompt
+    width, height = parts[1].size
+    mask = np.zeros((height, width), bool)
+    mask[height // 2 :] = True
+    given = {
+        "image 1": [
+            (0, 0, width / 2, height),
+            {"box": (0, 0, 5, 5), "label": "corner", "score": 0.9},
+            {"mask": mask, "label": "floor"},
+        ]
+    }
+    sources = [source for source in build(layout, parts, SourceOptions(image=given)) if source.modality == "image"]
+    left, corner, floor, other = sources
+    boxes = layout.box[layout.positions(1, IMAGE)]
+    assert len(left.positions) == len(floor.positions) == len(boxes) // 2
+    assert corner.positions.tolist() == [layout.positions(1, IMAGE)[0]]  # smaller than a patch: what it touches
+    assert floor.box == (0, height // 2, width, height)
+    assert [each.label for each in sources] == ["image 1, region 1", "image 1, corner", "image 1, floor", "image 2"]
+    assert other.part == 2
+
+
+def test_own_intervals_of_sound_and_frames_by_region(prompt):
+    layout, parts = prompt
+    options = SourceOptions(audio=[(0, 1.5, "bell"), (1.5, 3.4)], video={4: [(1, 3)]}, video_grid=(1, 2))
+    sources = build(layout, parts, options)
+    heard = [source for source in sources if source.part == 3]
+    assert [source.label for source in heard] == ["sound 1, 0-1.5 s, bell", "sound 1, 1.5-3.4 s"]
+    assert sum(len(source.positions) for source in heard) == len(layout.positions(3, AUDIO))
+    film = [source for source in sources if source.part == 4]
+    assert [source.modality for source in film] == ["video", "video", "audio"]
+    assert film[0].label == "film 1, 1-3 s, row 1, column 1"
+    assert film[0].box == (0, 0, parts[4].size[0] / 2, parts[4].size[1])
+    assert {float(layout.time[at, 0]) for at in film[0].positions} == {1.0, 2.0}
+
+
+@pytest.mark.parametrize(("which", "modalities"), [("both", {VIDEO, AUDIO}), ("visual", {VIDEO}), ("audio", {AUDIO})])
+def test_a_film_is_credited_for_its_frames_its_sound_or_both(prompt, which, modalities):
+    layout, parts = prompt
+    sources = build(layout, parts, SourceOptions(video_sources=which))
+    owned = np.concatenate([source.positions for source in sources if source.part == 4])
+    assert set(layout.modality[owned].tolist()) == modalities
+    assert any(source.part == 3 for source in sources)  # a sound of its own stays
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"text": [(0, 10_000)]}, "outside its"),
+        ({"text": [("a", 3)]}, "no span of text 1"),
+        ({"text": {"text 9": []}}, "part 'text 9', but the text parts are 0 \\(text 1\\), 5 \\(text 2\\)"),
+        ({"image": [(0, 0, 5, 5)]}, "there are 2: give a mapping"),
+        ({"image": {1: [(400, 0, 500, 5)]}}, "outside the 320 x 240 pixels of image 1"),
+        ({"image": {1: [(5, 0, 5, 5)]}}, "is empty"),
+        ({"image": {1: [{"label": "x"}]}}, "give box or mask"),
+        ({"image": {1: [{"mask": np.ones((3, 3)), "label": "x"}]}}, "resize it to the original"),
+        ({"image": {1: [{"mask": np.zeros((240, 320)), "label": "x"}]}}, "is empty"),
+        ({"audio": [(-1, 2)]}, "empty, negative or beyond"),
+        ({"audio": [(0, 9)]}, "ends after the 3.4 s of sound 1"),
+        ({"audio": [(2, 1)]}, "give 0 <= t0 < t1"),
+        ({"audio": ["0-1"]}, "no interval of sound 1"),
+    ],
+)
+def test_own_pieces_outside_their_part_are_named(prompt, options, told):
+    with pytest.raises(SettingsError, match=told):
+        build(*prompt, SourceOptions(**options))
+
+
+def test_a_trace_is_cut_anew_without_a_model_and_its_masses_are_those_of_its_scores():
+    trace = make_trace()
+    words = trace.regroup({"text": "word", "image": (2, 2), "bin_seconds": 0.5})
+    assert len(words.sources) > len(trace.sources)
+    for name in trace.signals:
+        scores = trace.scores(name)
+        wanted = [scores[:, source.positions].sum(axis=1) for source in words.source_records]
+        assert words.mass(name) == pytest.approx(np.stack(wanted, axis=1), abs=1e-6)
+    assert words.response == trace.response
+    assert trace.regroup().sources.equals(trace.sources)
+    assert words.spans["source"].max() < len(words.sources)
+
+
+def test_a_trace_cut_anew_is_saved_and_opened(tmp_path):
+    trace = make_trace().regroup({"text": [(0, 20), (10, 30)], "audio": [(0.5, 2)]})
+    opened = ot.open(trace.save(tmp_path / "cut"))
+    assert opened.sources.equals(trace.sources)
+    assert opened.spans.equals(trace.spans)
+
+
+def test_tracing_with_own_regions_and_regrouping_agree(embedded):
+    content = ot.example()
+    cut = {"image": {1: [(0, 0, 224, 448), (224, 0, 448, 448)]}, "text": "word"}
+    traced = embedded.trace(content, sources=cut, max_new_tokens=12, progress=False)
+    again = embedded.trace(content, max_new_tokens=12, progress=False).regroup(cut)
+    assert again.sources.equals(traced.sources)
+    assert again.mass("attmean") == pytest.approx(traced.mass("attmean"), abs=1e-6)
