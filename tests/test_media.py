@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import shutil
 import struct
 import subprocess
 import tracemalloc
 import wave
+import zlib
 from itertools import pairwise
 
 import av
@@ -36,6 +38,7 @@ from omnitrace_nb.content import Audio, Image, Text, Video, as_parts
 from omnitrace_nb.media import MediaNeeds, encode, load, record
 from omnitrace_nb.media.record import peaks
 from omnitrace_nb.media.resample import resample
+from omnitrace_nb.media.spectrograms import BANDS, MOST_COLUMNS, spectrogram
 from omnitrace_nb.media.timing import sample_times
 
 FILMS = [("mp4", "libx264"), ("webm", "libvpx"), ("webm", "libvpx-vp9"), ("matroska", "libx264")]
@@ -566,3 +569,30 @@ def test_peaks_are_the_extremes_of_even_slices(samples, slices):
     wanted = [(samples[a:b].min(), samples[a:b].max()) for a, b in pairwise(edges)]
     np.testing.assert_array_equal(got, np.array(wanted, np.float32))
     assert got.dtype == np.float32
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 44_100])
+def test_a_tone_is_seen_at_its_height_and_only_while_it_sounds(rate):
+    samples = np.concatenate([np.zeros(rate), tone(2.0, rate, 1000.0), np.zeros(rate)]).astype(np.float32)
+    seen = spectrogram(samples, rate)
+    assert seen.shape == (BANDS, MOST_COLUMNS)
+    mel = 2595 * np.log10(1 + np.array([1000.0, 8000.0]) / 700)
+    wanted = BANDS - mel[0] / mel[1] * (BANDS + 1)  # rows from the top
+    times = (np.arange(MOST_COLUMNS) + 0.5) / MOST_COLUMNS * 4
+    inside, outside = (times > 1.05) & (times < 2.95), (times < 0.95) | (times > 3.05)
+    assert np.abs(seen[:, inside].argmax(axis=0) - wanted).max() <= 1
+    assert seen[:, inside].max(axis=0).min() > 240
+    assert seen[:, outside].max() == 0
+
+
+@pytest.mark.parametrize(("seconds", "level"), [(0.0, 0.0), (0.001, 0.5), (1.0, 0.0), (1.0, 0.5)])
+def test_a_spectrogram_of_little_or_nothing_is_small_or_dark(seconds, level):
+    seen = spectrogram(tone(seconds, 16_000, level=level), 16_000)
+    assert seen.shape == (BANDS, math.ceil(seconds * 100))
+    assert seen.max(initial=0) == (255 if level else 0)
+
+
+def test_the_spectrogram_of_any_sound_takes_no_more_than_fifteen_kilobytes():
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=16_000 * 60) * np.repeat(rng.random(600) ** 3, 1600)
+    assert len(zlib.compress(spectrogram(noise.astype(np.float32), 16_000).tobytes())) < 15_000

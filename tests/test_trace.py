@@ -333,8 +333,8 @@ def assert_same(one, other):
             np.testing.assert_array_equal(getattr(mine, field.name), getattr(theirs, field.name))
     for mine, theirs in zip(one.parts, other.parts, strict=True):
         for field in dataclasses.fields(mine):
-            if field.name == "peaks" and mine.peaks is not None:
-                np.testing.assert_array_equal(mine.peaks, theirs.peaks)
+            if field.name in {"peaks", "spectrogram"}:
+                np.testing.assert_array_equal(getattr(mine, field.name), getattr(theirs, field.name))
             elif field.name != "media":
                 assert getattr(mine, field.name) == getattr(theirs, field.name), field.name
 

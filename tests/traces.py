@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw
 from omnitrace_nb import sources as sourcing
 from omnitrace_nb.alignment import align
 from omnitrace_nb.layout import AUDIO, IMAGE, NOBODY, TEMPLATE, TEXT, VIDEO, Layout
+from omnitrace_nb.media.spectrograms import spectrogram
 from omnitrace_nb.sources import SourceOptions
 from omnitrace_nb.statements import split, statement_of_tokens
 from omnitrace_nb.trace.records import Check, PartRecord, RunInfo, Verification
@@ -153,9 +154,11 @@ def make_parts(*, note=NOTE, question=QUESTION, media=True):
         part(2, "image", "image 2", png(square), size=square.size, thumbnails=(webp(square),),
              media=png(square) if media else None, mime="image/png"),
         part(3, "audio", "sound 1", wav(sound), duration=3.4, peaks=peaks(sound),
+             spectrogram=spectrogram(sound, RATE),
              media=wav(sound) if media else None, mime="audio/wav"),
         part(4, "video", "film 1", b"".join(map(png, frames)), size=(320, 180), duration=4.0,
-             thumbnails=tuple(map(webp, frames)), thumbnail_times=tuple(i / 2 for i in range(8)), peaks=peaks(track)),
+             thumbnails=tuple(map(webp, frames)), thumbnail_times=tuple(i / 2 for i in range(8)), peaks=peaks(track),
+             spectrogram=spectrogram(track, RATE)),
         part(5, "text", "text 2", question, text=question),
     ]  # fmt: skip
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from omnitrace_nb.media import encode
 from omnitrace_nb.media.loaded import Film, Picture, Sound
+from omnitrace_nb.media.spectrograms import spectrogram
 from omnitrace_nb.trace.records import PartRecord
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ def record(loaded: LoadedPart, label: str) -> PartRecord:
     """Give what a trace keeps of a loaded part.
 
     Pictures: one WebP thumbnail, longest side at most 320 pixels. Films: up to 16 frames, evenly spread. Sounds and
-    sound tracks: lowest and highest sample of up to 1,000 even slices. What was given as an array is encoded for
-    playing: PNG, 16-bit WAV, WebM (left out for large films).
+    sound tracks: lowest and highest sample of up to 1,000 even slices, and a small spectrogram. What was given as an
+    array is encoded for playing: PNG, 16-bit WAV, WebM (left out for large films).
     """
     bare = PartRecord(loaded.index, loaded.kind, loaded.part.role, label, loaded.sha256)
     content = loaded.content
@@ -50,18 +51,22 @@ def _outlined(bare: PartRecord, content: Media) -> PartRecord:
             height, width = content.pixels.shape[:2]
             return replace(bare, size=(width, height), thumbnails=(encode.webp(content.pixels, LONGEST_SIDE),))
         case Sound():
-            return replace(bare, duration=content.duration, peaks=peaks(content.samples))
+            return _heard(replace(bare, duration=content.duration), content)
         case Film():
             count = len(content.frames)
             shown = np.unique(np.linspace(0, count - 1, min(count, MOST_FRAMES)).round().astype(int))
-            return replace(
+            film = replace(
                 bare,
                 size=content.original_size,
                 duration=content.duration,
                 thumbnails=tuple(encode.webp(content.frames[place], LONGEST_SIDE) for place in shown),
                 thumbnail_times=tuple(float(content.times[place]) for place in shown),
-                peaks=peaks(content.sound.samples) if content.sound else None,
             )
+            return _heard(film, content.sound) if content.sound else film
+
+
+def _heard(bare: PartRecord, sound: Sound) -> PartRecord:
+    return replace(bare, peaks=peaks(sound.samples), spectrogram=spectrogram(sound.samples, sound.sampling_rate))
 
 
 def _playable(loaded: LoadedPart, content: Media) -> tuple[bytes | None, str | None]:

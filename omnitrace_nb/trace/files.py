@@ -30,6 +30,10 @@ _LAYOUT = {
     "box": ("float32", (4,)),
     "time": ("float32", (2,)),
 }
+_OUTLINES: dict[str, tuple[str, tuple[int | None, ...]]] = {
+    "peaks": ("float32", (None, 2)),
+    "spectrogram": ("uint8", (None, None)),
+}
 _RESPONSE = {"token_ids": ("int64", ()), "chars": ("int32", (2,)), "logprobs": ("float32", ())}
 
 
@@ -83,7 +87,8 @@ def _entries(trace: Trace, *, embed_media: bool) -> dict[str, bytes]:
         put |= {f"scores_{index}": packed.halves, f"scales_{index}": packed.scales}
     for index, each in enumerate(trace.ablations.values()):
         put |= {f"masks_{index}": each.keep, f"masked_logprobs_{index}": each.logprobs}
-    put |= {f"peaks_{part.index}": part.peaks for part in trace.parts if part.peaks is not None}
+    for part in trace.parts:
+        put |= {f"{name}_{part.index}": each for name in _OUTLINES if (each := getattr(part, name)) is not None}
     kinds = _array_kinds(about)
     entries |= {f"arrays/{name}.npy": arrays.dump(np.asarray(each, kinds[name][0])) for name, each in put.items()}
     for part in trace.parts:
@@ -151,7 +156,8 @@ def _array_kinds(about: Mapping[str, Any]) -> dict[str, tuple[str, tuple[int | N
     for index, each in enumerate(about.get("ablations", ())):
         kinds[f"masks_{index}"] = ("bool", (each["masks"], sources))
         kinds[f"masked_logprobs_{index}"] = ("float32", (each["masks"], steps))
-    kinds |= {f"peaks_{each['index']}": ("float32", (None, 2)) for each in about["parts"] if each["peaks"]}
+    for each in about["parts"]:
+        kinds |= {f"{name}_{each['index']}": kind for name, kind in _OUTLINES.items() if each.get(name)}
     return kinds
 
 
@@ -172,7 +178,8 @@ def _check(about: Mapping[str, Any]) -> Check:
 def _part_json(part: PartRecord) -> dict[str, Any]:
     known = {each.name: getattr(part, each.name) for each in dataclasses.fields(part)}
     del known["media"]
-    return {**known, "thumbnails": len(part.thumbnails), "peaks": part.peaks is not None}
+    outlines = {name: getattr(part, name) is not None for name in _OUTLINES}
+    return {**known, "thumbnails": len(part.thumbnails), **outlines}
 
 
 def _part(about: Mapping[str, Any], entries: Mapping[str, bytes], got: Mapping[str, np.ndarray]) -> PartRecord:
@@ -182,7 +189,7 @@ def _part(about: Mapping[str, Any], entries: Mapping[str, bytes], got: Mapping[s
         "size": None if about["size"] is None else (about["size"][0], about["size"][1]),
         "thumbnails": tuple(entries[f"thumbnails/{index}-{at}.webp"] for at in range(about["thumbnails"])),
         "thumbnail_times": tuple(about["thumbnail_times"]),
-        "peaks": got[f"peaks_{index}"] if about["peaks"] else None,
+        **{name: got.get(f"{name}_{index}") for name in _OUTLINES},
         "media": entries.get(f"media/{index}.bin"),
     }
     return PartRecord(**known)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
+HIGHEST_HERTZ = 8000.0  # of spectrograms
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PartRecord:
@@ -25,6 +27,7 @@ class PartRecord:
         thumbnails: encoded WebP pictures; one for a picture, up to 16 for a film.
         thumbnail_times: seconds of each thumbnail, for films.
         peaks: `float32 [k, 2]`, lowest and highest sample of `k` even slices, of sounds and sound tracks.
+        spectrogram: `uint8 [bands, k]`, of the same (`omnitrace_nb.media.spectrograms`).
         media: original encoded bytes, in a live session or with `embed_media=True`; else None.
         mime: what `media` is, such as "audio/wav".
     """
@@ -40,6 +43,7 @@ class PartRecord:
     thumbnails: tuple[bytes, ...] = ()
     thumbnail_times: tuple[float, ...] = ()
     peaks: np.ndarray | None = None
+    spectrogram: np.ndarray | None = None
     media: bytes | None = None
     mime: str | None = None
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from omnitrace_nb.layout import AUDIO, VIDEO
+from omnitrace_nb.trace.records import HIGHEST_HERTZ
 from omnitrace_nb.view.cells import Cells
 from omnitrace_nb.view.evidence import checked, legend
 from omnitrace_nb.view.rows import Rows
@@ -19,6 +20,7 @@ from omnitrace_nb.view.viewmodel import (
     Note,
     Said,
     Span,
+    Spectrogram,
     ViewModel,
     ViewPart,
     ViewSource,
@@ -41,11 +43,13 @@ def build(trace: Trace, signals: Sequence[str] | None = None) -> ViewModel:
     cells = Cells(trace.layout)
     thumbnails, thumbnail_spans = concatenate([each for part in trace.parts for each in part.thumbnails])
     peaks = [_peaks(part) for part in trace.parts]
-    parts, at, first = [], 0, 0
-    for part, own in zip(trace.parts, peaks, strict=True):
+    none = np.zeros(0, np.uint8)
+    spectra = [none if part.spectrogram is None else part.spectrogram.reshape(-1) for part in trace.parts]
+    parts, at, heard, first = [], 0, 0, 0
+    for part, own, spectrum in zip(trace.parts, peaks, spectra, strict=True):
         shown = thumbnail_spans[first : first + len(part.thumbnails)]
-        parts.append(_part(part, cells, shown, (at, len(own))))
-        at, first = at + len(own), first + len(part.thumbnails)
+        parts.append(_part(part, cells, shown, (at, len(own)), (heard, len(spectrum))))
+        at, heard, first = at + len(own), heard + len(spectrum), first + len(part.thumbnails)
     steps = stepwise(trace, names, cells)
     notes = () if trace.signals else (Note("This trace has no signal, so nothing can be shaded."),)
     return ViewModel(
@@ -58,6 +62,7 @@ def build(trace: Trace, signals: Sequence[str] | None = None) -> ViewModel:
         settings=settings_of(trace.settings),
         chars=np.concatenate([np.zeros((0, 2), np.int32), *cells.chars]),
         peaks=np.concatenate([np.zeros(0, np.int8), *peaks]),
+        spectrograms=np.concatenate([none, *spectra]),
         thumbnails=thumbnails,
         originals=tuple(part.media or b"" for part in trace.parts),
         cells=cells.count,
@@ -99,7 +104,7 @@ def _said(trace: Trace) -> Said:
     )
 
 
-def _part(part: PartRecord, cells: Cells, thumbnails: tuple[Span, ...], peaks: Span) -> ViewPart:
+def _part(part: PartRecord, cells: Cells, thumbnails: tuple[Span, ...], peaks: Span, spectrum: Span) -> ViewPart:
     timed = part.kind in {"audio", "video"}
     return ViewPart(
         index=part.index,
@@ -113,6 +118,7 @@ def _part(part: PartRecord, cells: Cells, thumbnails: tuple[Span, ...], peaks: S
         thumbnails=thumbnails,
         thumbnail_times=tuple(map(float, part.thumbnail_times)),
         peaks=peaks if peaks[1] else None,
+        spectrogram=_spectrogram(part, spectrum),
         media=MediaKept(len(part.media), part.mime or "") if part.media and part.kind != "text" else None,
         media_note="not kept in this trace" if timed and not part.media else None,
         tokens=cells.tokens(part),
@@ -121,6 +127,13 @@ def _part(part: PartRecord, cells: Cells, thumbnails: tuple[Span, ...], peaks: S
         strip=cells.strip(part, VIDEO) if part.kind == "video" else None,
         sound=cells.strip(part, AUDIO) if timed else None,
     )
+
+
+def _spectrogram(part: PartRecord, values: Span) -> Spectrogram | None:
+    if part.spectrogram is None or not values[1]:
+        return None
+    bands, columns = part.spectrogram.shape
+    return Spectrogram(values, bands, columns, HIGHEST_HERTZ)
 
 
 def _detail(part: PartRecord) -> str:

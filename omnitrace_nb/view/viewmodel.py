@@ -58,6 +58,16 @@ class Strip:
 
 
 @dataclass(frozen=True, slots=True)
+class Spectrogram:
+    """Where a sound's spectrogram is in `ViewModel.spectrograms`, row by row, highest first; `hertz` is the highest."""
+
+    values: Span
+    bands: int
+    columns: int
+    hertz: float
+
+
+@dataclass(frozen=True, slots=True)
 class MediaKept:
     """The original of a part, as far as the trace keeps it: a front end asks for it (`ViewModel.media`)."""
 
@@ -83,6 +93,7 @@ class ViewPart:
     thumbnails: tuple[Span, ...] = ()
     thumbnail_times: tuple[float, ...] = ()
     peaks: Span | None = None
+    spectrogram: Spectrogram | None = None
     media: MediaKept | None = None
     media_note: str | None = None
     tokens: Tokens | None = None
@@ -191,6 +202,7 @@ class ViewModel:
         settings: the curation of the trace, as plain values.
         chars: `int32 [k, 2]`, characters of the text cells in their parts.
         peaks: `int8 [p]`, lowest and highest sample of even slices of sounds, the loudest being 127.
+        spectrograms: `uint8 [q]`, how loud bands of frequencies are, 255 being the loudest.
         thumbnails: encoded WebP pictures, one after the other.
         originals: the encoded original of each part; empty where the trace does not keep it.
         cells: C.
@@ -209,6 +221,7 @@ class ViewModel:
     settings: dict[str, Any]
     chars: np.ndarray
     peaks: np.ndarray
+    spectrograms: np.ndarray
     thumbnails: bytes
     originals: tuple[bytes, ...]
     cells: int
@@ -285,6 +298,7 @@ class ViewModel:
         arrays = {
             "chars": self._units(),
             "peaks": self.peaks.astype("i1"),
+            "spectrograms": self.spectrograms,
             "thumbnails": np.frombuffer(self.thumbnails, "u1"),
         }
         return pack(document, arrays)
