@@ -200,7 +200,11 @@ def curate(masses: np.ndarray, weights: np.ndarray, settings: CurationSettings |
 
 
 def _finite(values: np.ndarray) -> np.ndarray:
-    return np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    clean = values.astype(np.float64)
+    finite = np.isfinite(clean)
+    if not finite.all():
+        clean[~finite] = 0.0
+    return clean
 
 
 def _largest_runs(source: np.ndarray, vote: np.ndarray, count: int) -> np.ndarray:

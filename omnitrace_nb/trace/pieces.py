@@ -204,8 +204,11 @@ class Pieces:
             raise SettingsError(f"assign={assign!r} is unknown; use one of {', '.join(map(repr, ASSIGNMENTS))}.")
         if (signal, assign) not in self._masses:
             positions = [source.positions for source in self.source_records]
-            scores = packed.unpack(slice(0, len(self.layout)))
-            self._masses[signal, assign] = curating.masses(scores, positions, assign)  # type: ignore[arg-type]
+            if assign == "mean":
+                self._masses[signal, assign] = self._mass(signal, "sum") / [len(own) for own in positions]
+            else:
+                scores = packed.unpack(slice(0, len(self.layout)))
+                self._masses[signal, assign] = curating.masses(scores, positions, assign)  # type: ignore[arg-type]
         return self._masses[signal, assign]
 
 

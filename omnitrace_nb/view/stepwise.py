@@ -141,15 +141,15 @@ class _Kept:
     def add(self, rows: np.ndarray) -> None:
         """Take rows `[m, columns]` without negative values."""
         scale = rows.max(axis=1, initial=0)
-        level = np.round(self.levels * (rows / np.where(scale > 0, scale, 1)[:, None])).astype(np.int32)
-        if self.most < self.columns:
-            for row, own in zip(rows, level, strict=True):
-                own[np.argpartition(row, self.columns - self.most)[: self.columns - self.most]] = 0
-        row, column = np.nonzero(level)
-        first = np.diff(row, prepend=-1) > 0
-        self.counts.append(np.bincount(row, minlength=len(rows)))
-        self.gaps.append(np.where(first, column + 1, np.diff(column, prepend=0)))
-        self.values.append(level[row, column])
+        for row, largest in zip(rows, scale, strict=True):
+            column = np.arange(self.columns)
+            if self.most < self.columns:
+                column = np.sort(np.argpartition(row, self.columns - self.most)[self.columns - self.most :])
+            level = np.round(self.levels * (row[column] / (largest if largest > 0 else 1))).astype(np.int32)
+            column, level = column[level > 0], level[level > 0]
+            self.counts.append(np.array([len(column)]))
+            self.gaps.append(np.diff(column, prepend=-1))
+            self.values.append(level)
         self.scales.append(scale)
 
     def sparse(self) -> Sparse:

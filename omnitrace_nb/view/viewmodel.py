@@ -8,7 +8,7 @@ of several.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -292,7 +292,7 @@ class ViewModel:
             "schema": SCHEMA,
             "model": self.model,
             "parts": [_plain(asdict(part)) for part in self.parts],
-            "sources": [self._source(source) for source in self.sources],
+            "sources": self._sources(),
             "cells": self.cells,
         }
         arrays = {
@@ -328,11 +328,13 @@ class ViewModel:
         }
         return pack(document, arrays)
 
-    def _source(self, source: ViewSource) -> dict[str, Any]:
-        plain: dict[str, Any] = _plain(asdict(source))
-        if source.chars is not None:
-            units = utf16_offsets(self.parts[source.part].text or "")
-            plain["chars"] = [int(units[at]) for at in source.chars]
+    def _sources(self) -> list[dict[str, Any]]:
+        units = {part.index: utf16_offsets(part.text or "") for part in self.parts if part.kind == "text"}
+        names = [each.name for each in fields(ViewSource)]
+        plain = [{name: getattr(source, name) for name in names} for source in self.sources]
+        for source in plain:
+            if source["chars"] is not None:
+                source["chars"] = [int(units[source["part"]][at]) for at in source["chars"]]
         return plain
 
     def _units(self) -> np.ndarray:
