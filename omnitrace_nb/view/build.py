@@ -13,7 +13,7 @@ from omnitrace_nb.trace.records import HIGHEST_HERTZ
 from omnitrace_nb.view.cells import Cells
 from omnitrace_nb.view.evidence import checked, legend
 from omnitrace_nb.view.rows import Rows
-from omnitrace_nb.view.stepwise import stepwise
+from omnitrace_nb.view.stepwise import Later, oddities
 from omnitrace_nb.view.viewmodel import (
     Box,
     MediaKept,
@@ -50,7 +50,6 @@ def build(trace: Trace, signals: Sequence[str] | None = None) -> ViewModel:
         shown = thumbnail_spans[first : first + len(part.thumbnails)]
         parts.append(_part(part, cells, shown, (at, len(own)), (heard, len(spectrum))))
         at, heard, first = at + len(own), heard + len(spectrum), first + len(part.thumbnails)
-    steps = stepwise(trace, names, cells)
     notes = () if trace.signals else (Note("This trace has no signal, so nothing can be shaded."),)
     return ViewModel(
         model=clean(trace.run.model),
@@ -67,9 +66,9 @@ def build(trace: Trace, signals: Sequence[str] | None = None) -> ViewModel:
         originals=tuple(part.media or b"" for part in trace.parts),
         cells=cells.count,
         rows=Rows(trace, names, cells),
-        steps=steps,
+        later=Later(trace, names, cells),
         checked=checked(trace),
-        notes=(*legend(trace), *steps.notes, *notes),
+        notes=(*legend(trace), *oddities(trace, names), *notes),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -97,22 +98,15 @@ def stepwise(trace: Trace, signals: Sequence[str], cells: Cells) -> Stepwise:
     rows = len(signals) * steps
     mass = _Kept(sources, rows, MOST_MASS, MASS_LEVELS)
     heat = _Kept(cells.count, rows, MOST_HEAT, HEAT_LEVELS)
-    notes, signed = [], []
     for at, name in enumerate(signals):
-        scores = trace.scores(name)
-        if bad := np.count_nonzero(~np.isfinite(scores)):
-            notes.append(Note(f"{name}: {bad} scores are no numbers and count as 0.", (name,)))
-            scores = np.nan_to_num(scores, nan=0.0, posinf=0.0, neginf=0.0)
-        if (scores < 0).any():
-            signed.append(name)
+        scores = np.nan_to_num(trace.scores(name), nan=0.0, posinf=0.0, neginf=0.0)
         heat.add(cells.average(np.maximum(scores, 0)))
         mass.add(np.maximum(np.nan_to_num(trace.mass(name)), 0))
         budget[at] = by_place(trace, name)
         for rule, (assign, question) in enumerate(rules):
             voted = trace.votes(name, assign=assign, question=question)
             source[at, rule], confidence[at, rule] = voted["source"], voted["confidence"]
-    if signed:
-        notes.append(Note(f"Negative scores are not shown, only support is ({', '.join(signed)}).", tuple(signed)))
+    notes = []
     if heat.most < cells.count:
         notes.append(
             Note(
@@ -124,6 +118,34 @@ def stepwise(trace: Trace, signals: Sequence[str], cells: Cells) -> Stepwise:
     return Stepwise(
         source.reshape(shape), confidence.reshape(shape), mass.sparse(), heat.sparse(), budget, tuple(notes)
     )
+
+
+def oddities(trace: Trace, signals: Sequence[str]) -> list[Note]:
+    """Say which scores cannot be shown as they are: those that are no numbers, and negative ones."""
+    notes, signed = [], []
+    for name in signals:
+        scores = trace.scores(name)
+        if bad := np.count_nonzero(~np.isfinite(scores)):
+            notes.append(Note(f"{name}: {bad} scores are no numbers and count as 0.", (name,)))
+            scores = np.where(np.isfinite(scores), scores, 0)
+        if (scores < 0).any():
+            signed.append(name)
+    if signed:
+        notes.append(Note(f"Negative scores are not shown, only support is ({', '.join(signed)}).", tuple(signed)))
+    return notes
+
+
+class Later:
+    """The steps of a view, worked out when a front end first asks for them."""
+
+    def __init__(self, trace: Trace, signals: Sequence[str], cells: Cells) -> None:
+        """Remember what to read."""
+        self._read = trace, signals, cells
+
+    @cached_property
+    def steps(self) -> Stepwise:
+        """The steps."""
+        return stepwise(*self._read)
 
 
 class _Kept:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from omnitrace_nb.view.rows import Rows
-    from omnitrace_nb.view.stepwise import Stepwise
+    from omnitrace_nb.view.stepwise import Later, Stepwise
 
 SCHEMA = 3
 ONE_UNIT = 0xFFFF  # characters beyond this one take two of UTF-16's units
@@ -207,7 +207,7 @@ class ViewModel:
         originals: the encoded original of each part; empty where the trace does not keep it.
         cells: C.
         rows: heat, shares and evidence of statements, for the forms without a front end.
-        steps: votes, masses and heat of steps, for front ends.
+        later: votes, masses and heat of steps (`steps`), for front ends.
         checked: verdicts of `Tracer.verify`.
         notes: what a reader should know; `notes_of` gives what concerns one signal.
     """
@@ -226,9 +226,14 @@ class ViewModel:
     originals: tuple[bytes, ...]
     cells: int
     rows: Rows
-    steps: Stepwise
+    later: Later
     checked: tuple[Checked, ...]
     notes: tuple[Note, ...]
+
+    @property
+    def steps(self) -> Stepwise:
+        """Votes, masses and heat of steps."""
+        return self.later.steps
 
     @property
     def stopped(self) -> str:
@@ -318,7 +323,7 @@ class ViewModel:
             ],
             "settings": self.settings,
             "checked": [_plain(asdict(each)) for each in self.checked],
-            "notes": [_plain(asdict(note)) for note in self.notes],
+            "notes": [_plain(asdict(note)) for note in (*self.notes, *self.steps.notes)],
         }
         arrays = {
             "token_chars": units[self.said.chars].astype("<i4").reshape(-1, 2),
