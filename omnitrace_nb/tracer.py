@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
-from omnitrace_nb import alignment, capture, models, passes
+from omnitrace_nb import alignment, capture, models, options, passes
 from omnitrace_nb import estimate as estimating
 from omnitrace_nb._version import __version__
 from omnitrace_nb.capture import settings
 from omnitrace_nb.curation import CurationSettings
-from omnitrace_nb.errors import SettingsError
 from omnitrace_nb.live import shown_while_made
 from omnitrace_nb.partial import Partial
 from omnitrace_nb.planning import Shape
 from omnitrace_nb.prompting import Prompt
 from omnitrace_nb.revisits import Revisits, allowed, chosen_signals, run_of, warn_of
-from omnitrace_nb.sources import SourceOptions, read_options
+from omnitrace_nb.sources import SourceOptions
 from omnitrace_nb.statements import StatementOptions, Statements
 from omnitrace_nb.trace import Trace
 from omnitrace_nb.trace.records import RunInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import torch
 
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
     from omnitrace_nb.signals import Signal
 
 DEFAULT_SIGNALS = ("excess", "attmean")
-_Options = TypeVar("_Options", StatementOptions, CurationSettings)
 _OWN = frozenset(
     {"signals", "max_new_tokens", "sources", "statements", "curation", "first_step", "progress", "live", "seed"}
 )
@@ -140,9 +137,9 @@ class Tracer(Revisits):
         """
         chosen = chosen_signals(signals)
         allowed(self.adapter, chosen)
-        cut = read_options(sources)
-        statement_options = _options(StatementOptions, statements, "statements")
-        selection = _options(CurationSettings, curation, "curation")
+        cut = options.read(SourceOptions, sources, "sources")
+        statement_options = options.read(StatementOptions, statements, "statements")
+        selection = options.read(CurationSettings, curation, "curation")
         if max_new_tokens is not None:
             generation["max_new_tokens"] = max_new_tokens
         settings.check(generation, first_step=first_step, seed=seed, own=_OWN)
@@ -226,7 +223,7 @@ class Tracer(Revisits):
             SettingsError: a setting out of range.
         """
         chosen = chosen_signals(signals)
-        cut = read_options(sources)
+        cut = options.read(SourceOptions, sources, "sources")
         generation = {} if max_new_tokens is None else {"max_new_tokens": max_new_tokens}
         settings.check(generation, own=_OWN)
         generation = settings.with_length(self.adapter.model, generation)
@@ -242,17 +239,3 @@ class Tracer(Revisits):
 
 def _name(adapter: Adapter) -> str:
     return str(getattr(adapter, "name", type(adapter.model).__name__))
-
-
-def _options(kind: type[_Options], given: _Options | Mapping[str, Any] | None, keyword: str) -> _Options:
-    if isinstance(given, kind):
-        return given
-    known = [field.name for field in fields(kind)]
-    if given is not None and not isinstance(given, Mapping):
-        raise SettingsError(
-            f"{keyword}={given!r}: expected a mapping or {kind.__name__}, with some of {', '.join(known)}"
-        )
-    options = dict(given or {})
-    if unknown := [name for name in options if name not in known]:
-        raise SettingsError(f"{keyword} has no setting {unknown[0]!r}; there are {', '.join(known)}")
-    return kind(**options)

@@ -2,6 +2,6 @@
 
 from omnitrace_nb.sources.baseline import baseline_rows, row_sets
 from omnitrace_nb.sources.building import build, overlapping
-from omnitrace_nb.sources.options import SourceOptions, read_options
+from omnitrace_nb.sources.options import SourceOptions
 
-__all__ = ["SourceOptions", "baseline_rows", "build", "overlapping", "read_options", "row_sets"]
+__all__ = ["SourceOptions", "baseline_rows", "build", "overlapping", "row_sets"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
@@ -90,19 +90,6 @@ class SourceOptions:
             return
         known = ", ".join(map(repr, words))
         raise SettingsError(f"{name}={given!r} is not usable; give {known},{besides} {OWN}.")
-
-
-def read_options(given: SourceOptions | Mapping[str, Any] | None) -> SourceOptions:
-    """Take options, or a mapping with some of them; `SettingsError` for anything else."""
-    if isinstance(given, SourceOptions):
-        return given
-    known = [each.name for each in fields(SourceOptions)]
-    if given is not None and not isinstance(given, Mapping):
-        raise SettingsError(f"sources={given!r}: expected a mapping or SourceOptions, with some of {', '.join(known)}")
-    options = dict(given or {})
-    if unknown := [name for name in options if name not in known]:
-        raise SettingsError(f"sources has no setting {unknown[0]!r}; there are {', '.join(known)}")
-    return SourceOptions(**options)
 
 
 def _is_count(value: object) -> bool:

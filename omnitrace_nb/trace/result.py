@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from omnitrace_nb import curation as curating
+from omnitrace_nb import options
 from omnitrace_nb.trace import tables
 from omnitrace_nb.trace.exports import Exports
 
@@ -116,9 +117,9 @@ class Trace(Exports):
         Raises:
             SettingsError: a setting out of range, or own pieces outside their part.
         """
-        from omnitrace_nb.sources import build, read_options  # noqa: PLC0415 (it knows a trace's records)
+        from omnitrace_nb.sources import SourceOptions, build  # noqa: PLC0415 (it knows a trace's records)
 
-        cut = build(self.layout, self.parts, read_options(sources))
+        cut = build(self.layout, self.parts, options.read(SourceOptions, sources, "sources"))
         return self._but(sources=cut, ablations={}, verification=None)
 
     def votes(self, signal: str, **settings: Any) -> pd.DataFrame:  # noqa: ANN401 (checked by CurationSettings)
