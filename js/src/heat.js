@@ -31,7 +31,7 @@ export function hueOver(image) {
 }
 
 /**
- * One pixel a cell; the style sheet scales it without smoothing, so that the true grid is seen.
+ * One pixel a cell, opaque where it is strongest; the style sheet scales it and sets how strong it is over the picture.
  * @param {HTMLCanvasElement} canvas
  * @param {Uint8Array} heat  [rows, columns]
  * @param {number[]} hue
@@ -40,8 +40,12 @@ export function drawGrid(canvas, heat, hue = DEEP) {
   const context = canvas.getContext("2d");
   if (!context || !heat.length) return;
   const image = context.createImageData(canvas.width, canvas.height);
-  heat.forEach((value, i) => {
-    image.data.set([...hue, 255 * OPACITY[value]], 4 * i);
-  });
+  const { data } = image;
+  for (let i = 0; i < heat.length; i++) {
+    data[4 * i] = hue[0];
+    data[4 * i + 1] = hue[1];
+    data[4 * i + 2] = hue[2];
+    data[4 * i + 3] = (255 * OPACITY[heat[i]]) / STRONGEST;
+  }
   context.putImageData(image, 0, 0);
 }

@@ -46,7 +46,9 @@ export function tilesOf(text, sources) {
   }
   /** Text of no source, cut into lines and the breaks between them. @param {number} from @param {number} to */
   function plain(from, to) {
-    for (const { 0: piece, index } of text.slice(from, to).matchAll(/\s*\n\s*|[^\S\n]+$|(?:(?!\s*\n)[^])+/g))
+    for (const { 0: piece, index } of text
+      .slice(from, to)
+      .matchAll(/\s*\n\s*|[^\S\n]+$|(?:(?!\s*\n)[\s\S])+/g))
       add(from + index, from + index + piece.length, null);
   }
   let at = 0;

@@ -12,6 +12,7 @@ const LARGE = 0.1; // a share whose number is shown unasked, where there is room
  * What a part that does not draw all of its sources at once does for those that it has not drawn.
  * @typedef {object} Home
  * @property {(id: number) => void} [reach]  draw it, or unfold what hides it, now
+ * @property {() => boolean} [inner]  whether arrows step inside also without Shift
  * @property {(id: number, key: string) => boolean} [step]  Shift and an arrow: to a word or patch inside; whether it is one
  */
 
@@ -144,8 +145,8 @@ export class Sources {
         " ": () => (folds ? item.click() : enter(item)),
         Escape: clear,
       };
-      const inside =
-        event.shiftKey && this.homes.get(this.sources[first].part)?.step?.(first, event.key) === true;
+      const home = this.homes.get(this.sources[first].part);
+      const inside = (event.shiftKey || home?.inner?.()) && home?.step?.(first, event.key) === true;
       const action = inside ? () => {} : event.shiftKey ? undefined : keys[event.key];
       if (!action) return;
       event.preventDefault();
