@@ -247,6 +247,13 @@ export class Data {
     };
   }
 
+  /** The share of a step's scores that went to sources; the rest to template and response. @param {number} row */
+  credited(row) {
+    const at = row * PLACES.length;
+    const own = this.response.budget.subarray(at, at + PLACES.indexOf("template"));
+    return own.reduce((sum, share) => sum + share, 0) / 65535;
+  }
+
   /** @param {string} signal @param {Focus} focus  source or cells @returns {Float32Array} */
   drove(signal, focus) {
     const first = this.at(signal) * this.steps;
@@ -256,9 +263,8 @@ export class Data {
     else if (focus.kind === "cells") for (const cell of focus.cells) wanted[cell] = 1;
     return Float32Array.from({ length: this.document.signals.length ? this.steps : 0 }, (_, step) => {
       const row = first + step;
-      return source
-        ? this.response.mass.among(row, wanted) / (this.response.mass.total(row) || 1)
-        : this.response.heat.among(row, wanted);
+      if (!source) return this.response.heat.among(row, wanted);
+      return (this.credited(row) * this.response.mass.among(row, wanted)) / (this.response.mass.total(row) || 1);
     });
   }
 }

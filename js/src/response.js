@@ -127,7 +127,7 @@ export function createResponse(data, store) {
       for (const row of rows) {
         const { first, stop } = data.document.statements[row.id];
         const lit = supported ? supported.has(row.id) : statement === row.id;
-        const shade = shadeOf(light, first, stop);
+        const shade = supported ? 0 : shadeOf(light, first, stop);
         const unsaid = state.step !== null && stop > state.step + 1;
         const next = `${lit} ${pinned === row.id} ${shade} ${unsaid} ${lit && source}`;
         if (row.key) lightWords(row.words, light);

@@ -113,8 +113,8 @@
  * @property {Float32Array} share  [sources], sums to 1
  * @property {Evidence[]} evidence  of what the inputs are coloured by; of the whole response none
  * @property {Map<number, number>} ranks  source -> rank, of selected ones
- * @property {Float32Array | null} drove  [T], how much of each step the input in focus drove: a share of its mass for a
- *   source, the score of its cells otherwise
+ * @property {Float32Array | null} drove  [T], how much of each step the input in focus drove: the share of a source in
+ *   all that the step's scores went to, the score of cells
  */
 
 /**

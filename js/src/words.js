@@ -19,6 +19,7 @@ import { cut } from "./tokens.js";
  */
 
 const LEVELS = 32; // shades; fewer writes to the page than one a value
+const FAINT = 0.2; // a share below which the darkest shade is not used
 const UNSURE = 0.5; // less probable tokens are marked
 /** @type {Steps} */
 const NONE = [0, 0];
@@ -46,8 +47,8 @@ export function drawWords(data, statement, raw) {
 export function lightOf(data, { inputs, drove, words }, { pinned, step }) {
   /** @param {typeof pinned} focus @returns {Steps} */
   const steps = (focus) => (focus?.kind === "token" || focus?.kind === "range" ? data.stepsOf(focus) : NONE);
-  // A source's numbers are shares; those of cells have no whole, so that the largest stands for one.
-  const most = words?.kind === "source" ? 1 : (drove?.reduce((a, b) => Math.max(a, b), 0) ?? 0) || 1;
+  // The largest is the darkest, but a source that drove next to nothing looks so.
+  const most = Math.max(words?.kind === "source" ? FAINT : 0, ...(drove ?? [])) || 1;
   return {
     shades: drove?.map((each) => each / most) ?? null,
     now: steps(inputs),
