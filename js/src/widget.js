@@ -7,6 +7,7 @@ import { pointedAt, same } from "./focus.js";
 import { rove } from "./keys.js";
 import { createLive } from "./live.js";
 import { unpack } from "./pack.js";
+import { adrift, keep } from "./place.js";
 import { createPlayground } from "./playground.js";
 import { createPrompt } from "./prompt.js";
 import { createResponse } from "./response.js";
@@ -22,17 +23,25 @@ import { followTheme } from "./theme.js";
  * @returns {Promise<() => void>}
  */
 async function render({ model, el, signal }) {
-  const stop = new AbortController();
-  signal?.addEventListener("abort", () => stop.abort());
-  const root = h("div", { class: "omnitrace-view", ...KEYS_STAY });
+  const key = model.get("prompt");
+  const moved = key && adrift(key);
+  const { root, stop } = moved ?? {
+    root: h("div", { class: "omnitrace-view", ...KEYS_STAY }),
+    stop: new AbortController(),
+  };
+  const end = () => stop.abort();
+  signal?.addEventListener("abort", end);
   el.append(root);
+  moved?.restore();
+  if (moved) return end;
+  if (key) keep(key, root, stop);
   try {
     const [data] = await Data.read(model, new Media(model, stop.signal));
     if (!stop.signal.aborted) show(root, model, data, stop.signal);
   } catch (error) {
     fail(root, error);
   }
-  return () => stop.abort();
+  return end;
 }
 
 /** @param {HTMLElement} root @param {unknown} error */
