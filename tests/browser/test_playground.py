@@ -21,7 +21,7 @@ DRAWN = "() => new Promise(done => requestAnimationFrame(() => requestAnimationF
 # Where what was changed is told to the model, after its short delay.
 TOLD = "([name, value]) => JSON.stringify(omnitrace.get('settings')[name]) === value"
 
-# From a move of a slider to the end of the first frame that shows it, layout included: milliseconds of the page's clock.
+# From a move of a slider to the end of the first frame that shows it, layout included: milliseconds, by the page.
 MOVE = """value => new Promise(done => {
     const input = document.querySelector('[data-setting="coverage"] input');
     const shown = () => [...document.querySelectorAll('.otr-chip')].map(el => el.dataset.sources).join();
