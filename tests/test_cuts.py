@@ -14,6 +14,7 @@ import omnitrace_nb as ot
 from omnitrace_nb.errors import SettingsError
 from omnitrace_nb.layout import AUDIO, IMAGE, VIDEO
 from omnitrace_nb.sources import SourceOptions, build, overlapping
+from omnitrace_nb.speech import read_transcript
 
 NOTE = """# Harbour
 Mia sells honey, and Hugo sells clocks.
@@ -121,6 +122,14 @@ def test_own_intervals_of_sound_and_frames_by_region(prompt):
     assert film[0].label == "film 1, 1-3 s, row 1, column 1"
     assert film[0].box == (0, 0, parts[4].size[0] / 2, parts[4].size[1])
     assert {float(layout.time[at, 0]) for at in film[0].positions} == {1.0, 2.0}
+
+
+def test_segments_of_a_transcript_are_sources_with_their_words(prompt):
+    said = read_transcript("1\n00:00:00,000 --> 00:00:01,500\nMia: The harbour was quiet.\n")
+    sources = build(*prompt, SourceOptions(audio={"sound 1": said}))
+    assert [source.label for source in sources if source.part == 3] == [
+        "sound 1, 0-1.5 s, Mia: \N{LEFT DOUBLE QUOTATION MARK}The harbour was quiet.\N{RIGHT DOUBLE QUOTATION MARK}"
+    ]
 
 
 @pytest.mark.parametrize(("which", "modalities"), [("both", {VIDEO, AUDIO}), ("visual", {VIDEO}), ("audio", {AUDIO})])

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from omnitrace_nb.errors import SettingsError
+from omnitrace_nb.speech.transcript import Segment
 
 if TYPE_CHECKING:
     from omnitrace_nb.trace.records import PartRecord
 
+LONGEST_QUOTE = 60  # characters
 _SLACK = 0.05  # seconds, and pixels: a transcript's last word may end a little after its sound
 
 
@@ -66,8 +68,14 @@ def span(piece: Any, record: PartRecord) -> tuple[int, int, str]:  # noqa: ANN40
 
 
 def interval(piece: Any, record: PartRecord) -> tuple[float, float, str]:  # noqa: ANN401 - a user's
-    """Read `(t0, t1)` or `(t0, t1, label)` in seconds."""
+    """Read `(t0, t1)` or `(t0, t1, label)` in seconds, or a segment of a transcript."""
     duration = record.duration or 0.0
+    if isinstance(piece, Segment):
+        piece = (
+            piece.t0,
+            piece.t1,
+            " ".join(filter(None, (piece.speaker and f"{piece.speaker}:", quoted(piece.text)))),
+        )
     match piece:
         case [Real() as first, Real() as last, *label] if len(label) <= 1:
             start, end = float(first), float(last)
@@ -80,6 +88,13 @@ def interval(piece: Any, record: PartRecord) -> tuple[float, float, str]:  # noq
                 raise SettingsError(f"interval ({start:g}, {end:g}) s ends after the {duration:g} s of {record.label}.")
             return start, min(end, duration), str(label[0]) if label else ""
     raise SettingsError(f"{piece!r} is no interval of {record.label}; give (t0, t1) or (t0, t1, label), in seconds.")
+
+
+def quoted(text: str) -> str:
+    """Give the beginning of what was said, in quotes."""
+    line = " ".join(text.split())
+    short = line if len(line) <= LONGEST_QUOTE else line[: LONGEST_QUOTE - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
+    return f"\N{LEFT DOUBLE QUOTATION MARK}{short}\N{RIGHT DOUBLE QUOTATION MARK}"
 
 
 def region(piece: Any, record: PartRecord, number: int) -> Region:  # noqa: ANN401 - a user's

@@ -33,7 +33,8 @@ class SourceOptions:
             spans: `(start, end)` or `(start, end, label)` in characters of the part.
         image: "whole"; `(rows, columns)` of an even grid; or your own regions: boxes `(left, top, right, bottom)` in
             pixels, or mappings with a `box` or a `mask` (`bool [height, width]`) and a `label`, as detectors give them.
-        audio: "bins" of `bin_seconds`; or your own intervals: `(t0, t1)` or `(t0, t1, label)` in seconds.
+        audio: "bins" of `bin_seconds`; or your own intervals: `(t0, t1)` or `(t0, t1, label)` in seconds, or the
+            segments of a transcript (`omnitrace_nb.speech`).
         video: the same for films, their frames and their sound alike.
         video_grid: `(rows, columns)` into which the frames of each interval are cut besides.
         video_sources: "both"; "visual" or "audio" for a film's frames or its sound track alone (the paper's ablation).
@@ -61,6 +62,8 @@ class SourceOptions:
         if isinstance(self.image, (tuple, list)) and len(self.image) == 2 and all(map(_is_count, self.image)):  # noqa: PLR2004 - rows and columns
             object.__setattr__(self, "image", _grid("image", self.image))
         else:
+            if isinstance(self.image, tuple):  # own regions; a grid alone stays a tuple
+                object.__setattr__(self, "image", list(self.image))
             self._check("image", ("whole",), (), " (rows, columns), two whole numbers above 0,")
         self._check("audio", ("bins",))
         self._check("video", ("bins",))
@@ -82,7 +85,9 @@ class SourceOptions:
     def own(self, kind: str) -> bool:
         """Say whether the pieces of a kind ("text", "image", "audio", "video") are the user's own."""
         given = getattr(self, kind)
-        return isinstance(given, (list, Mapping)) or (isinstance(given, np.ndarray) and given.ndim == 2)  # noqa: PLR2004
+        if isinstance(given, np.ndarray):
+            return given.ndim == 2  # noqa: PLR2004 - a row a piece
+        return isinstance(given, (list, tuple, Mapping)) and not (kind == "image" and given == self.grid)
 
     def _check(self, name: str, words: Sequence[str], types: tuple[type, ...] = (), besides: str = "") -> None:
         given = getattr(self, name)
