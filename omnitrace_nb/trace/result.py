@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from omnitrace_nb.curation import Curated, CurationSettings
     from omnitrace_nb.sources import SourceOptions
     from omnitrace_nb.targets import TargetLike
+    from omnitrace_nb.view.piece import Piece
     from omnitrace_nb.view import CompareView, TraceView
 
 
@@ -121,6 +122,16 @@ class Trace(Exports):
 
         cut = build(self.layout, self.parts, options.read(SourceOptions, sources, "sources"))
         return self._but(sources=cut, ablations={}, verification=None)
+
+    def source(self, which: int | str) -> Piece:
+        """Give one source by itself, by its number or label: its words, crop, frames or seconds, shown in a notebook.
+
+        Raises:
+            SettingsError: no such source.
+        """
+        from omnitrace_nb.view.piece import Piece  # noqa: PLC0415 (pictures are wanted only here)
+
+        return Piece.of(self, which)
 
     def votes(self, signal: str, **settings: Any) -> pd.DataFrame:  # noqa: ANN401 (checked by CurationSettings)
         """Give the source, confidence and vote of each step (the paper's Algorithm 1; docs/tables.md)."""

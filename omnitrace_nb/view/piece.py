@@ -1,0 +1,160 @@
+"""A source by itself: its words, its crop, its seconds; to be looked at, listened to, or worked on."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import wave
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image as Pictures
+
+from omnitrace_nb.errors import ContentError, SettingsError
+from omnitrace_nb.view.words import clean
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from omnitrace_nb.media.loaded import LoadedPart
+    from omnitrace_nb.trace import Trace
+    from omnitrace_nb.trace.records import PartRecord, Source
+
+MOST_FRAMES = 6
+HEIGHT = 120  # pixels, of frames in a notebook
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Piece:
+    """One source of a trace, with what it holds. A notebook shows it; `trace.source(3)` gives it.
+
+    Attributes:
+        record: the source.
+        part: the part of the prompt that it is of.
+    """
+
+    record: Source
+    part: PartRecord
+
+    @classmethod
+    def of(cls, trace: Trace, which: int | str) -> Piece:
+        """Find a source by its number or its label.
+
+        Raises:
+            SettingsError: no such source.
+        """
+        for source in trace.source_records:
+            if which in {source.id, source.label} and not isinstance(which, bool):
+                return cls(source, trace.parts[source.part])
+        count = len(trace.source_records)
+        raise SettingsError(f"there is no source {which!r}: give 0 to {count - 1}, or a label of trace.sources.")
+
+    @property
+    def text(self) -> str | None:
+        """Its words, of text."""
+        return None if self.record.chars is None else (self.part.text or "")[slice(*self.record.chars)]
+
+    @cached_property
+    def pictures(self) -> tuple[Image, ...]:
+        """Its crop, of a picture; its frames, of a film; from the originals if the trace keeps them, else smaller."""
+        if self.record.modality not in {"image", "video"}:
+            return ()
+        return tuple(self._crop(each) for each in (self._originals() or self._thumbnails()))
+
+    @cached_property
+    def sound(self) -> tuple[np.ndarray, int] | None:
+        """Its samples (`float32 [n]`, -1..1) and their rate in Hz, of sound, if the trace keeps the original."""
+        if self.record.modality != "audio" or self.part.media is None or self.record.time is None:
+            return None
+        content: Any = self._loaded().content
+        heard = content.sound if self.part.kind == "video" else content
+        if heard is None:
+            return None
+        first, stop = (round(time * heard.sampling_rate) for time in self.record.time)
+        return heard.samples[first:stop], heard.sampling_rate
+
+    def show(self) -> None:
+        """Show it in the notebook, or print it where there is none."""
+        from IPython.display import display  # noqa: PLC0415 (a trace works without notebooks)
+
+        display(self)
+
+    def __repr__(self) -> str:
+        """Name it, with its words or its place."""
+        said = f": {self.text!r}" if self.text else ""
+        return f"<{self.record.label}{said}{self._place()}>"
+
+    def _repr_html_(self) -> str:
+        shown = (
+            "" if self.text is None else f'<div dir="auto" style="white-space:pre-wrap">{html.escape(self.text)}</div>'
+        )
+        for picture in self.pictures[:: max(1, -(-len(self.pictures) // MOST_FRAMES))]:
+            shown += f'<img src="{_uri(picture)}" alt="" style="max-height:{HEIGHT}px;margin:2px 2px 0 0">'
+        if self.sound is not None:
+            data = base64.b64encode(wav(*self.sound)).decode()
+            shown += f'<div><audio controls src="data:audio/wav;base64,{data}"></audio></div>'
+        elif self.record.modality == "audio":
+            shown += "<div>not kept in this trace: nothing to play</div>"
+        return f"<div><b>{html.escape(clean(self.record.label))}</b>{html.escape(self._place())}</div>{shown}"
+
+    def _place(self) -> str:
+        box = self.record.box
+        return "" if box is None else f" ({', '.join(f'{each:g}' for each in box)} px)"
+
+    def _crop(self, picture: Image) -> Image:
+        if self.record.box is None or not self.part.size:
+            return picture
+        scale = picture.width / self.part.size[0], picture.height / self.part.size[1]
+        left, top, right, bottom = (each * scale[at % 2] for at, each in enumerate(self.record.box))
+        return picture.crop((int(left), int(top), max(int(left) + 1, round(right)), max(int(top) + 1, round(bottom))))
+
+    def _originals(self) -> list[Image]:
+        if self.part.media is None:
+            return []
+        content: Any = self._loaded().content
+        if self.part.kind == "image":
+            return [Pictures.fromarray(content.pixels)]
+        return [Pictures.fromarray(content.frames[at]) for at in self._within(content.times)]
+
+    def _thumbnails(self) -> list[Image]:
+        kept = self.part.thumbnails
+        if self.part.kind == "video":
+            kept = tuple(kept[at] for at in self._within(np.asarray(self.part.thumbnail_times)))
+        return [Pictures.open(io.BytesIO(each)).convert("RGB") for each in kept]
+
+    def _within(self, times: np.ndarray) -> list[int]:
+        """Give the frames of its seconds; the last one before them where none begins in them."""
+        start, end = self.record.time or (0.0, np.inf)
+        inside = np.flatnonzero((times >= start - 1e-6) & (times < end))
+        return inside.tolist() or [max(int(np.searchsorted(times, start, "right")) - 1, 0)] * bool(len(times))
+
+    def _loaded(self) -> LoadedPart:
+        from omnitrace_nb import media  # noqa: PLC0415 (decoding is wanted only here)
+        from omnitrace_nb.content import Audio, Image, Video  # noqa: PLC0415
+
+        kind: Any = {"image": Image, "audio": Audio, "video": Video}[self.part.kind]
+        if self.part.media is None:
+            raise ContentError(f"the trace does not keep {self.part.label}")
+        return media.load([kind(self.part.media)])[0]
+
+
+def wav(samples: np.ndarray, rate: int) -> bytes:
+    """Encode mono samples in -1..1 as a 16-bit WAV file."""
+    written = io.BytesIO()
+    with wave.open(written, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+    return written.getvalue()
+
+
+def _uri(picture: Image) -> str:
+    small = picture.copy()
+    small.thumbnail((4 * HEIGHT, 2 * HEIGHT))
+    written = io.BytesIO()
+    small.save(written, "WEBP", quality=85)
+    return "data:image/webp;base64," + base64.b64encode(written.getvalue()).decode()
