@@ -2,7 +2,7 @@
 
 import { createDetail } from "./detail.js";
 import { h, KEYS_STAY, score } from "./dom.js";
-import { HALFWAY } from "./heat.js";
+import { extreme, HALFWAY } from "./heat.js";
 import { paragraphShares } from "./passages.js";
 import { sentence } from "./sentence.js";
 
@@ -54,6 +54,7 @@ export function createToolbar(data, store) {
 export function createLegend(data) {
   const scales = ["per token", "per source"].map((name) => ({
     name: h("th", { scope: "row" }, name),
+    least: h("td"),
     half: h("td"),
     most: h("td"),
   }));
@@ -63,7 +64,7 @@ export function createLegend(data) {
     "table",
     { class: "otr-legend", "aria-label": "What the shades stand for" },
     h("tr", {}, h("td"), h("td", { colspan: 3 }, ramp)),
-    ...scales.map(({ name, half, most }) => h("tr", {}, name, h("td", {}, "0"), half, most)),
+    ...scales.map(({ name, least, half, most }) => h("tr", {}, name, least, half, most)),
   );
   const el = h("div", { class: "otr-foot" }, live, legend);
   /** @type {{el: HTMLElement, signals: string[]}[]} */
@@ -86,18 +87,19 @@ export function createLegend(data) {
       const paragraphs = state.detail === "paragraph";
       const largest = [
         shown.scale,
-        paragraphs
-          ? paragraphShares(data, shown.share).most
-          : shown.share.reduce((a, b) => Math.max(a, b), 0),
+        paragraphs ? paragraphShares(data, shown.share).most : extreme(shown.share),
       ];
       const names = [
         state.detail === "word" ? "per word, the mean of its tokens" : "per token",
         paragraphs ? "per paragraph, the sum of its sentences" : "per source",
       ];
-      scales.forEach(({ name, half, most }, i) => {
+      ramp.classList.toggle("otr-two", Boolean(shown.minus));
+      scales.forEach(({ name, least, half, most }, i) => {
         if (name.textContent !== names[i]) name.textContent = names[i];
-        half.textContent = score(largest[i] * HALFWAY);
-        most.textContent = score(largest[i]);
+        const top = score(largest[i]);
+        least.textContent = shown.minus ? `-${top}` : "0";
+        half.textContent = shown.minus ? "0" : score(largest[i] * HALFWAY);
+        most.textContent = shown.minus ? `+${top}` : top;
       });
       for (const { el, signals } of notes) el.hidden = signals.length > 0 && !signals.includes(state.signal);
       const text = sentence(data, shown, state);

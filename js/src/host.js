@@ -7,7 +7,7 @@ const text = (id) => document.getElementById(id)?.textContent ?? "";
 
 /** @type {Saved} */
 const { state, buffers } = JSON.parse(text("omnitrace-state"));
-/** @type {Record<number, {type: string, part: number, mime: string, error: string | null, data: string[]}>} */
+/** @type {Record<string, {type: string, part: number, mime: string, error: string | null, data: string[]}>} */
 const media = JSON.parse(text("omnitrace-media"));
 
 /** @param {string} base64 */
@@ -30,10 +30,18 @@ const model = {
   /** @param {string} event @param {(...values: any[]) => void} listener */
   off: (event, listener) => listeners.get(event)?.delete(listener),
   save_changes() {},
-  /** Answers for Python: the originals that the page brings along. @param {{type: string, part: number}} question */
-  send({ type, part }) {
+  /** Answers for Python: the originals that the page brings along. @param {{type: string, part: number, trace?: number}} question */
+  send({ type, part, trace }) {
     if (type !== "media") return;
-    const { data, ...said } = media[part] ?? { data: [], type, part, mime: "", error: "not in this page" };
+    const key = trace === undefined ? part : `${trace}/${part}`;
+    const { data, ...said } = media[key] ?? {
+      data: [],
+      type,
+      part,
+      trace,
+      mime: "",
+      error: "not in this page",
+    };
     const answers = listeners.get("msg:custom") ?? [];
     queueMicrotask(() => {
       for (const answer of answers) answer(said, data.map(decode));

@@ -1,5 +1,7 @@
 /** Cuts of a text: its sentences and what is between them, its paragraphs, words and tokens; what a long one shows. */
 
+import { extreme } from "./heat.js";
+
 /** @import { Data } from "./data.js" */
 /** @import { Source, Tokens } from "./types.js" */
 
@@ -98,13 +100,13 @@ export function paragraphShares(data, share) {
   if (known) return known;
   /** @type {Map<number, number[]>} */
   const sums = new Map();
-  let most = share.reduce((a, b) => Math.max(a, b), 0);
+  let most = extreme(share);
   for (const [part, tiles] of textsOf(data)) {
     /** @type {number[]} */
     const own = [];
     for (const { source, paragraph } of tiles)
       if (source) own[paragraph] = (own[paragraph] ?? 0) + (share[source.id] ?? 0);
-    for (const sum of own) if (sum > most) most = sum;
+    for (const sum of own) if (Math.abs(sum) > most) most = Math.abs(sum);
     sums.set(part, own);
   }
   const made = { sums, most: most || 1 };

@@ -42,9 +42,9 @@ export function picture(data, part, thumbnail, grid, name) {
   const image = url ? h("img", { src: url, alt: name, draggable: "false" }) : null;
   /** @type {number[] | undefined} */
   let hue;
-  /** @type {Uint8Array} */
+  /** @type {Uint8Array | Int16Array} */
   let last = new Uint8Array();
-  /** @param {Uint8Array} heat */
+  /** @param {Uint8Array | Int16Array} heat */
   function paint(heat) {
     last = heat;
     drawGrid(canvas, heat, hue);

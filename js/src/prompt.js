@@ -1,8 +1,8 @@
 /** The prompt as the model saw it: its parts in order, pictures that follow each other side by side. */
 
 import { h, percent, two } from "./dom.js";
-import { paragraphShares } from "./passages.js";
 import { DRAW } from "./parts.js";
+import { paragraphShares } from "./passages.js";
 import { Sources } from "./sources.js";
 
 /** @import { Data } from "./data.js" */
@@ -82,7 +82,8 @@ function frame(part, body) {
     /** @param {number} share */
     paint(share) {
       value.textContent = two(share);
-      /** @type {HTMLElement} */ (bar.firstChild).style.width = percent(share);
+      bar.classList.toggle("otr-minus", share < 0);
+      /** @type {HTMLElement} */ (bar.firstChild).style.width = percent(Math.abs(share));
     },
   };
 }

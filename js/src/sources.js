@@ -1,7 +1,7 @@
 /** The sources of the prompt as elements: shading, ranks, names; one tab stop for all of them. */
 
 import { h, KEYS_STAY, two } from "./dom.js";
-import { opacityOf } from "./heat.js";
+import { extreme, shade } from "./heat.js";
 
 /** @import { Shown, Source } from "./types.js" */
 
@@ -21,7 +21,7 @@ export class Sources {
   /** @param {Source[]} sources */
   constructor(sources) {
     this.sources = sources;
-    /** @type {Map<number, {el: HTMLElement, badge: HTMLElement, last: string}>} those that are drawn */
+    /** @type {Map<number, {el: HTMLElement, badge: HTMLElement, text: string, last: string}>} those that are drawn */
     this.drawn = new Map();
     /** @type {Map<number, Home>} by part */
     this.homes = new Map();
@@ -65,7 +65,7 @@ export class Sources {
       badge,
       ...children,
     );
-    this.drawn.set(source.id, { el, badge, last: "" });
+    this.drawn.set(source.id, { el, badge, text: el.textContent || source.excerpt, last: "" });
     this.folds.delete(source.id);
     if (!this.stop) this.stopAt(el);
     if (this.shown) this.paintOne(source, this.shown, this.most);
@@ -170,7 +170,7 @@ export class Sources {
   }
 
   /** @param {Source} source @param {Shown} shown @param {number} most */
-  paintOne({ id, label, excerpt }, { source, chip, share, ranks }, most) {
+  paintOne({ id, label }, { source, chip, share, ranks }, most) {
     const drawn = this.drawn.get(id);
     if (!drawn) return;
     const own = share[id] ?? 0;
@@ -180,18 +180,18 @@ export class Sources {
     const state = `${level} ${rank} ${focused} ${two(own)}`;
     if (state === drawn.last) return;
     drawn.last = state;
-    const { el, badge } = drawn;
-    el.style.setProperty("--otr-shade", opacityOf(level).toFixed(3));
+    const { el, badge, text } = drawn;
+    shade(el, level);
     el.classList.toggle("otr-ranked", rank > 0);
     el.classList.toggle("otr-focused", focused);
-    el.classList.toggle("otr-large", own >= LARGE);
+    el.classList.toggle("otr-large", Math.abs(own) >= LARGE);
     el.dataset.share = two(own);
     badge.textContent = rank ? String(rank) : "";
-    const name = [label, excerpt && `“${excerpt}”`, `share ${two(own)}`, rank && `rank ${rank}`];
+    const name = [label, text && `“${text}”`, `share ${two(own)}`, rank && `rank ${rank}`];
     el.setAttribute("aria-label", name.filter(Boolean).join(", "));
     el.title = `${label}: ${two(own)}${rank ? `, rank ${rank}` : ""}`;
   }
 }
 
 /** @param {Shown} shown */
-const largest = ({ share }) => share.reduce((a, b) => Math.max(a, b), 0) || 1;
+const largest = ({ share }) => extreme(share) || 1;

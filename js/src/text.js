@@ -2,7 +2,7 @@
 
 import { h, KEYS_STAY, score, two } from "./dom.js";
 import { cellsOfChars, isResponse, pointed } from "./focus.js";
-import { opacityOf } from "./heat.js";
+import { shade } from "./heat.js";
 import { paragraphShares, passages, runsOf, textsOf, unitsOf } from "./passages.js";
 
 /** @import { Data } from "./data.js" */
@@ -165,7 +165,7 @@ export function drawText(data, part, sources, store) {
         if (own?.has(unit.first)) now.add(unit.el);
         if (level === unit.level) continue;
         unit.level = level;
-        unit.el.style.setProperty("--otr-shade", opacityOf(level / LEVELS).toFixed(3));
+        shade(unit.el, level / LEVELS);
       }
     }
     for (const each of marked) if (!now.has(each)) each.classList.remove("otr-focused");
@@ -178,7 +178,7 @@ export function drawText(data, part, sources, store) {
         const level = Math.round((LEVELS * sum) / most);
         if (level === wrap.level) continue;
         wrap.level = level;
-        wrap.el.style.setProperty("--otr-shade", opacityOf(level / LEVELS).toFixed(3));
+        shade(wrap.el, level / LEVELS);
       }
     }
     for (const fold of folds) {

@@ -107,7 +107,8 @@
  * @property {number | null} source  the same, if it is a source
  * @property {number | null} chip  the source that a statement's chip names
  * @property {boolean} pinned  what the inputs are coloured by is pinned
- * @property {Uint8Array} heat  [cells]
+ * @property {boolean} [minus]  a difference of two columns: heat, mean and share may be below 0
+ * @property {Uint8Array | Int16Array} heat  [cells], -255..255
  * @property {number} scale  the score that 255 stands for
  * @property {Float32Array} mean  [cells], the scores themselves
  * @property {Float32Array} share  [sources], sums to 1

@@ -1,13 +1,13 @@
 /** Time on a canvas: a waveform, a spectrogram or nothing, the heat of its time over it, and shares of sources below. */
 
-import { OPACITY, opacityOf } from "./heat.js";
+import { extreme, OPACITY, opacityOf } from "./heat.js";
 
 /** @import { Source, Strip } from "./types.js" */
 /** @import { Timeline } from "./timeline.js" */
 
 /**
  * A canvas to draw on; sizes in CSS pixels.
- * @typedef {{context: CanvasRenderingContext2D, width: number, height: number, ink: string, muted: string, accent: string}} Pad
+ * @typedef {{context: CanvasRenderingContext2D, width: number, height: number, ink: string, muted: string, accent: string, minus: string}} Pad
  */
 
 const BAR = 3; // pixels
@@ -28,14 +28,16 @@ export function begin(canvas) {
   context.scale(ratio, ratio);
   const style = getComputedStyle(canvas);
   const ink = style.color;
-  const [muted, accent] = ["--otr-wave", "--otr-heat-rgb"].map((name) => style.getPropertyValue(name).trim());
-  return { context, width, height, ink, muted, accent };
+  const [muted, accent, minus] = ["--otr-wave", "--otr-heat-rgb", "--otr-minus-rgb"].map((name) =>
+    style.getPropertyValue(name).trim(),
+  );
+  return { context, width, height, ink, muted, accent, minus };
 }
 
 /**
  * @param {Strip | null} strip
- * @param {Uint8Array} heat  [cells], of all parts
- * @returns {(time: number) => number}  0..255, of rising times
+ * @param {Uint8Array | Int16Array} heat  [cells], of all parts
+ * @returns {(time: number) => number}  -255..255, of rising times
  */
 function heatOver(strip, heat) {
   if (!strip) return () => 0;
@@ -52,12 +54,12 @@ function heatOver(strip, heat) {
  * @param {Pad} pad
  * @param {Timeline} timeline
  * @param {Strip | null} strip
- * @param {Uint8Array} heat
+ * @param {Uint8Array | Int16Array} scores
  * @param {Int8Array} peaks  pairs of lowest and highest, -127..127; without any, heat is on the ground alone
  */
-export function drawTime({ context, width, height, muted, accent }, timeline, strip, heat, peaks) {
+export function drawTime({ context, width, height, muted, accent, minus }, timeline, strip, scores, peaks) {
   const tint = peaks.length ? 0.32 : 0.6;
-  const heatAt = heatOver(strip, heat);
+  const heatAt = heatOver(strip, scores);
   const slices = peaks.length / 2;
   const loudest = peaks.reduce((a, b) => Math.max(a, Math.abs(b)), 1);
   const bars = Math.max(1, Math.ceil(width / BAR));
@@ -65,9 +67,11 @@ export function drawTime({ context, width, height, muted, accent }, timeline, st
   /** @param {number} bar */
   const slice = (bar) => Math.floor((timeline.at((bar * BAR) / width) / timeline.total) * slices);
   for (let bar = 0; bar < bars; bar++) {
-    const opacity = OPACITY[heatAt(timeline.at(((bar + 0.5) * BAR) / width))];
+    const heat = heatAt(timeline.at(((bar + 0.5) * BAR) / width));
+    const opacity = OPACITY[Math.abs(heat)];
+    const hue = heat < 0 ? minus : accent;
     if (opacity) {
-      context.fillStyle = `rgb(${accent} / ${opacity * tint})`;
+      context.fillStyle = `rgb(${hue} / ${opacity * tint})`;
       context.fillRect(BAR * bar, 0, BAR, tall);
     }
     if (!slices) continue;
@@ -76,7 +80,7 @@ export function drawTime({ context, width, height, muted, accent }, timeline, st
     for (let at = 2 * first; at < 2 * Math.max(first + 1, slice(bar + 1)); at++)
       extent = Math.max(extent, Math.abs(peaks[at]));
     const half = Math.max(1, Math.round((extent / loudest) * (tall / 2 - 3)));
-    for (const fill of [muted, `rgb(${accent} / ${opacity})`]) {
+    for (const fill of [muted, `rgb(${hue} / ${opacity})`]) {
       context.fillStyle = fill;
       context.fillRect(BAR * bar, Math.round(tall / 2) - half, BAR - 1, 2 * half);
     }
@@ -90,20 +94,20 @@ export function drawTime({ context, width, height, muted, accent }, timeline, st
  * @param {Source[]} mine
  * @param {Float32Array} share  [sources]
  */
-export function drawShares({ context, width, height, accent }, timeline, mine, share) {
-  let top = 1e-9;
-  for (const each of share) if (each > top) top = each;
+export function drawShares({ context, width, height, accent, minus }, timeline, mine, share) {
+  const top = extreme(share) || 1;
   const levels = new Float32Array(Math.ceil(width));
   for (const { id, time } of mine) {
     const [from, to] = time ?? [0, timeline.total];
     const first = Math.max(0, Math.round(timeline.share(from) * width));
     const last = Math.min(levels.length, Math.max(first + 1, Math.round(timeline.share(to) * width)));
-    for (let x = first; x < last; x++) levels[x] = Math.max(levels[x], share[id] ?? 0);
+    const own = share[id] ?? 0;
+    for (let x = first; x < last; x++) if (Math.abs(own) > Math.abs(levels[x])) levels[x] = own;
   }
   for (let x = 0, start = 0; x < levels.length; x++) {
     if (levels[x + 1] === levels[x]) continue;
     if (levels[x]) {
-      context.fillStyle = `rgb(${accent} / ${opacityOf(levels[x] / top)})`;
+      context.fillStyle = `rgb(${levels[x] < 0 ? minus : accent} / ${opacityOf(Math.abs(levels[x]) / top)})`;
       context.fillRect(start, height - FOOT + 1, x + 1 - start, FOOT - 1);
     }
     start = x + 1;

@@ -1,6 +1,7 @@
 /** The view of a trace: an anywidget front-end module. All linking is done here; the kernel is never asked. */
 
 import { createLegend, createToolbar } from "./bar.js";
+import { compare } from "./compare.js";
 import { Data, Media } from "./data.js";
 import { h, KEYS_STAY } from "./dom.js";
 import { pointedAt, same } from "./focus.js";
@@ -16,7 +17,7 @@ import { createStore } from "./store.js";
 import { followTheme } from "./theme.js";
 
 /** @import { AnyModel } from "@anywidget/types" */
-/** @import { Focus } from "./types.js" */
+/** @import { Focus, Shown, State } from "./types.js" */
 
 /**
  * @param {{model: AnyModel, el: HTMLElement, signal?: AbortSignal}} props
@@ -36,12 +37,41 @@ async function render({ model, el, signal }) {
   if (moved) return end;
   if (key) keep(key, root, stop);
   try {
-    const [data] = await Data.read(model, new Media(model, stop.signal));
-    if (!stop.signal.aborted) show(root, model, data, stop.signal);
+    if (model.get("columns")) await comparison(root, model, stop.signal);
+    else {
+      const [data] = await Data.read(model, new Media(model, stop.signal));
+      if (!stop.signal.aborted) show(root, model, data, stop.signal);
+    }
   } catch (error) {
     fail(root, error);
   }
   return end;
+}
+
+/** Columns side by side, drawn again when Python compares others. @param {HTMLElement} root @param {AnyModel} model @param {AbortSignal} signal */
+async function comparison(root, model, signal) {
+  let stop = new AbortController();
+  const draw = async () => {
+    stop.abort();
+    stop = new AbortController();
+    root.replaceChildren();
+    try {
+      await compare(root, model, stop.signal, show);
+    } catch (error) {
+      fail(root, error);
+    }
+    problem(root, model.get("error"));
+  };
+  const complain = () => problem(root, model.get("error"));
+  root.classList.add("otr-compare");
+  model.on("change:columns", draw);
+  model.on("change:error", complain);
+  signal.addEventListener("abort", () => {
+    stop.abort();
+    model.off("change:columns", draw);
+    model.off("change:error", complain);
+  });
+  await draw();
 }
 
 /** @param {HTMLElement} root @param {unknown} error */
@@ -60,12 +90,13 @@ function problem(root, words) {
  * @param {AnyModel} model
  * @param {Data} data
  * @param {AbortSignal} signal
+ * @param {{changed?: () => void, view?: (shown: Shown, state: State) => Shown}} [hooks]  of a view among others
  */
-function show(root, model, data, signal) {
+function show(root, model, data, signal, { changed, view } = {}) {
   let frame = 0;
   /** @type {{source: number, chosen: boolean} | null} to be brought into sight, once texts are folded for it */
   let wanted = null;
-  const store = createStore(model, data, draw, signal);
+  const store = createStore(model, data, update, signal);
   const toolbar = createToolbar(data, store);
   const response = createResponse(data, store);
   const prompt = createPrompt(data, store);
@@ -98,12 +129,17 @@ function show(root, model, data, signal) {
     steps.dispose();
   });
 
+  function update() {
+    draw();
+    changed?.();
+  }
   function draw() {
     cancelAnimationFrame(frame);
     frame = requestAnimationFrame(() => {
       try {
         const state = live.newest(store.get(), data);
-        const shown = data.shown(state);
+        const own = data.shown(state);
+        const shown = view?.(own, state) ?? own;
         toolbar.paint(shown, state);
         response.paint(shown, state);
         prompt.paint(shown, state);
@@ -190,6 +226,7 @@ function show(root, model, data, signal) {
   followTheme(root, draw, signal);
   complain();
   draw();
+  return { store, draw };
 }
 
 /**

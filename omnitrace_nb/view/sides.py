@@ -121,6 +121,7 @@ class Sides:
                 {
                     "name": clean(column.name),
                     "trace": self.traces.index(column.trace),
+                    "signal": column.signal,
                     "settings": settings_of(column.settings),
                 }
                 for column in self.columns
