@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from omnitrace_nb.curation import Curated, CurationSettings
     from omnitrace_nb.sources import SourceOptions
     from omnitrace_nb.targets import TargetLike
-    from omnitrace_nb.view.piece import Piece
     from omnitrace_nb.view import CompareView, TraceView
+    from omnitrace_nb.view.piece import Piece
 
 
 class Trace(Exports):
