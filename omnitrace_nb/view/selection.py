@@ -11,11 +11,11 @@ from omnitrace_nb.errors import SettingsError, SignalError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from omnitrace_nb.view.viewmodel import ViewModel
+    from omnitrace_nb.view.viewmodel import ViewModel, ViewPart
 
 FORMS = (
     '{"steps": [first, stop]}, {"source": id}, {"part": i, "time": [t0, t1]} in seconds, '
-    '{"part": i, "box": [left, top, right, bottom]} in pixels, or None'
+    '{"part": i, "box": [left, top, right, bottom]} in pixels, {"part": i, "chars": [start, end]}, or None'
 )
 
 
@@ -32,12 +32,14 @@ def check_selection(selection: Mapping[str, Any] | None, model: ViewModel) -> di
         return {"steps": _steps(selection["steps"], len(model.said.pieces))}
     if keys == {"source"}:
         return {"source": _index(selection["source"], len(model.sources), "source")}
-    if keys in ({"part", "time"}, {"part", "box"}):
+    if keys in ({"part", "time"}, {"part", "box"}, {"part", "chars"}):
         part = model.parts[_index(selection["part"], len(model.parts), "part")]
         if "time" in keys:
             if part.kind not in {"audio", "video"}:
                 raise SettingsError(f"{part.label} has no time; select a source of it, or a part with sound or film.")
             return {"part": part.index, "time": _numbers(selection["time"], 2, "time")}
+        if "chars" in keys:
+            return {"part": part.index, "chars": _chars(selection["chars"], part)}
         if part.kind not in {"image", "video"}:
             raise SettingsError(f"{part.label} has no picture; a box can be selected in pictures and films.")
         return {"part": part.index, "box": _numbers(selection["box"], 4, "box")}
@@ -56,6 +58,16 @@ def _steps(value: object, count: int) -> list[int]:
     if not 0 <= first < stop <= count:
         raise SettingsError(f"steps={value!r} is no range of the response's {count} steps; give [first, stop].")
     return [first, stop]
+
+
+def _chars(value: object, part: ViewPart) -> list[int]:
+    length = len(part.text or "")
+    if part.text is None:
+        raise SettingsError(f"{part.label} has no text; characters can be selected in texts.")
+    start, end = (int(each) for each in _numbers(value, 2, "chars"))
+    if not 0 <= start < end <= length:
+        raise SettingsError(f"chars={value!r} is no part of {part.label}, which has {length} characters.")
+    return [start, end]
 
 
 def _numbers(value: object, count: int, noun: str) -> list[float]:

@@ -41,7 +41,8 @@ class TraceView(anywidget.AnyWidget):
             Enter on it, sets it; setting it pins the statement in every copy of the view. Observe it with
             `view.observe(function, names="pinned")`.
         selection: what else is pinned, or None: `{"steps": [first, stop]}` (tokens dragged over), `{"source": id}`,
-            `{"part": i, "time": [t0, t1]}` in seconds, or `{"part": i, "box": [left, top, right, bottom]}` in pixels.
+            `{"part": i, "time": [t0, t1]}` in seconds, `{"part": i, "box": [left, top, right, bottom]}` in pixels, or
+            `{"part": i, "chars": [start, end]}` in characters of a text.
             Setting one of `pinned` and `selection` clears the other.
         settings: the curation's settings, all of them, by name (see `CurationSettings`); some may be set alone.
         playground: whether the panel is open in which the settings are changed and every vote is shown.
