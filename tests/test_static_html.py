@@ -12,7 +12,7 @@ from traces import make_empty_trace, make_trace
 
 from omnitrace_nb import view
 from omnitrace_nb.view import drawing
-from omnitrace_nb.view.fallback import INK, _tint
+from omnitrace_nb.view.static_parts import INK, tint
 
 # What JupyterLab's sanitiser keeps of an untrusted output (seen in JupyterLab 4.6, and again in tests/browser).
 KEPT_TAGS = {"div", "span", "b", "p", "details", "summary", "mark", "img"}
@@ -71,7 +71,7 @@ def test_text_on_the_strongest_shade_can_be_read():
         red, green, blue = [each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in parts]
         return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
-    shade = luminance(map(int, re.findall(r"\d+", _tint(1.0))))
+    shade = luminance(map(int, re.findall(r"\d+", tint(1.0))))
     ink = luminance(bytes.fromhex(INK[1:]))
     assert (shade + 0.05) / (ink + 0.05) > 7
 

@@ -14,7 +14,7 @@ from omnitrace_nb.errors import SettingsError
 from omnitrace_nb.trace.plain import plain
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from collections.abc import Hashable
 
     from omnitrace_nb.trace.records import PartRecord, Source
     from omnitrace_nb.trace.result import Trace
@@ -100,9 +100,13 @@ def _chunks(trace: Trace, signal: str | None, modality: str) -> list[dict[str, A
     """Give each statement with the sources selected for it, best first, and its seconds in their order."""
     spans, intervals = trace.spans, trace.intervals
     spans = spans[spans["selected"] & (spans["signal"] == signal)]
-    chosen = {key: group["source"].tolist() for key, group in spans.groupby("statement")}
+    chosen: dict[int, list[int]] = {}
+    for statement, source_id in zip(spans["statement"].tolist(), spans["source"].tolist(), strict=True):
+        chosen.setdefault(statement, []).append(source_id)
     intervals = intervals[intervals["signal"] == signal]
-    timed = dict(iter(intervals.groupby("statement")))
+    timed: dict[int, list[dict[Hashable, Any]]] = {}
+    for row in intervals[["statement", "part", "t0", "t1"]].to_dict("records"):
+        timed.setdefault(row["statement"], []).append(row)
     texts = (source.id for source in trace.source_records if source.modality == "text")
     number = {id_: at for at, id_ in enumerate(texts)}
     images = _of_kind(trace, "image")
@@ -120,18 +124,16 @@ def _chunks(trace: Trace, signal: str | None, modality: str) -> list[dict[str, A
             ]
         for kind in TIMED:
             if kind in modality:
-                chunk[f"{kind}_sources_curated"] = _seconds(timed.get(at), _of_kind(trace, kind))
+                chunk[f"{kind}_sources_curated"] = _seconds(timed.get(at, []), _of_kind(trace, kind))
         chunks.append(chunk)
     return chunks
 
 
-def _seconds(intervals: pd.DataFrame | None, clips: list[int]) -> list[Any]:
+def _seconds(intervals: list[dict[Hashable, Any]], clips: list[int]) -> list[Any]:
     """Give `[t0, t1]`, as the released code does for its one clip; of several clips, with the number of each."""
-    if intervals is None:
-        return []
     own = [
         (clips.index(row["part"]), [round(row["t0"], SECONDS), round(row["t1"], SECONDS)])
-        for row in intervals.to_dict("records")
+        for row in intervals
         if row["part"] in clips
     ]
     if len(clips) == 1:

@@ -214,8 +214,13 @@ def intervals_table(spans: pd.DataFrame, sources: Sequence[Source], parts: Seque
     signals = list(spans["signal"].cat.categories)
     rows: dict[str, list[Any]] = {column: [] for column in COLUMNS["intervals"]}
     chosen = spans[spans["selected"]]
-    for (signal, statement), group in chosen.groupby(["signal", "statement"], observed=True, sort=True):
-        share = dict(zip(group["source"].tolist(), group["p"].tolist(), strict=True))
+    shares: dict[tuple[str, int], dict[int, float]] = {}
+    for signal, statement, id_, p in zip(
+        *(chosen[name].tolist() for name in ("signal", "statement", "source", "p")), strict=True
+    ):
+        shares.setdefault((signal, statement), {})[id_] = p
+    for signal, statement in sorted(shares, key=lambda key: (signals.index(key[0]), key[1])):
+        share = shares[signal, statement]
         timed = sorted((sources[id_].part, *sources[id_].time, id_) for id_ in share if sources[id_].time)  # type: ignore[misc]
         for part, t0, t1, own in merge(timed):
             values = (signal, statement, part, labels[part], t0, t1, own, sum(share[id_] for id_ in own))

@@ -153,12 +153,13 @@ def _peaks(part: PartRecord) -> np.ndarray:
 
 def _source(source: Source, parts: Sequence[PartRecord]) -> ViewSource:
     part = parts[source.part]
-    words = excerpt((part.text or "")[slice(*source.chars)]) if source.chars else ""
+    text, chars = part.text or "", None
+    if source.chars is not None:
+        chars = (min(source.chars[0], len(text)), min(source.chars[1], len(text)))
     box: Box | None = None
     if source.box is not None:
         width, height = part.size or (source.box[2], source.box[3])
         left, top, right, bottom = source.box
         box = (left / width, top / height, right / width, bottom / height)
-    return ViewSource(
-        source.id, source.part, source.modality, clean(source.label), words, source.chars, box, source.time
-    )
+    words = "" if chars is None else excerpt(text[slice(*chars)])
+    return ViewSource(source.id, source.part, source.modality, clean(source.label), words, chars, box, source.time)

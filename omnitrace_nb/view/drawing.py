@@ -13,6 +13,7 @@ ACCENT = (0, 114, 178)  # Okabe-Ito blue, told apart by all kinds of colour visi
 WAVE = (150, 157, 166)
 GAMMA, STRONGEST = 0.6, 0.8  # as in js/src/heat.js
 WAVE_SIZE = (480, 56)
+MOST_PIXELS = 1_000_000  # of a thumbnail; those that a trace makes have a tenth of it
 PAPER = (255, 255, 255)
 
 RGB = tuple[int, int, int]
@@ -73,7 +74,8 @@ def waveform(
 
 def strip(frames: list[Image.Image], height: int = 64) -> Image.Image:
     """Put frames side by side."""
-    scaled = [frame.resize((max(1, round(frame.width * height / frame.height)), height)) for frame in frames]
+    shapes = [min(4.0, max(0.25, frame.width / frame.height)) for frame in frames]
+    scaled = [frame.resize((round(height * shape), height)) for frame, shape in zip(frames, shapes, strict=True)]
     wide = Image.new("RGB", (sum(frame.width + 2 for frame in scaled), height), "white")
     at = 0
     for frame in scaled:
@@ -82,9 +84,15 @@ def strip(frames: list[Image.Image], height: int = 64) -> Image.Image:
     return wide
 
 
-def opened(encoded: bytes, longest: int) -> Image.Image:
-    """Open a thumbnail, no larger than `longest`."""
-    picture = Image.open(io.BytesIO(encoded)).convert("RGB")
+def opened(encoded: bytes, longest: int) -> Image.Image | None:
+    """Open a thumbnail, no larger than `longest`; None if it is damaged."""
+    try:
+        with Image.open(io.BytesIO(encoded), formats=("WEBP",)) as found:
+            if found.width * found.height > MOST_PIXELS:
+                return None
+            picture = found.convert("RGB")
+    except (OSError, ValueError, SyntaxError, EOFError):
+        return None
     picture.thumbnail((longest, longest))
     return picture
 

@@ -25,7 +25,8 @@ SIGNS = {"verified": "\N{CHECK MARK}", "contradicted": "\N{BALLOT X}", "not veri
 def evidence(trace: Trace, signals: Sequence[str], statements: int) -> Table:
     """Give, for each signal and statement, what was selected, highest score first."""
     spans = trace.spans
-    chosen = spans[spans["selected"]].to_dict("records")
+    read = ["signal", "statement", "source", "label", "score", "verdict", "drop", "drop_low", "drop_high"]
+    chosen = spans.loc[spans["selected"], read].to_dict("records")
     known = {(row["signal"], row["statement"], row["source"]): row for row in chosen}
     found: dict[tuple[str, int], list[Evidence]] = {}
     for row in trace.intervals.to_dict("records"):

@@ -118,10 +118,11 @@ def _evidence(model: ViewModel, each: Evidence) -> str:
 
 
 def _sources(model: ViewModel, signal: int) -> Iterator[str]:
+    whole = model.rows.shades(signal, len(model.statements)).share if model.signals else None
     yield "| source | of | where | share of the response | text |"
     yield "| --- | --- | --- | ---: | --- |"
     for source in model.sources[:MOST_SOURCES]:
-        share = f"{float(model.share[signal, -1, source.id]):.2f}" if model.signals else ""
+        share = "" if whole is None else f"{whole[source.id]:.2f}"
         cells = shown(source.label), source.modality, _where(model, source), share, shown(source.excerpt)
         yield f"| {' | '.join(cells)} |"
     left = len(model.sources) - MOST_SOURCES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,15 @@ if TYPE_CHECKING:
     from omnitrace_nb.view.viewmodel import Evidence
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Shades:
+    """One row by one signal: `heat uint8 [C]`, whose 255 stands for `scale`, and `share float32 [S]`."""
+
+    heat: np.ndarray
+    scale: float
+    share: np.ndarray
+
+
 class Rows:
     """A row a statement, and last the whole response, worked out when a form first asks (G signals, R rows)."""
 
@@ -25,6 +35,8 @@ class Rows:
         self._trace = trace
         self._signals = signals
         self._cells = cells
+        self._known: dict[tuple[int, int], Shades] = {}
+        self._read: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     @cached_property
     def evidence(self) -> tuple[tuple[tuple[Evidence, ...], ...], ...]:
@@ -34,40 +46,53 @@ class Rows:
     @property
     def heat(self) -> np.ndarray:
         """`uint8 [G, R, C]`, the mean score over the row's steps; 255 stands for `scale`."""
-        return self._shades[0]
+        return self._stacked("heat", (self._cells.count,), np.uint8)
 
     @property
     def scale(self) -> np.ndarray:
         """`float32 [G, R]`, the largest mean score of each row."""
-        return self._shades[1]
+        return self._stacked("scale", (), np.float32)
 
-    @cached_property
+    @property
     def share(self) -> np.ndarray:
         """`float32 [G, R, S]`, how much of the mass on all sources is on each; a row sums to 1, or is 0."""
-        share = np.zeros((len(self._signals), len(self._averages), len(self._trace.source_records)), np.float32)
-        for at, name in enumerate(self._signals):
-            mass = self._averages @ np.maximum(np.nan_to_num(self._trace.mass(name)), 0)
-            total = mass.sum(axis=1, keepdims=True)
-            share[at] = mass / np.where(total > 0, total, 1)
-        return share
+        return self._stacked("share", (len(self._trace.source_records),), np.float32)
 
-    @cached_property
-    def _shades(self) -> tuple[np.ndarray, np.ndarray]:
-        heat = np.zeros((len(self._signals), len(self._averages), self._cells.count), np.uint8)
-        scale = np.zeros(heat.shape[:2], np.float32)
-        for at, name in enumerate(self._signals):
-            scores = np.nan_to_num(self._trace.scores(name), nan=0.0, posinf=0.0, neginf=0.0)
-            mean = self._cells.average(self._averages @ np.maximum(scores, 0))
-            scale[at] = mean.max(axis=1, initial=0)
-            heat[at] = np.round(255 * mean / np.where(scale[at] > 0, scale[at], 1)[:, None])
-        return heat, scale
+    def shades(self, signal: int, row: int) -> Shades:
+        """Give one row's; nothing is worked out of the others."""
+        if (signal, row) not in self._known:
+            scores, mass = self._positive(signal)
+            own = self._steps(row)
+            many = max(len(own), 1)
+            mean = self._cells.average(scores[own].sum(axis=0, keepdims=True) / many)[0]
+            scale = float(mean.max(initial=0))
+            total = mass[own].sum(axis=0)
+            self._known[signal, row] = Shades(
+                np.round(255 * mean / (scale or 1.0)).astype(np.uint8),
+                scale,
+                (total / (total.sum() or 1.0)).astype(np.float32),
+            )
+        return self._known[signal, row]
 
-    @cached_property
-    def _averages(self) -> np.ndarray:
-        """Weights `[R, T]` that average steps: over each statement, and over the whole response."""
+    def _stacked(self, name: str, shape: tuple[int, ...], kind: type) -> np.ndarray:
+        rows = len(self._trace.statement_chars) + 1
+        stacked: np.ndarray = np.zeros((len(self._signals), rows, *shape), kind)
+        for signal in range(len(self._signals)):
+            for row in range(rows):
+                stacked[signal, row] = getattr(self.shades(signal, row), name)
+        return stacked
+
+    def _steps(self, row: int) -> np.ndarray:
+        """Give the steps of a statement; last, those of the whole response, or all where none is in a statement."""
         of = self._trace.statement_of
-        statements = len(self._trace.statement_chars)
-        weights = np.zeros((statements + 1, len(of)), np.float32)
-        weights[of[of >= 0], np.flatnonzero(of >= 0)] = 1
-        weights[-1] = of >= 0 if (of >= 0).any() else 1
-        return weights / np.maximum(weights.sum(axis=1, keepdims=True), 1)
+        if row < len(self._trace.statement_chars):
+            return np.flatnonzero(of == row)
+        return np.flatnonzero(of >= 0) if (of >= 0).any() else np.arange(len(of))
+
+    def _positive(self, signal: int) -> tuple[np.ndarray, np.ndarray]:
+        """Give a signal's scores `[T, n]` and masses `[T, S]` without what cannot be shown."""
+        if signal not in self._read:
+            name = self._signals[signal]
+            scores = np.nan_to_num(self._trace.scores(name), nan=0.0, posinf=0.0, neginf=0.0)
+            self._read[signal] = np.maximum(scores, 0), np.maximum(np.nan_to_num(self._trace.mass(name)), 0)
+        return self._read[signal]

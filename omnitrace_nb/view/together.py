@@ -16,9 +16,10 @@ from omnitrace_nb.charts import drawings, frames
 from omnitrace_nb.charts.frames import MEASURED
 from omnitrace_nb.charts.showing import to_svg
 from omnitrace_nb.view import originals
-from omnitrace_nb.view.fallback import CARD, CHIP, INK, LINE, MUTED, PAPER, SMALL
+from omnitrace_nb.view.fallback import CARD, CHIP
 from omnitrace_nb.view.plain import WIDTH
 from omnitrace_nb.view.standalone import MOST_MEDIA, assembled, encoded
+from omnitrace_nb.view.static_parts import INK, LINE, MUTED, PAPER, SMALL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,7 +52,7 @@ def text_comparison(sides: Sides) -> str:
         lines += ["", *textwrap.wrap(row.text, WIDTH, initial_indent=number, subsequent_indent=" " * len(number))]
         lines.append(f"       {_numbers(row)}")
         if row.shared:
-            lines.append(f"       all: {'; '.join(row.shared)}")
+            lines.append(f"       shared: {'; '.join(row.shared)}")
         lines += [f"       {words}" for words in _alone(row, names)]
     lines += _rest(sides)
     return "\n".join([*lines, *(["", *sides.notes] if sides.notes else [])])
@@ -60,7 +61,9 @@ def text_comparison(sides: Sides) -> str:
 def static_comparison(sides: Sides) -> str:
     """Give what differs as HTML without script, which sanitisers of notebooks keep: a table and the chart."""
     names = [column.name for column in sides.columns]
-    head = "".join(f'<th style="{_CELL};font-weight:600">{escape(text)}</th>' for text in ("statement", "all", *names))
+    head = "".join(
+        f'<th style="{_CELL};font-weight:600">{escape(text)}</th>' for text in ("statement", "shared", *names)
+    )
     measures = " / ".join(MEASURED.values())
     rows = "".join(_tabled(row) for row in sides.rows[:MOST_SHOWN])
     notes = "".join(f'<p style="{SMALL}">{escape(note)}</p>' for note in [*_rest(sides), *sides.notes])

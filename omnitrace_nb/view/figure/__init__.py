@@ -185,7 +185,7 @@ class _Figure:
 
     def _legend(self) -> Block:
         page, theme = self.page, self.page.theme
-        largest = float(self.model.scale[self.signal, self.row])
+        largest = self.model.rows.shades(self.signal, self.row).scale
         said = "mean score of a position. Beside a part: its share of what all sources got."
         said += "" if self.statement is None else " Beside evidence: its score."
         zero, top_ = page.line("0", SMALL, 50), page.line(f"{largest:.2g}", SMALL, 100)

@@ -63,7 +63,7 @@ class Panels:
     def _caption(self, part: ViewPart) -> list[Span]:
         theme = self.page.theme
         own = [source.id for source in self.model.sources if source.part == part.index]
-        share = float(self.model.share[self.signal, self.row, own].sum()) if self.model.signals else 0.0
+        share = float(self._shares()[own].sum())
         role = "" if part.role == "user" else f"{part.role}  "
         detail = f"   {part.detail}" if part.detail else ""
         return [
@@ -105,10 +105,13 @@ class Panels:
             at = end
         yield Span(_folded(text[at:], first=at == 0, last=True), theme.muted)
 
-    def _shades(self) -> np.ndarray:
+    def _shares(self) -> np.ndarray:
         if not self.model.signals:
             return np.zeros(len(self.model.sources))
-        share = self.model.share[self.signal, self.row]
+        return self.model.rows.shades(self.signal, self.row).share
+
+    def _shades(self) -> np.ndarray:
+        share = self._shares()
         return share / max(float(share.max(initial=0)), 1e-9)
 
     def _pictures(self, parts: list[ViewPart]) -> list[Block]:
@@ -145,7 +148,7 @@ class Panels:
         picture, known = _opened(self.model, part, size)
         if part.patches is not None and self.model.signals:
             start, count = part.patches.cells
-            heat = self.model.heat[self.signal, self.row, start : start + count]
+            heat = self.model.rows.shades(self.signal, self.row).heat[start : start + count]
             heat = heat.reshape(part.patches.rows, part.patches.columns)
             accent = ImageColor.getrgb(self.page.theme.heat)[:3]
             picture = drawing.heated(picture, heat, part.patches.extent, accent)
@@ -174,8 +177,9 @@ def _opened(model: ViewModel, part: ViewPart, size: tuple[int, int]) -> tuple[PI
             return PILImage.fromarray(pixels).resize(size, PILImage.Resampling.LANCZOS), True
         except MediaError:
             pass  # its thumbnail shows it
-    if part.thumbnails:
-        return drawing.opened(model.thumbnail(part, 0), max(size)).resize(size, PILImage.Resampling.LANCZOS), True
+    found = drawing.opened(model.thumbnail(part, 0), max(size)) if part.thumbnails else None
+    if found is not None:
+        return found.resize(size, PILImage.Resampling.LANCZOS), True
     return PILImage.new("RGB", size, "white"), False
 
 

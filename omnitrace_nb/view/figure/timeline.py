@@ -87,29 +87,36 @@ class Timeline:
         wide = self.page.width / count - 2
         tall = min(wide / shape, 2 * FRAMES)
         times = (np.arange(count) + 0.5) * self.duration / count
-        accent = ImageColor.getrgb(self.page.theme.heat)[:3]
 
         def draw(canvas: Canvas, top: float) -> None:
             size = (max(1, round(wide * self.page.scale)), max(1, round(tall * self.page.scale)))
             for at, time in enumerate(times):
                 left = MARGIN + at * (wide + 2)
-                if not self.part.thumbnails:
-                    canvas.box(left, top, left + wide, top + tall, outline=self.page.theme.line, radius=3)
-                    continue
                 index = int(np.abs(np.array(self.part.thumbnail_times or (0.0,)) - time).argmin())
-                frame = drawing.opened(self.model.thumbnail(self.part, index), 2 * max(size)).resize(
-                    size, PILImage.Resampling.LANCZOS
-                )
-                if self.part.frames is not None and self.model.signals:
-                    each = self.part.frames.rows * self.part.frames.columns
-                    start = self.part.frames.cells[0] + index * each
-                    heat = self.model.heat[self.signal, self.row, start : start + each].reshape(
-                        self.part.frames.rows, self.part.frames.columns
-                    )
-                    frame = drawing.heated(frame, heat, self.part.frames.extent, accent)
-                canvas.picture(frame, left, top, wide, tall, radius=3)
+                frame = self._frame(min(index, len(self.part.thumbnails) - 1), size)
+                if frame is None:
+                    canvas.box(left, top, left + wide, top + tall, outline=self.page.theme.line, radius=3)
+                else:
+                    canvas.picture(frame, left, top, wide, tall, radius=3)
+            if not self.part.thumbnails:
+                line = self.page.line("its frames were not kept", SMALL, self.page.width)
+                canvas.text(line, MARGIN + 8, top + SMALL * 1.6, self.page.theme.muted)
 
         return Block(tall, draw, 4)
+
+    def _frame(self, index: int, size: tuple[int, int]) -> PILImage.Image | None:
+        """Give a frame with its heat; None if it was not kept or cannot be read."""
+        found = drawing.opened(self.model.thumbnail(self.part, index), 2 * max(size)) if index >= 0 else None
+        if found is None:
+            return None
+        frame, grid = found.resize(size, PILImage.Resampling.LANCZOS), self.part.frames
+        each = 0 if grid is None else grid.rows * grid.columns
+        if grid is None or not self.model.signals or (index + 1) * each > grid.cells[1]:
+            return frame
+        start = grid.cells[0] + index * each
+        heat = self.model.rows.shades(self.signal, self.row).heat[start : start + each]
+        accent = ImageColor.getrgb(self.page.theme.heat)[:3]
+        return drawing.heated(frame, heat.reshape(grid.rows, grid.columns), grid.extent, accent)
 
     def _band(self) -> Block:
         """Draw heat along time."""
@@ -148,7 +155,7 @@ class Timeline:
         columns = max(1, round(self.page.width))
         if strip is None or not self.model.signals:
             return np.zeros(columns, np.uint8)
-        heat = self.model.heat[self.signal, self.row, strip.cells[0] : sum(strip.cells)]
+        heat = self.model.rows.shades(self.signal, self.row).heat[strip.cells[0] : sum(strip.cells)]
         times = np.linspace(0, self.duration, columns, endpoint=False)
         at = np.searchsorted(strip.edges, times, "right") - 1
         inside = (at >= 0) & (at < len(heat))
