@@ -83,7 +83,8 @@ class Live:
         self.seconds = {"live": 0.0}
         self._display, self._partial, self._most, self._clock = display, partial, most, clock
         self._broken = self._deaf = False
-        self._growing = self._counting = 0.0  # when the next is due
+        self._pace = Pace()
+        self._counting = 0.0  # when to count next
 
     def __enter__(self) -> Self:
         """Show the prompt."""
@@ -105,12 +106,12 @@ class Live:
         """
         self._look()
         now = self._clock()
-        if self._broken or now < min(self._growing, self._counting):
+        grows = self._pace.allows(now, len(steps))
+        if self._broken or not (grows or now >= self._counting):
             return
-        if now >= self._growing:
+        if grows:
             self._try(lambda: self._display.grow(self._partial.trace(steps)))
-            spent = self._clock() - now
-            self._growing = now + spent + max(INTERVAL, spent * (1 / SHARE - 1))
+            self._pace.took(self._clock() - now, self._clock(), len(steps))
         else:
             self._try(lambda: self._display.count(len(steps)))
         done = self._clock()
@@ -147,6 +148,29 @@ class Live:
         except Exception as error:  # noqa: BLE001 (of a front end, a callback, a kernel: all are told)
             self._broken = True
             _warn(f"live=True could not show the trace ({_words(error)}); the run goes on without it")
+
+
+class Pace:
+    """When the next update may come: at most so often, and once the time since the last one pays for it.
+
+    What it will cost is foreseen from the last two: an update of more steps takes longer, at most in proportion.
+    """
+
+    def __init__(self) -> None:
+        """Begin with an update at once."""
+        self._cost, self._slope, self._steps, self._ended = 0.0, 0.0, 0, float("-inf")
+
+    def allows(self, now: float, steps: int) -> bool:
+        """Tell whether an update of so many steps may come now."""
+        foreseen = self._cost + self._slope * (steps - self._steps)
+        return now - self._ended >= max(INTERVAL, foreseen * (1 / SHARE - 1))
+
+    def took(self, seconds: float, now: float, steps: int) -> None:
+        """Take note of what an update has cost."""
+        if self._steps and steps > self._steps:
+            slope = (seconds - self._cost) / (steps - self._steps)
+            self._slope = min(max(slope, 0.0), seconds / steps)
+        self._cost, self._steps, self._ended = seconds, steps, now
 
 
 def _warn(words: str) -> None:
