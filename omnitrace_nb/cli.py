@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     trace.add_argument("--model", help="a hub id or a folder; left out: the embedded model")
     trace.add_argument("--device", help="cpu, cuda, cuda:1, mps")
     trace.add_argument("--max-new-tokens", type=int, default=256, metavar="N")
+    trace.add_argument("--live", action="store_true", help="write the response as it comes; Ctrl-C keeps what is there")
     trace.add_argument(
         "--verify", type=int, metavar="TOP", help="ablate the best TOP sources of each statement and say what it did"
     )
@@ -96,7 +97,7 @@ def _trace(options: argparse.Namespace) -> None:
 
     parts = [_part(argument) for argument in options.parts]
     tracer = load(options.model, device=options.device)
-    trace = tracer.trace(parts, signals=options.signals, max_new_tokens=options.max_new_tokens)
+    trace = tracer.trace(parts, signals=options.signals, max_new_tokens=options.max_new_tokens, live=options.live)
     if options.verify is not None:
         trace = tracer.verify(trace, top=options.verify)
     _show(trace, options.out)

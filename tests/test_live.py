@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import omnitrace_nb as ot
 from omnitrace_nb import live, models, view
+from omnitrace_nb.cli import main
 from omnitrace_nb.curation import ASSIGNMENTS
 from omnitrace_nb.view.live import Display, TerminalDisplay
 
@@ -353,3 +354,10 @@ def test_a_character_in_pieces_is_written_when_it_is_whole(capsys):
     assert capsys.readouterr().out == "caf\xe9 "
     display.finish(SimpleNamespace(response="caf\xe9 \N{REPLACEMENT CHARACTER}"))
     assert capsys.readouterr().out == "\N{REPLACEMENT CHARACTER}\n"
+
+
+def test_the_command_line_writes_the_response_as_it_comes(embedded, monkeypatch, capsys):
+    monkeypatch.setattr("omnitrace_nb.tracer.load", lambda *_, **__: embedded)
+    assert main(["trace", "Mia sells honey.", "Tell everything.", "--live", "--max-new-tokens", "4"]) == 0
+    response = embedded.trace(["Mia sells honey.", "Tell everything."], max_new_tokens=4, progress=False).response
+    assert capsys.readouterr().out.startswith(response + "\n")
