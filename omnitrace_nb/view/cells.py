@@ -37,7 +37,9 @@ class Cells:
         """Give the mean of `rows [R, n]` over the positions of each cell: `[R, C]`."""
         columns = [np.zeros((len(rows), 0), rows.dtype)]
         for group in self.groups:
-            if isinstance(group, np.ndarray):
+            if isinstance(group, np.ndarray) and len(group) and (np.diff(group) == 1).all():
+                columns.append(rows[:, group[0] : group[-1] + 1])
+            elif isinstance(group, np.ndarray):
                 columns.append(rows[:, group])
             else:
                 columns.append(np.stack([rows[:, own].mean(axis=1) for own in group], axis=1))

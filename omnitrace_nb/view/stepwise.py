@@ -99,9 +99,8 @@ def stepwise(trace: Trace, signals: Sequence[str], cells: Cells) -> Stepwise:
     mass = _Kept(sources, rows, MOST_MASS, MASS_LEVELS)
     heat = _Kept(cells.count, rows, MOST_HEAT, HEAT_LEVELS)
     for at, name in enumerate(signals):
-        scores = np.nan_to_num(trace.scores(name), nan=0.0, posinf=0.0, neginf=0.0)
-        heat.add(cells.average(np.maximum(scores, 0)))
-        mass.add(np.maximum(np.nan_to_num(trace.mass(name)), 0))
+        heat.add(cells.average(_positive(trace.scores(name))))
+        mass.add(_positive(trace.mass(name)))
         budget[at] = by_place(trace, name)
         for rule, (assign, question) in enumerate(rules):
             voted = trace.votes(name, assign=assign, question=question)
@@ -118,6 +117,14 @@ def stepwise(trace: Trace, signals: Sequence[str], cells: Cells) -> Stepwise:
     return Stepwise(
         source.reshape(shape), confidence.reshape(shape), mass.sparse(), heat.sparse(), budget, tuple(notes)
     )
+
+
+def _positive(values: np.ndarray) -> np.ndarray:
+    """Give values with 0 for those that are below it or no numbers."""
+    positive: np.ndarray = np.fmax(values, 0)
+    if np.isinf(positive.max(initial=0)):
+        positive[np.isinf(positive)] = 0
+    return positive
 
 
 def oddities(trace: Trace, signals: Sequence[str]) -> list[Note]:
