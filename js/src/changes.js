@@ -20,16 +20,17 @@ const taken = ({ candidates }) => candidates.filter(({ selected }) => selected).
 export function changes(data, state) {
   const { signal } = state;
   const { statements, settings } = data.document;
+  const { key, all } = data.curated(state);
   let known = memory.get(data.response);
+  if (known?.key === key) return known.found;
   if (known?.signal !== signal) {
+    const unchanged = JSON.stringify(settings) === JSON.stringify(state.settings);
     const own = statements.map(({ id, first, stop }) =>
-      taken(data.curateSteps({ signal, settings }, first, stop, id)),
+      taken(unchanged ? all[id] : data.curateSteps({ signal, settings }, first, stop, id)),
     );
     known = { signal, own, key: "", found: new Map() };
     memory.set(data.response, known);
   }
-  const { key, all } = data.curated(state);
-  if (known.key === key) return known.found;
   known.key = key;
   known.found = new Map();
   for (const { id } of statements) {

@@ -81,7 +81,7 @@ export function createPlayground(data, store) {
 
   const el = h(
     "section",
-    { class: "otr-playground", "aria-label": "Curation playground" },
+    { class: "otr-playground", "aria-label": "Curation playground", hidden: true },
     h("div", { class: "otr-top" }, h("div", { class: "otr-heading" }, "How sources are chosen"), reset),
     h(
       "div",
@@ -128,6 +128,7 @@ export function createPlayground(data, store) {
     el,
     /** @param {Shown} _shown @param {State} state */
     paint(_shown, state) {
+      const opened = el.hidden && state.playground;
       el.hidden = !state.playground;
       if (el.hidden) return;
       const { settings } = state;
@@ -148,6 +149,8 @@ export function createPlayground(data, store) {
         tell(state);
       }
       why.paint(state);
+      const root = /** @type {Document | ShadowRoot} */ (el.getRootNode());
+      if (opened && root.activeElement?.matches(".otr-open")) el.scrollIntoView({ block: "nearest" });
     },
   };
 }

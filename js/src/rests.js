@@ -1,5 +1,6 @@
 /** What a statement rests on: the bar of its evidence budget, its chips, its confidence. */
 
+import { changes } from "./changes.js";
 import { h, score, two } from "./dom.js";
 import { budget, inWords, stacked } from "./places.js";
 
@@ -27,8 +28,13 @@ const drawMark = (mark) =>
       ]
     : [];
 
-/** What something rests on, best first. @param {Evidence[]} evidence @param {boolean} pointed  its sources answer the mouse */
-export const drawChips = (evidence, pointed) =>
+/**
+ * What something rests on, best first.
+ * @param {Evidence[]} evidence
+ * @param {boolean} pointed  its sources answer the mouse
+ * @param {number[]} [came]  sources that other settings than the trace's own brought
+ */
+export const drawChips = (evidence, pointed, came = []) =>
   evidence.length
     ? evidence.map(({ sources, label, score: value, mark }, i) =>
         h(
@@ -41,11 +47,15 @@ export const drawChips = (evidence, pointed) =>
           h("span", { class: "otr-label" }, label),
           h("span", { class: "otr-value" }, two(value)),
           ...drawMark(mark),
+          ...(sources.some((source) => came.includes(source)) ? [h("i", { class: "otr-new" }, "new")] : []),
         ),
       )
     : [h("span", { class: "otr-none" }, "no source stands out")];
 
-/** @typedef {{evidence: Evidence[], bar: string, words: string, confidence: number}} Rests  `bar`: a background */
+/**
+ * `came`: sources that other settings brought; `bar`: a background.
+ * @typedef {{evidence: Evidence[], came: number[], bar: string, words: string, confidence: number}} Rests
+ */
 
 /** @param {Data} data @param {State} state @param {number} statement @returns {Rests} */
 export function restsOf(data, state, statement) {
@@ -53,6 +63,7 @@ export function restsOf(data, state, statement) {
   const shares = budget(data, state.signal, first, stop, statement);
   return {
     evidence: data.evidence(state, statement),
+    came: changes(data, state).get(statement)?.came ?? [],
     bar: stacked(shares),
     words: `Evidence budget: ${inWords(shares) || "none"}`,
     confidence: confidence(data, state, statement),
@@ -60,7 +71,7 @@ export function restsOf(data, state, statement) {
 }
 
 /** @param {Rests} rests */
-export const drawRests = ({ evidence, bar, words, confidence }) => [
+export const drawRests = ({ evidence, came, bar, words, confidence }) => [
   h("span", {
     class: "otr-budget",
     role: "img",
@@ -71,7 +82,7 @@ export const drawRests = ({ evidence, bar, words, confidence }) => [
   h(
     "span",
     { class: "otr-chips" },
-    ...drawChips(evidence, true),
+    ...drawChips(evidence, true, came),
     ...(confidence
       ? [h("span", { class: "otr-sure", title: CONFIDENCE }, `conf. ${score(confidence)}`)]
       : []),

@@ -21,7 +21,7 @@ export function createWhy(data, store) {
   const said = h("p");
   const strip = h("div");
   const list = h("div");
-  const el = h("div", { class: "otr-why" }, title, said, strip, list);
+  const el = h("div", { class: "otr-because" }, title, said, strip, list);
   let last = "";
   /** @type {Focus} */
   let about = { kind: "statement", id: 0 };
@@ -98,7 +98,7 @@ function inWords(data, { votes, candidates }, { settings }) {
 const hue = (rank = 0) => `--otr-hue:${HUES[rank] ?? HUES[0]}`;
 
 /** The number and colour of a source: its rank among the candidates. @param {number} [rank] */
-const numbered = (rank) => [h("i", { class: "otr-dot", style: hue(rank) }), String(rank ?? "\u2013")];
+const numbered = (rank) => [h("i", { class: "otr-hue", style: hue(rank) }), String(rank ?? "\u2013")];
 
 /** @param {Data} data @param {Curated} curated */
 function drawVotes(data, { votes, runs, candidates }) {
@@ -129,7 +129,8 @@ function drawVotes(data, { votes, runs, candidates }) {
   for (let i = 0; i < votes.length; i++) {
     const { source, run } = votes[i];
     const { first, last, vote } = runs[run] ?? { first: i, last: i, vote: 0 };
-    const shown = run < 0 ? [] : [h("span", { class: "otr-run", style: hue(ranks.get(source)) }, two(vote))];
+    const shown =
+      run < 0 ? [] : [h("span", { class: "otr-bracket", style: hue(ranks.get(source)) }, two(vote))];
     brackets.push(h("td", { colspan: last - first + 1, "data-own": source }, ...shown));
     i = last;
   }

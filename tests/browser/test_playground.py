@@ -119,6 +119,7 @@ def test_a_slider_by_the_keyboard_changes_the_sources_at_once_to_those_of_python
 
 
 def test_a_slider_by_the_mouse(page, trace):
+    slider(page, "p_min").scroll_into_view_if_needed()
     box = slider(page, "p_min").bounding_box()
     x, y = box["x"], box["y"] + box["height"] / 2
     page.mouse.move(x + 7 + 0.07 * (box["width"] - 14), y)
@@ -145,13 +146,29 @@ def test_what_changed_is_told_by_statement(page, trace):
         assert {label for label in labels.values() if label in gone} == {labels[j] for j in before[k] - after[k]}
 
 
+def test_what_came_is_marked_as_new_where_it_stands(page, trace):
+    page.get_by_role("radio", name="peak").check()
+    before, after = selected(trace), selected(trace, assign="peak")
+    page.evaluate(DRAWN)
+    came = {j for k in range(5) for j in after[k] - before[k]}
+    assert came
+    for k in range(5):
+        marked = page.locator(f'.otr-statement[data-statement="{k}"] .otr-chip:has(.otr-new)')
+        named = " ".join(marked.evaluate_all("all => all.map(el => el.dataset.sources)"))
+        assert set(map(int, named.split())) >= after[k] - before[k]
+        assert bool(named) == bool(after[k] - before[k])
+    page.get_by_role("button", name="Reset all").click()
+    page.evaluate(DRAWN)
+    assert page.locator(".otr-new").count() == 0
+
+
 def test_rule_question_and_weights(page, trace):
     page.get_by_role("radio", name="peak").check()
     page.wait_for_function(TOLD, arg=["assign", '"peak"'])
     assert chosen(page) == selected(trace, assign="peak")
     page.get_by_role("radio", name="peak").press("ArrowRight")
     assert chosen(page) == selected(trace, assign="mean")
-    page.get_by_role("checkbox").uncheck()
+    page.get_by_role("checkbox", name="question").uncheck()
     assert chosen(page) == selected(trace, assign="mean", question=False)
     noun = page.get_by_label("weight of NOUN, noun")
     noun.focus()
@@ -202,7 +219,7 @@ def test_why_shows_the_votes_of_python_and_what_follows_from_them(page, trace):
         ranks = dict(zip(spans["source"], spans["rank"], strict=True))
         assert column(page, "for source") == [str(ranks.get(j, "\u2013")) for j in votes["source"]]
         assert sum(map(float, column(page, "runs"))) == pytest.approx(1, abs=0.05)
-        rows = page.locator(".otr-why tr[data-chip]")
+        rows = page.locator(".otr-because tr[data-chip]")
         assert [int(row.get_attribute("data-chip")) for row in rows.all()] == list(spans["source"])
         for row, span in zip(rows.all(), spans.to_dict("records"), strict=True):
             cells = row.locator("td, th").all_inner_texts()
@@ -213,7 +230,7 @@ def test_why_shows_the_votes_of_python_and_what_follows_from_them(page, trace):
 
 def test_why_says_which_cut_off_left_a_source_out(page):
     page.locator('.otr-statement[data-statement="0"] .otr-said').click()
-    reasons = page.locator(".otr-why tr[data-chip] td:last-child")
+    reasons = page.locator(".otr-because tr[data-chip] td:last-child")
     slider(page, "coverage").focus()
     page.keyboard.press("Home")
     page.evaluate(DRAWN)
@@ -240,7 +257,7 @@ def test_a_token_there_takes_the_focus_and_the_view_follows(opened, trace):
         page.keyboard.press("ArrowRight")
     assert len(set(seen)) > 1  # the prompt is coloured by the token, not by the statement
     assert tokens.nth(5).evaluate("el => el === document.activeElement")
-    assert page.locator(".otr-why .otr-heading").inner_text() == "Why these sources? Statement 2"
+    assert page.locator(".otr-because .otr-heading").inner_text() == "Why these sources? Statement 2"
     tokens.nth(0).hover()
     page.evaluate(DRAWN)
     assert share.inner_text() == seen[0]
@@ -248,7 +265,7 @@ def test_a_token_there_takes_the_focus_and_the_view_follows(opened, trace):
 
 def test_a_source_there_is_followed_by_its_own_votes(page):
     page.locator('.otr-statement[data-statement="0"] .otr-said').click()
-    row = page.locator(".otr-why tr[data-chip]").first
+    row = page.locator(".otr-because tr[data-chip]").first
     row.hover()
     page.evaluate(DRAWN)
     source = row.get_attribute("data-chip")
