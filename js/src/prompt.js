@@ -49,6 +49,7 @@ export function createPrompt(data, store) {
         section.paint(own.reduce((sum, id) => sum + (shown.share[id] ?? 0), 0));
         body.paint?.(shown, state);
       }
+      sources.settle();
     },
     dispose() {
       for (const { body } of drawn) body.dispose?.();

@@ -29,6 +29,7 @@ export class Sources {
     this.folds = new Map();
     /** @type {HTMLElement | null} the tab stop */
     this.stop = null;
+    this.visited = false;
     /** @type {Shown | null} */
     this.shown = null;
     this.most = 1;
@@ -67,7 +68,6 @@ export class Sources {
     );
     this.drawn.set(source.id, { el, badge, text: el.textContent || source.excerpt, last: "" });
     this.folds.delete(source.id);
-    if (!this.stop) this.stopAt(el);
     if (this.shown) this.paintOne(source, this.shown, this.most);
     return el;
   }
@@ -155,7 +155,9 @@ export class Sources {
     });
     // A click moves the tab stop too, so that Tab returns to where the reader was.
     list.addEventListener("focusin", ({ target }) => {
-      if (at(target)) this.stopAt(/** @type {HTMLElement} */ (target));
+      if (!at(target)) return;
+      this.visited = true;
+      this.stopAt(/** @type {HTMLElement} */ (target));
     });
   }
 
@@ -164,9 +166,15 @@ export class Sources {
     this.shown = shown;
     this.most = most;
     for (const id of this.drawn.keys()) this.paintOne(this.sources[id], shown, most);
-    if (this.stop?.isConnected) return;
-    const first = this.folds.get(0) ?? this.drawn.values().next().value?.el;
-    if (first) this.stopAt(first);
+  }
+
+  /** Keep the tab stop in the page: where the reader was, else at the first. */
+  settle() {
+    if (this.visited && this.stop?.isConnected) return;
+    let first = this.sources.length;
+    for (const id of this.drawn.keys()) if (id < first) first = id;
+    const el = this.folds.get(0) ?? this.element(first);
+    if (el) this.stopAt(el);
   }
 
   /** @param {Source} source @param {Shown} shown @param {number} most */

@@ -38,6 +38,15 @@ def source(page, number):
     return page.locator(f'.otr-source[data-source="{number}"]')
 
 
+def point_at(page, number):
+    """Go to a source; over a picture the mouse is on its patches, so there by keyboard."""
+    there = source(page, number)
+    if "otr-box" in there.get_attribute("class"):
+        there.focus()
+    else:
+        there.hover()
+
+
 def ranked(page):
     """What is numbered in the prompt, after drawing: source -> number."""
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
@@ -137,13 +146,13 @@ def test_sentences_are_shaded_by_their_share(page, trace):
 def test_pointing_at_a_source_lights_the_statements_that_it_supports(page, trace):
     for number, planted in enumerate(supporting(trace.source_records)):
         for j in planted:
-            source(page, j).hover()
+            point_at(page, j)
             assert lit(page) == [number]
             assert f"supports statement {number + 1}" in live(page)
     bare = next(
         j for j in range(len(trace.source_records)) if not any(j in own for own in supporting(trace.source_records))
     )
-    source(page, bare).hover()
+    point_at(page, bare)
     assert lit(page) == []
     assert "selected for no statement" in live(page)
 
@@ -168,7 +177,7 @@ def test_a_click_pins_until_the_next_one(page):
 def test_a_pinned_statement_keeps_its_colours_while_the_mouse_explores_the_prompt(page, trace):
     statement(page, 4).click()
     before = ranked(page)
-    source(page, next(iter(supporting(trace.source_records)[1]))).hover()
+    point_at(page, next(iter(supporting(trace.source_records)[1])))
     assert ranked(page) == before
     assert lit(page) == [1]
 
@@ -204,9 +213,11 @@ def test_choosing_a_signal_recolours_and_is_told_to_python(page, trace):
 
 
 def test_everything_can_be_done_by_keyboard(page):
-    page.keyboard.press("Tab")
-    assert page.evaluate("() => document.activeElement.tagName") == "SELECT"
-    page.keyboard.press("Tab")
+    stops = []
+    while not page.evaluate("() => document.activeElement.matches('[data-statement]')"):
+        page.keyboard.press("Tab")
+        stops.append(page.evaluate("() => document.activeElement.type ?? document.activeElement.role"))
+    assert stops == ["radio", "range", "checkbox", "select-one", "button", "option"]
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     assert page.evaluate("() => document.activeElement.dataset.statement") == "2"
@@ -475,7 +486,7 @@ def test_verdicts_are_signs_on_the_chips_with_their_numbers_in_words(opened, tra
     assert live(page) == "Statement 1 of 5 rests on text 1, sentence 1 (1.00, verified)."
     statement(page, 1).hover()
     assert live(page) == "Statement 2 of 5: excess proposes image 1 (1.00, contradicted)."
-    source(page, ranked(page).popitem()[0]).hover()
+    point_at(page, ranked(page).popitem()[0])
     assert "image 1 is proposed for statement 2 (contradicted); share" in live(page)
     statement(page, 2).hover()
     assert live(page) == "Statement 3 of 5: excess proposes image 2 (1.00, not verified)."
