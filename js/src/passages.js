@@ -1,6 +1,7 @@
 /** Cuts of a text: its sentences and what is between them, its paragraphs, words and tokens; what a long one shows. */
 
 import { extreme } from "./heat.js";
+import { groupByPart } from "./sources.js";
 
 /** @import { Data } from "./data.js" */
 /** @import { Source, Tokens } from "./types.js" */
@@ -72,15 +73,11 @@ export function textsOf(data) {
   const known = cut.get(data);
   if (known) return known;
   const { parts, sources } = data.document;
-  const texts = parts.filter(({ kind }) => kind === "text");
+  const own = groupByPart(sources);
   const made = new Map(
-    texts.map(({ index, text }) => [
-      index,
-      tilesOf(
-        text ?? "",
-        sources.filter(({ part }) => part === index),
-      ),
-    ]),
+    parts
+      .filter(({ kind }) => kind === "text")
+      .map(({ index, text }) => [index, tilesOf(text ?? "", own.get(index) ?? [])]),
   );
   cut.set(data, made);
   return made;

@@ -16,11 +16,24 @@ const LARGE = 0.1; // a share whose number is shown unasked, where there is room
  * @property {(id: number, key: string) => boolean} [step]  Shift and an arrow: to a word or patch inside; whether it is one
  */
 
+/** @param {Source[]} sources @returns {Map<number, Source[]>} */
+export function groupByPart(sources) {
+  /** @type {Map<number, Source[]>} */
+  const groups = new Map();
+  for (const source of sources) {
+    const own = groups.get(source.part);
+    if (own) own.push(source);
+    else groups.set(source.part, [source]);
+  }
+  return groups;
+}
+
 /** Sources in prompt order; `id` is a source's place in it. */
 export class Sources {
   /** @param {Source[]} sources */
   constructor(sources) {
     this.sources = sources;
+    this.byPart = groupByPart(sources);
     /** @type {Map<number, {el: HTMLElement, badge: HTMLElement, text: string, last: string}>} those that are drawn */
     this.drawn = new Map();
     /** @type {Map<number, Home>} by part */
@@ -37,7 +50,7 @@ export class Sources {
 
   /** @param {number} part */
   of(part) {
-    return this.sources.filter((source) => source.part === part);
+    return this.byPart.get(part) ?? [];
   }
 
   /** @param {number} part @param {Home} home */
