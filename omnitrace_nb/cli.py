@@ -22,6 +22,8 @@ MEDIA_SUFFIXES = (
     *(".mp4", ".webm", ".mkv", ".mov", ".avi"),
 )
 
+FORMS = {".html": "to_html", ".png": "to_png", ".md": "to_markdown", ".json": "to_json", ".omnitrace": "save"}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; give 0, or 1 after an error told in one line, or 130 when interrupted."""
@@ -84,7 +86,15 @@ def _view_options(parser: argparse.ArgumentParser, html: Path | None) -> None:
         default=["excess", "attmean"],
         help="left out: excess,attmean; `omnitrace-nb signals` lists them; a control behind a bar: 'attmean|per_token'",
     )
-    parser.add_argument("--out", type=Path, default=html, metavar="FILE", help="write the interactive page (HTML)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help=f"write it as its name ends: {', '.join(FORMS)}; may be given several times"
+        + (f"; left out: {html}" if html else ""),
+    )
+    parser.set_defaults(html=html)
 
 
 def _names(argument: str) -> list[str]:
@@ -92,7 +102,7 @@ def _names(argument: str) -> list[str]:
 
 
 def _trace(options: argparse.Namespace) -> None:
-    _check_folders(options.out, options.save, options.json)
+    _check_folders(*_outs(options), options.save, options.json)
     from omnitrace_nb.tracer import load  # noqa: PLC0415 - torch is loaded only by the commands that need it
 
     parts = [_part(argument) for argument in options.parts]
@@ -100,7 +110,7 @@ def _trace(options: argparse.Namespace) -> None:
     trace = tracer.trace(parts, signals=options.signals, max_new_tokens=options.max_new_tokens, live=options.live)
     if options.verify is not None:
         trace = tracer.verify(trace, top=options.verify)
-    _show(trace, options.out)
+    _show(trace, _outs(options))
     if options.save:
         trace.save(options.save)
         print(f"Saved {options.save}: open it with omnitrace_nb.open({str(options.save)!r})")
@@ -130,21 +140,32 @@ def _part(argument: str) -> str | Path:
 
 
 def _demo(options: argparse.Namespace) -> None:
-    _check_folders(options.out)
+    _check_folders(*_outs(options))
     from omnitrace_nb.packaged import example  # noqa: PLC0415
     from omnitrace_nb.tracer import load  # noqa: PLC0415
 
     trace = load().trace(example(), signals=options.signals)
-    _show(trace, options.out)
+    _show(trace, _outs(options))
 
 
-def _show(trace: Trace, out: Path | None) -> None:
+def _outs(options: argparse.Namespace) -> list[Path]:
+    """Give the files to write; refuse one whose name says no form."""
+    outs: list[Path] = options.out or ([options.html] if options.html else [])
+    for out in outs:
+        if out.suffix.lower() not in FORMS and out.suffix:
+            raise SettingsError(f"cannot write {str(out)!r}: end its name in one of {', '.join(FORMS)}")
+    return outs
+
+
+def _show(trace: Trace, outs: Sequence[Path]) -> None:
     from omnitrace_nb.view import text  # noqa: PLC0415
 
     print(text(trace))
-    if out:
-        trace.to_html(out)
-        print(f"\nThe interactive view: open {out} in a browser (it needs no network).")
+    for out in outs:
+        form = FORMS.get(out.suffix.lower(), "to_html")
+        getattr(trace, form)(out)
+        said = f"The interactive view: open {out} in a browser (it needs no network)."
+        print(f"\n{said}" if form == "to_html" else f"Wrote {out}")
 
 
 def _check(options: argparse.Namespace) -> None:

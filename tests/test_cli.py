@@ -32,9 +32,21 @@ def test_trace_reads_files_and_texts_in_their_order_and_writes_what_was_asked_fo
     assert json.loads(table.read_text(encoding="utf-8"))["response"]["text"] == trace.response
 
 
+def test_each_file_asked_for_has_the_form_that_its_name_ends_in(tmp_path, capsys):
+    names = ["t.html", "t.png", "t.md", "t.json", "t.omnitrace"]
+    outs = [each for name in names for each in ("--out", str(tmp_path / name))]
+    assert main(["trace", "Mia sells honey. Hugo sells clocks.", "Who sells clocks?", *outs]) == 0
+    assert f"Wrote {tmp_path / 't.png'}" in capsys.readouterr().out
+    begins = [(tmp_path / name).read_bytes()[:8] for name in names]
+    assert begins[:3] == [b"<!doctyp", b"\x89PNG\r\n\x1a\n", b"# Trace "]
+    assert json.loads((tmp_path / "t.json").read_text(encoding="utf-8"))["format"] == "omnitrace.json"
+    assert len(ot.open(tmp_path / "t.omnitrace").sources) > 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
+        (["trace", "Hello", "--out", "t.pdf"], ".html, .png, .md, .json, .omnitrace"),
         (["trace", "missing.png", "What?"], "missing.png"),
         (["trace", "Hello", "--signals", "atmean"], "attmean"),
         (["trace", "Hello", "--model", "nobody/nothing-of-that-name"], "nobody/nothing-of-that-name"),

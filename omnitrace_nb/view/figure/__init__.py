@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from PIL.PngImagePlugin import PngInfo
 
 from omnitrace_nb.errors import SettingsError
+from omnitrace_nb.view.figure.bidi import from_right
 from omnitrace_nb.view.figure.canvas import THEMES, Canvas, mixed
 from omnitrace_nb.view.figure.fonts import Fonts
 from omnitrace_nb.view.figure.lettering import Lettering, Span
@@ -155,7 +156,9 @@ class _Figure:
             said = " ".join(statement.text.split())
             number = Span(f"{statement.id + 1}\N{NO-BREAK SPACE}\N{NO-BREAK SPACE}", theme.accent, bold=True)
             blocks.append(page.paragraph([number, Span(said)], BODY + 1, most=4, above=12))
-            blocks.append(page.paragraph(self._names(evidence), SMALL, ink=theme.muted, left=18, most=2))
+            right = from_right(said)
+            names = self._names(evidence)
+            blocks.append(page.paragraph(names, SMALL, ink=theme.muted, left=18, most=2, right=right))
         rest = len(self.model.statements) - MOST_STATEMENTS
         if rest > 0:
             blocks.append(self._small(f"\N{HORIZONTAL ELLIPSIS} and {rest:,} more statements", above=12))

@@ -85,11 +85,12 @@ class Canvas:
         write(self._draw, line, at, base * self.scale, ink or self.theme.ink)
 
     def lines(
-        self, lines: Sequence[Line], left: float, top: float, *, height: float, width: float, ink: str = ""
-    ) -> None:
-        """Write lines under each other, `height` each; those read from the right end at `left + width`."""
+        self, lines: Sequence[Line], left: float, top: float, *, height: float, width: float, ink: str = "",
+        right: bool = False,
+    ) -> None:  # fmt: skip
+        """Write lines under each other, `height` each; those read from the right, or all, end at `left + width`."""
         for at, line in enumerate(lines):
-            start = left + width - line.width / self.scale if line.rtl else left
+            start = left + width - line.width / self.scale if line.rtl or right else left
             self.text(line, start, top + height * (at + 0.74), ink)
 
     def picture(

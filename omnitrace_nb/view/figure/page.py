@@ -51,15 +51,16 @@ class Page:
 
     def paragraph(
         self, text: str | Sequence[Span], size: float = BODY, *, ink: str = "", lead: float = 1.55, most: int = 100,
-        left: float = 0, above: float = 0,
+        left: float = 0, above: float = 0, right: bool = False,
     ) -> Block:  # fmt: skip
-        """Give a paragraph of the page's width, `left` further in."""
+        """Give a paragraph of the page's width, `left` further in; at the right edge if asked or read from there."""
         width = self.width - left
         lines = self.lines(text, size, width, most)
         height = size * lead
 
         def draw(canvas: Canvas, top: float) -> None:
-            canvas.lines(lines, MARGIN + left, top, height=height, width=width, ink=ink)
+            start = MARGIN if right else MARGIN + left
+            canvas.lines(lines, start, top, height=height, width=width, ink=ink, right=right)
 
         return Block(height * len(lines), draw, above)
 

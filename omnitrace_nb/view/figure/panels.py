@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 TALLEST, TALLEST_ALONE = 210, 300  # of pictures, CSS pixels
 BESIDE = 18  # between pictures
+NARROWEST = 190  # room for the words above a picture
 MOST_LINES = 14  # of one text
 NEAR = 110  # characters beside a marked sentence that are shown
 SHADE = 0.42  # as in the static form
@@ -54,13 +55,12 @@ class Panels:
         return [*blocks, *self._pictures(pictures)]
 
     def _panel(self, part: ViewPart) -> list[Block]:
-        caption = self.page.paragraph(self._caption(part), SMALL, most=1, above=18)
-        if part.kind == "text":
-            return [caption, self._text(part)]
         time = Timeline(self.page, self.model, self.signal, self.row, part, self._credited(part))
-        return [caption, *time.blocks()]
+        missing = "" if part.kind == "text" else time.missing
+        caption = self.page.paragraph(self._caption(part, missing), SMALL, most=1, above=18)
+        return [caption, self._text(part)] if part.kind == "text" else [caption, *time.blocks()]
 
-    def _caption(self, part: ViewPart) -> list[Span]:
+    def _caption(self, part: ViewPart, missing: str = "") -> list[Span]:
         theme = self.page.theme
         own = [source.id for source in self.model.sources if source.part == part.index]
         share = float(self._shares()[own].sum())
@@ -69,7 +69,7 @@ class Panels:
         return [
             Span(role, theme.muted),
             Span(part.label, theme.ink, bold=True),
-            Span(f"{detail}   {share:.2f}", theme.muted),
+            Span(f"{detail}   {share:.2f}{missing and f'   ({missing})'}", theme.muted),
         ]
 
     def _ranks(self) -> dict[int, int]:
@@ -123,27 +123,31 @@ class Panels:
             width, height = part.size or (4, 3)
             scale = min(tallest / max(1, height), self.page.width / max(1, width))
             wide, tall = max(8.0, width * scale), max(8.0, height * scale)
-            if not rows or room < wide:
+            if not rows or room < max(wide, NARROWEST):
                 rows.append([])
                 room = self.page.width
             rows[-1].append((part, wide, tall))
-            room -= wide + BESIDE
+            room -= max(wide, NARROWEST) + BESIDE
         return [self._row(row) for row in rows]
 
     def _row(self, row: list[tuple[ViewPart, float, float]]) -> Block:
         head = SMALL * 1.7
+        found = [(*each, *self._picture(*each)) for each in row]
 
         def draw(canvas: Canvas, top: float) -> None:
             left: float = MARGIN
-            for part, wide, tall in row:
-                canvas.text(self.page.line(self._caption(part), SMALL, max(wide, 120)), left, top + SMALL * 1.1)
-                self._picture(canvas, part, (left, top + head, wide, tall))
-                left += wide + BESIDE
+            for part, wide, tall, picture, missing in found:
+                caption = self.page.line(self._caption(part, missing), SMALL, max(wide, NARROWEST))
+                canvas.text(caption, left, top + SMALL * 1.1)
+                canvas.picture(picture, left, top + head, wide, tall, radius=5)
+                canvas.box(left, top + head, left + wide, top + head + tall, outline=self.page.theme.line, radius=5)
+                self._boxes(canvas, part, (left, top + head, wide, tall))
+                left += max(wide, NARROWEST) + BESIDE
 
         return Block(head + max(tall for _, _, tall in row), draw, 18)
 
-    def _picture(self, canvas: Canvas, part: ViewPart, place: tuple[float, float, float, float]) -> None:
-        left, top, wide, tall = place
+    def _picture(self, part: ViewPart, wide: float, tall: float) -> tuple[PILImage.Image, str]:
+        """Give a picture with its heat, and what is missing of it."""
         size = (max(1, round(wide * self.page.scale)), max(1, round(tall * self.page.scale)))
         picture, known = _opened(self.model, part, size)
         if part.patches is not None and self.model.signals:
@@ -152,11 +156,11 @@ class Panels:
             heat = heat.reshape(part.patches.rows, part.patches.columns)
             accent = ImageColor.getrgb(self.page.theme.heat)[:3]
             picture = drawing.heated(picture, heat, part.patches.extent, accent)
-        canvas.picture(picture, left, top, wide, tall, radius=5)
-        if not known:
-            canvas.box(left, top, left + wide, top + tall, outline=self.page.theme.line, radius=5)
-            said = self.page.line("its pixels were not kept", SMALL, wide - 8)
-            canvas.text(said, left + (wide - self.page.wide(said)) / 2, top + tall / 2, "#57606a")
+        return picture, "" if known else "not kept"
+
+    def _boxes(self, canvas: Canvas, part: ViewPart, place: tuple[float, float, float, float]) -> None:
+        """Draw the edges of credited regions, with their ranks."""
+        left, top, wide, tall = place
         for rank, source in reversed(self._credited(part)):
             edges = source.box or (0.0, 0.0, 1.0, 1.0)
             x0, y0, x1, y1 = (

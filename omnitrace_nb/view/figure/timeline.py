@@ -21,6 +21,7 @@ WAVE, BAND, FRAMES = 62, 6, 84  # heights, CSS pixels
 TICKS = (1, 2, 5)  # steps of an axis, times powers of ten
 MOST_TICKS = 10
 MOST_FRAMES = 12
+LARGEST = 640  # pixels of a frame that is read
 
 Credited = list[tuple[int, "ViewSource"]]
 
@@ -48,6 +49,16 @@ class Timeline:
         if part.sound is not None or part.peaks is not None or part.kind == "audio":
             blocks.append(self._wave())
         return [*blocks, self._axis()]
+
+    @property
+    def missing(self) -> str:
+        """What was not kept of it, in words."""
+        lost = []
+        if self.part.kind == "video" and not any(self._read(index) for index in range(len(self.part.thumbnails))):
+            lost.append("frames")
+        if self.part.peaks is None and (self.part.sound is not None or self.part.kind == "audio"):
+            lost.append("outline of the sound")
+        return f"{' and '.join(lost)} not kept" if lost else ""
 
     @cached_property
     def duration(self) -> float:
@@ -98,15 +109,12 @@ class Timeline:
                     canvas.box(left, top, left + wide, top + tall, outline=self.page.theme.line, radius=3)
                 else:
                     canvas.picture(frame, left, top, wide, tall, radius=3)
-            if not self.part.thumbnails:
-                line = self.page.line("its frames were not kept", SMALL, self.page.width)
-                canvas.text(line, MARGIN + 8, top + SMALL * 1.6, self.page.theme.muted)
 
         return Block(tall, draw, 4)
 
     def _frame(self, index: int, size: tuple[int, int]) -> PILImage.Image | None:
         """Give a frame with its heat; None if it was not kept or cannot be read."""
-        found = drawing.opened(self.model.thumbnail(self.part, index), 2 * max(size)) if index >= 0 else None
+        found = self._read(index) if index >= 0 else None
         if found is None:
             return None
         frame, grid = found.resize(size, PILImage.Resampling.LANCZOS), self.part.frames
@@ -117,6 +125,9 @@ class Timeline:
         heat = self.model.rows.shades(self.signal, self.row).heat[start : start + each]
         accent = ImageColor.getrgb(self.page.theme.heat)[:3]
         return drawing.heated(frame, heat.reshape(grid.rows, grid.columns), grid.extent, accent)
+
+    def _read(self, index: int) -> PILImage.Image | None:
+        return drawing.opened(self.model.thumbnail(self.part, index), LARGEST)
 
     def _band(self) -> Block:
         """Draw heat along time."""
@@ -144,9 +155,6 @@ class Timeline:
 
         def draw(canvas: Canvas, top: float) -> None:
             canvas.picture(picture, MARGIN, top, self.page.width, WAVE)
-            if not count:
-                line = self.page.line("its outline was not kept", SMALL, self.page.width)
-                canvas.text(line, MARGIN, top + SMALL * 1.2, self.page.theme.muted)
 
         return Block(WAVE, draw, 4)
 
