@@ -15,6 +15,8 @@ import { rove } from "./keys.js";
 /** The first is for sources without a number, and for those beyond the others (Okabe and Ito's). */
 const HUES = ["#8a929c", "#2684c6", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9"];
 
+const MOST_TOKENS = 120; // a table of more would not follow a slider
+
 /** @param {Data} data @param {Store} store */
 export function createWhy(data, store) {
   const title = h("div", { class: "otr-heading" });
@@ -49,7 +51,7 @@ export function createWhy(data, store) {
     const which = statement === undefined ? `Tokens ${start + 1} to ${stop}` : `Statement ${statement + 1}`;
     title.textContent = `Why these sources? ${which}`;
     said.textContent = inWords(data, curated, state);
-    strip.replaceChildren(drawVotes(data, curated));
+    strip.replaceChildren(drawVotes(data, { ...curated, votes: curated.votes.slice(0, MOST_TOKENS) }));
     list.replaceChildren(drawCandidates(data, curated, state, statement));
   }
 
@@ -90,7 +92,8 @@ function inWords(data, { votes, candidates }, { settings }) {
     `${voting} of ${votes.length} tokens vote, for ${length} source${length > 1 ? "s" : ""}. ` +
     (names
       ? `Taken: ${names}, with ${covered} of the votes (coverage ${plain(settings.coverage)}).`
-      : "None is taken.")
+      : "None is taken.") +
+    (votes.length > MOST_TOKENS ? ` The first ${MOST_TOKENS} tokens are shown.` : "")
   );
 }
 
@@ -131,7 +134,9 @@ function drawVotes(data, { votes, runs, candidates }) {
     const { first, last, vote } = runs[run] ?? { first: i, last: i, vote: 0 };
     const shown =
       run < 0 ? [] : [h("span", { class: "otr-bracket", style: hue(ranks.get(source)) }, two(vote))];
-    brackets.push(h("td", { colspan: last - first + 1, "data-own": source }, ...shown));
+    brackets.push(
+      h("td", { colspan: Math.min(last, votes.length - 1) - first + 1, "data-own": source }, ...shown),
+    );
     i = last;
   }
   return h(

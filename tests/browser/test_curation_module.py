@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from modules import run
 from scored import TAGS, make_scored
-from traces import make_trace
+from traces import make_trace, with_verdicts
 
+from omnitrace_nb import view
 from omnitrace_nb.curation import ASSIGNMENTS, CurationSettings
 from omnitrace_nb.view.evidence import evidence
 
@@ -37,6 +38,13 @@ EVIDENCE = """async ({ evidence }, { traces, settings, prompt }) => {
     return settings.map(chosen => votes.map(rules => statements.map(steps =>
         evidence(curate(rules[`${chosen.assign} ${chosen.question}`], tokenWeights(tags, chosen), steps, chosen),
             prompt, () => null))));
+}"""
+
+
+READ = """async ({ Data }, packs) => {
+    const model = { get: name => Uint8Array.from(packs[name], char => char.charCodeAt(0)).buffer };
+    const [data] = await Data.read(model, { get: () => null });
+    return data.document.signals.map(signal => data.curated({ signal, settings: data.document.settings }).evidence);
 }"""
 
 
@@ -141,3 +149,11 @@ def test_evidence_is_named_numbered_and_ordered_as_in_python(blank, bin_seconds,
         assert shown == json.loads(json.dumps([[list(map(asdict, row)) for row in rows] for rows in table]))
     for piece in telling:
         assert re.search(piece, str(found))
+
+
+@pytest.mark.parametrize("make", [make_trace, lambda: with_verdicts(make_trace()), lambda: make_trace(image=(3, 2))])
+def test_what_comes_with_a_view_gives_the_evidence_of_its_view_model_with_verdicts(blank, make):
+    model = view.model(make())
+    packs = {name: pack().decode("latin-1") for name, pack in (("prompt", model.prompt), ("response", model.response))}
+    expected = json.loads(json.dumps([[list(map(asdict, row)) for row in rows] for rows in model.evidence]))
+    assert run(blank, "data.js", READ, packs) == expected

@@ -9,7 +9,7 @@ import pytest
 from modules import run
 from nbformat.v4 import new_code_cell
 from scored import make_scored
-from traces import make_trace
+from traces import make_empty_trace, make_trace
 
 from notebooks import go_to, jupyterlab, run_all, wait_for, write_notebook
 from omnitrace_nb.curation import POS_WEIGHTS, CurationSettings
@@ -310,6 +310,39 @@ def test_a_slider_moves_two_hundred_statements_within_two_frames(opened):
         assert all(changed)  # in the very next frame
         medians.append(float(np.median(took)))
     assert min(medians) <= 2 * FRAME, f"{medians} ms"
+
+
+def test_a_statement_of_five_hundred_tokens_follows_too(opened):
+    rng = np.random.default_rng(0)
+    trace = make_scored({"random": rng.random((500, 40))}, np.arange(40) // 2, statements=1)
+    page = opened(trace)
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_text("The first 120 tokens are shown.").wait_for()
+    assert page.locator(".otr-votes [data-token]").count() == 120
+    spans = page.locator(".otr-votes tr").last.locator("td").evaluate_all("all => all.map(el => el.colSpan)")
+    assert sum(spans) == 120
+    slider(page, "coverage").press("Home")
+    assert chosen(page, 1) == selected(trace, "random", coverage=0.01)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(make_empty_trace, id="nothing generated"),
+        pytest.param(lambda: make_empty_trace(signals=()), id="nothing at all"),
+        pytest.param(lambda: make_trace(signals=()), id="no signal"),
+        pytest.param(lambda: make_scored({"a": np.ones((1, 2))}, np.zeros(2, int), statements=1), id="one of each"),
+        pytest.param(lambda: make_scored({"a": np.full((9, 4), np.nan)}, np.arange(4)), id="no numbers"),
+        pytest.param(lambda: make_scored({"a": np.zeros((9, 4))}, np.arange(4)), id="zeros"),
+    ],
+)
+def test_it_opens_on_traces_with_little_in_them(opened, make):
+    page = opened(make())
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_role("region", name="Curation playground").wait_for()
+    slider(page, "gamma").press("Home")
+    assert said(page) == "No statement has other sources than by default."
+    assert page.locator(".otr-error").count() == 0
 
 
 SHOW = """
