@@ -163,7 +163,7 @@ export async function compare(root, model, signal, show) {
     const row = rows.find((each) => each.id === id);
     if (row) {
       const said = row.alone.map((labels, i) => labels.length && `only ${names[i]}: ${labels.join(", ")}`);
-      const agreed = row.shared.length ? [`all: ${row.shared.join(", ")}`] : [];
+      const agreed = row.shared.length ? [`shared: ${row.shared.join(", ")}`] : [];
       return `Statement ${row.id + 1}. ${[...agreed, ...said.filter(Boolean)].join("; ") || "No column selects a source"}.`;
     }
     if (focus?.kind === "source") {
