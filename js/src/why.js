@@ -55,9 +55,16 @@ export function createWhy(data, store) {
     list.replaceChildren(drawCandidates(data, curated, state, statement));
   }
 
-  rove(strip, () => /** @type {HTMLElement[]} */ ([...strip.querySelectorAll("[data-token]")]), {
-    enter: (item) => store.set({ pinned: { kind: "token", id: Number(item.dataset.token) } }),
-    clear: () => store.set({ pinned: null }),
+  /** One tab stop a table. @param {HTMLElement} table @param {(item: HTMLElement) => Focus} focusOf */
+  const roving = (table, focusOf) =>
+    rove(table, () => /** @type {HTMLElement[]} */ ([...table.querySelectorAll('[role="button"]')]), {
+      enter: (item) => store.set({ pinned: focusOf(item) }),
+      clear: () => store.set({ pinned: null }),
+    });
+  roving(strip, (item) => ({ kind: "token", id: Number(item.dataset.token) }));
+  roving(list, (item) => {
+    const row = item.closest("tr");
+    return about.kind === "statement" ? { ...about, chip: Number(row?.dataset.chip) } : about;
   });
 
   return {
@@ -191,7 +198,13 @@ function drawCandidates(data, { candidates }, { settings }, statement) {
     const { source, rank, p, run, score, selected } = candidate;
     const cells = [
       numbered(rank),
-      [data.document.sources[source].label],
+      [
+        h(
+          "span",
+          { role: "button", tabindex: rank > 1 ? -1 : 0, ...KEYS_STAY },
+          data.document.sources[source].label,
+        ),
+      ],
       gauge(p, p_min),
       gauge(run, run_min),
       [two(score)],
@@ -217,7 +230,7 @@ function drawCandidates(data, { candidates }, { settings }, statement) {
     "source",
     `share p, at least ${plain(p_min)} \u2026`,
     `\u2026 or run r, ${plain(run_min)}`,
-    `${two(alpha)} p + ${two(1 - alpha)} r`,
+    `score: ${two(alpha)} p + ${two(1 - alpha)} r`,
     "",
   ];
   return h(

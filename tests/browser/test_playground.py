@@ -275,6 +275,22 @@ def test_a_source_there_is_followed_by_its_own_votes(page):
     assert page.locator(f'.otr-source[data-source="{source}"]').first.evaluate("el => el.matches('.otr-focused')")
 
 
+def test_sources_there_are_one_tab_stop_with_arrows(opened, trace):
+    page = opened(trace, height=2400)
+    page.get_by_role("button", name="Settings").click()
+    page.locator('.otr-statement[data-statement="0"] .otr-said').click()
+    names = page.locator(".otr-because tr[data-chip] [role=button]")
+    assert [each.get_attribute("tabindex") for each in names.all()] == ["0", *["-1"] * (names.count() - 1)]
+    names.first.focus()
+    page.keyboard.press("ArrowDown")
+    page.evaluate(DRAWN)
+    second = page.locator(".otr-because tr[data-chip]").nth(1).get_attribute("data-chip")
+    lit = page.locator(".otr-votes td[data-own]:not(.otr-dim)").evaluate_all("all => all.map(el => el.dataset.own)")
+    assert set(lit) == {second}
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => omnitrace.get('pinned') === 0")
+
+
 @pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: npm ci in js/")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_violation_in_the_open_panel(opened, trace, scheme):
