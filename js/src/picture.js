@@ -158,12 +158,12 @@ function createPatches(part, sources, store, el, zoomed) {
       const [ax, ay] = pixel(new MouseEvent("", { clientX: drag.x, clientY: drag.y }));
       const [bx, by] = pixel(event);
       drag.focus = cellsOfBox(part, [Math.min(ax, bx), Math.min(ay, by), Math.max(ax, bx), Math.max(ay, by)]);
-      store.hover(drag.focus);
+      store.set({ hover: drag.focus, busy: true });
     }
   });
   el.addEventListener("pointerup", () => {
     if (!drag?.focus) return;
-    store.set({ pinned: drag.focus });
+    store.set({ pinned: drag.focus, busy: false });
     // The click that follows is the end of the box, not one on a patch.
     el.addEventListener("click", (event) => event.stopPropagation(), { once: true, capture: true });
     setTimeout(() => {
@@ -177,6 +177,7 @@ function createPatches(part, sources, store, el, zoomed) {
   el.addEventListener("dblclick", () => store.set({ pinned: before }));
   for (const end of ["pointercancel", "click"])
     el.addEventListener(end, () => {
+      if (drag?.focus) store.set({ busy: false });
       drag = null;
     });
 

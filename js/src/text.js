@@ -252,7 +252,8 @@ export function drawText(data, part, sources, store) {
       }
       if (foldFor !== foldedFor) {
         foldedFor = foldFor;
-        folding = data.shown({ ...state, hover: null, step: null }).share;
+        const { share, ranks } = data.shown({ ...state, hover: null, step: null });
+        folding = share.map((own, id) => own + Number(ranks.has(id))); // what was selected comes first
       }
       render();
     },
