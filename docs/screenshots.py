@@ -39,6 +39,7 @@ def main() -> None:
     trace = ot.load().trace(ot.example(), progress=False)
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name)
+        figures(trace)
         trace.to_html(folder / "example.html")
         trace.save(folder / "example.omnitrace", embed_media=True)
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
@@ -46,6 +47,13 @@ def main() -> None:
         notebook(browser, folder)
         browser.close()
     charts()
+
+
+def figures(trace: ot.Trace) -> None:
+    """Draw the figures of the page on exports."""
+    trace.to_png(IMAGES / "figure-light.png", statement=len(trace.statements) - 1)
+    trace.to_png(IMAGES / "figure-dark.png", statement=3, theme="dark")
+    trace.to_png(IMAGES / "figure-response.png", scale=1)
 
 
 def pages(browser: Browser, address: str) -> None:

@@ -5,6 +5,7 @@ import io
 import re
 from html.parser import HTMLParser
 
+import bleach
 import numpy as np
 import pytest
 from PIL import Image
@@ -164,3 +165,27 @@ def test_a_waveform_is_loud_where_the_sound_is_and_blue_where_the_heat_is():
 def test_pictures_decode(html):
     for encoded in re.findall(r'src="data:image/\w+;base64,([^"]+)"', html):
         Image.open(io.BytesIO(base64.b64decode(encoded))).load()
+
+
+# What GitHub's sanitiser lets through (the allow-list of its html-pipeline): no styles, no pictures inside the page.
+GITHUB_TAGS = (
+    "h1 h2 h3 h4 h5 h6 br b i strong em a pre code img tt div ins del sup sub p picture ol ul table thead tbody tfoot "
+    "blockquote dl dt dd kbd q samp var hr ruby rt rp li tr td th s strike summary details caption figure figcaption "
+    "abbr bdo cite dfn mark small span time wbr"
+)
+GITHUB_ATTRIBUTES = {"*": ["align", "alt", "dir", "lang", "open", "src", "title", "width", "height"]}
+
+
+def test_where_styles_and_pictures_are_taken_away_the_words_and_their_order_stay(html):
+    cleaned = bleach.clean(html, set(GITHUB_TAGS.split()), GITHUB_ATTRIBUTES, protocols=["http", "https"], strip=True)
+    assert "style=" not in cleaned
+    assert "data:" not in cleaned
+    before, after = Reader(html), Reader(cleaned)
+    assert after.tags == before.tags  # nothing was unknown there
+    assert "".join(after.words) == "".join(before.words)
+    summary = re.search(r"<summary>(.*?)</summary>", cleaned, re.DOTALL).group(1)
+    assert " ".join("".join(Reader(summary).words).split()) == (
+        "1 The key is in the red box.1 text 1, sentence 1 1.00"  # a block of its own begins after the full stop
+    )
+    # A picture that is taken away leaves its name.
+    assert 'alt="image 1"' in cleaned

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 TALLEST, TALLEST_ALONE = 210, 300  # of pictures, CSS pixels
 BESIDE = 18  # between pictures
-NARROWEST = 190  # room for the words above a picture
+NARROWEST = 225  # room for the words above a picture
 MOST_LINES = 14  # of one text
 NEAR = 110  # characters beside a marked sentence that are shown
 SHADE = 0.42  # as in the static form
