@@ -88,7 +88,7 @@ class Partial:
             statements,
         )
         if self._last is not None:
-            found.take_masses(self._last)
+            found.continue_from(self._last)
         self._last = found
         return found
 

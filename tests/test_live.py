@@ -338,6 +338,45 @@ def test_the_view_takes_a_growing_trace_and_keeps_what_the_reader_has_chosen(tra
     assert len(display.view.spans) == len(trace.spans.query("signal == 'leave_one_out'"))
 
 
+def rows(sparse):
+    """Give the values of each row; which of equal ones is kept does not matter."""
+    return [sorted(each) for each in np.split(sparse.value, sparse.start[1:-1])]
+
+
+def test_a_view_that_grew_holds_what_one_that_is_built_anew_holds(tracer, shown, monkeypatch):
+    class Drawing(_Watching):
+        def grow(self, trace):
+            super().grow(trace)
+            if len(self.traces) == 3:
+                self.view = trace.view()
+            elif len(self.traces) in {4, 7, 9}:
+                assert trace.continues(self.traces[-2])
+                self.view.show(trace)
+                self.pairs.append((self.view._model, view.model(trace)))
+            elif len(self.traces) > 4:
+                self.view._trace = trace  # the view need not have seen each
+
+    for most in (200_000, 30):
+        monkeypatch.setattr("omnitrace_nb.view.stepwise.MOST_HEAT", most)
+        monkeypatch.setattr("omnitrace_nb.view.growing.MOST_HEAT", most)
+        display = Drawing()
+        display.pairs = []
+        shown(display)
+        tracer.trace(PROMPT, ONLINE, live=True, **SHORT)
+        for grown, built in display.pairs:
+            assert grown.notes == built.notes
+            assert grown.steps.notes == built.steps.notes
+            for name in ("source", "confidence", "budget"):
+                np.testing.assert_array_equal(getattr(grown.steps, name), getattr(built.steps, name))
+            for own, whole in ((grown.steps.mass, built.steps.mass), (grown.steps.heat, built.steps.heat)):
+                assert own.most == whole.most
+                assert rows(own) == rows(whole)
+                np.testing.assert_array_equal(own.scale, whole.scale)
+            assert bool(grown.steps.notes) == (most == 30)
+            if most > 30:
+                np.testing.assert_array_equal(grown.steps.heat.gap, built.steps.heat.gap)
+
+
 def test_in_a_terminal_the_text_grows(tracer, monkeypatch, capsys):
     for interval in (0.0, 1000.0):
         monkeypatch.setattr(live, "INTERVAL", interval)

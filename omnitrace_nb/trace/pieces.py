@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+import weakref
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -71,6 +72,8 @@ class Pieces:
         self.ablations = dict(ablations or {})
         self.verification = verification
         self._masses: dict[tuple[str, str], np.ndarray] = {}
+        self._odd: dict[str, tuple[int, bool]] = {}
+        self._earlier: weakref.ref[Pieces] | None = None
 
     @classmethod
     def build(  # noqa: PLR0917 (the contract of the rooms; most callers name them)
@@ -177,14 +180,35 @@ class Pieces:
         """Give the mass of each source at each step: `float64 [T, S]`; `assign` as in `CurationSettings`."""
         return self._mass(signal, assign).copy()
 
-    def take_masses(self, earlier: Pieces) -> None:
+    def odd(self, signal: str) -> tuple[int, bool]:
+        """Count a signal's scores of the prompt that are no numbers, and tell whether any of the others is negative."""
+        return self._odd[signal] if signal in self._odd else _odd(self.scores(signal))
+
+    def tail(self, start: int) -> Self:
+        """Give the same trace with the steps from `start` on alone, for what is worked out step by step."""
+        response = self.response_record
+        later = slice(start, None)
+        kept = {name: getattr(response, name)[later] for name in ("token_ids", "tokens", "chars", "logprobs")}
+        return self._but(
+            response=dataclasses.replace(response, **kept),
+            scores={name: each.rows(later) for name, each in self.packed.items()},
+            statement_of=self.statement_of[later],
+            tags=self.tags[later],
+        )
+
+    def continue_from(self, earlier: Pieces) -> None:
         """Take over what a trace of the same run's first steps has worked out, and work out the rest."""
-        positions = [source.positions for source in self.source_records]
-        columns = slice(0, len(self.layout))
+        self._earlier = weakref.ref(earlier)
+        rest = self.tail(len(earlier))
         for (signal, assign), mass in earlier._masses.items():
-            rest = self.packed[signal].rows(slice(len(earlier), None)).unpack(columns)
-            further = curating.masses(rest, positions, assign)  # type: ignore[arg-type]
-            self._masses[signal, assign] = np.concatenate([mass, further])
+            self._masses[signal, assign] = np.concatenate([mass, rest.mass(signal, cast("Assign", assign))])
+        for signal in self.signals:
+            (broken, negative), (more, also) = earlier.odd(signal), rest.odd(signal)
+            self._odd[signal] = broken + more, negative or also
+
+    def continues(self, earlier: Pieces) -> bool:
+        """Tell whether this trace has been made to continue that one."""
+        return self._earlier is not None and self._earlier() is earlier
 
     def __len__(self) -> int:
         """Give the number of steps."""
@@ -233,6 +257,11 @@ def check(trace: Pieces) -> None:
     if any(not 0 <= start < end <= len(trace.response) for start, end in trace.statement_chars):
         raise ValueError("statements must lie within the response")
     _check_ablations(trace)
+
+
+def _odd(scores: np.ndarray) -> tuple[int, bool]:
+    finite = np.isfinite(scores)
+    return int(np.count_nonzero(~finite)), bool((scores < 0).any(where=finite))
 
 
 def _check_scores(scores: Mapping[str, np.ndarray], n: int, steps: int) -> None:

@@ -105,18 +105,23 @@ def stepwise(trace: Trace, signals: Sequence[str], cells: Cells) -> Stepwise:
         for rule, (assign, question) in enumerate(rules):
             voted = trace.votes(name, assign=assign, question=question)
             source[at, rule], confidence[at, rule] = voted["source"], voted["confidence"]
-    notes = []
-    if heat.most < cells.count:
-        notes.append(
-            Note(
-                f"For size, the shades of each step are its {heat.most:,} largest of {cells.count:,} scores; "
-                "the numbers of sources are of all."
-            )
-        )
     shape = (len(signals), len(ASSIGNMENTS), 2, steps)
     return Stepwise(
-        source.reshape(shape), confidence.reshape(shape), mass.sparse(), heat.sparse(), budget, tuple(notes)
+        source.reshape(shape),
+        confidence.reshape(shape),
+        mass.sparse(),
+        heat.sparse(),
+        budget,
+        left_out(heat.most, cells.count),
     )
+
+
+def left_out(most: int, cells: int) -> tuple[Note, ...]:
+    """Say that only the largest shades of each step are kept, if so."""
+    if most >= cells:
+        return ()
+    kept = f"For size, the shades of each step are its {most:,} largest of {cells:,} scores"
+    return (Note(f"{kept}; the numbers of sources are of all."),)
 
 
 def _positive(values: np.ndarray) -> np.ndarray:
@@ -131,11 +136,10 @@ def oddities(trace: Trace, signals: Sequence[str]) -> list[Note]:
     """Say which scores cannot be shown as they are: those that are no numbers, and negative ones."""
     notes, signed = [], []
     for name in signals:
-        scores = trace.scores(name)
-        if bad := np.count_nonzero(~np.isfinite(scores)):
-            notes.append(Note(f"{name}: {bad} scores are no numbers and count as 0.", (name,)))
-            scores = np.where(np.isfinite(scores), scores, 0)
-        if (scores < 0).any():
+        broken, negative = trace.odd(name)
+        if broken:
+            notes.append(Note(f"{name}: {broken} scores are no numbers and count as 0.", (name,)))
+        if negative:
             signed.append(name)
     if signed:
         notes.append(Note(f"Negative scores are not shown, only support is ({', '.join(signed)}).", tuple(signed)))
@@ -148,18 +152,33 @@ class Later:
     def __init__(self, trace: Trace, signals: Sequence[str], cells: Cells) -> None:
         """Remember what to read."""
         self._read = trace, signals, cells
+        self._earlier: Stepwise | None = None
+
+    def continue_from(self, earlier: Later) -> None:
+        """Take over the steps of a view of the same run's first steps and the same signals."""
+        self._earlier = earlier.steps
 
     @cached_property
     def steps(self) -> Stepwise:
         """The steps."""
-        return stepwise(*self._read)
+        if self._earlier is None:
+            return stepwise(*self._read)
+        from omnitrace_nb.view.growing import longer  # noqa: PLC0415 (growing knows stepwise)
+
+        earlier, self._earlier = self._earlier, None
+        return longer(earlier, *self._read)
+
+
+def most_of(columns: int, rows: int, most: int) -> int:
+    """Give how many values each of so many rows may have, for `most` in all."""
+    return max(min(columns, most // max(rows, 1)), 1)
 
 
 class _Kept:
     """Rows as they come; of each, at most so many values that all rows together stay within a number."""
 
     def __init__(self, columns: int, rows: int, most: int, levels: int) -> None:
-        self.most = max(min(columns, most // max(rows, 1)), 1)
+        self.most = most_of(columns, rows, most)
         self.levels = levels
         self.columns = columns
         self.counts: list[np.ndarray] = []

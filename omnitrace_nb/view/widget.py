@@ -115,6 +115,8 @@ class TraceView(anywidget.AnyWidget):
     def show(self, trace: Trace) -> None:
         """Show another trace of the same prompt in this view, such as the same one with more tokens."""
         model = build(trace, [name for name in self._signals or () if name in trace.signals] or None)
+        if trace.continues(self._trace) and model.signals == self._model.signals:
+            model.later.continue_from(self._model.later)
         self._trace, self._model = trace, model
         with self.hold_sync():
             self.set_trait("response", model.response())
