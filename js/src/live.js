@@ -33,14 +33,14 @@ export function createLive(model, root, signal) {
     const held = line.contains(document.activeElement);
     if (!running) clicked = null;
     const unheard = clicked && Date.now() - clicked.at > PATIENCE && steps > clicked.steps + 1;
-    words.textContent = unheard ? LATE : clicked ? "Stopping after this token …" : said;
+    words.textContent = unheard ? LATE : clicked ? "Stopping …" : said;
     line.hidden = !running && !said;
     line.classList.toggle("otr-running", running);
     button.hidden = !running;
     button.setAttribute("aria-disabled", String(clicked !== null));
     const news_ =
       clicked || (!running && said) ? words.textContent : running ? "The response is being made." : "";
-    const told = news_ || (began ? "The response is complete." : "");
+    const told = news_ || (began ? "The trace is there." : "");
     if (news.textContent !== told) news.textContent = told;
     /** @type {HTMLElement | null} */
     const next = root.querySelector(".otr-response [tabindex='0']");

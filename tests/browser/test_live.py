@@ -112,7 +112,7 @@ def test_the_view_fills_while_the_model_writes_and_stop_gives_the_trace_so_far(r
     assert "interrupted" in view.locator(".otr-response").inner_text()
     page.wait_for_function("() => document.activeElement.matches('.omnitrace-view .otr-response *')")
     assert pinned.evaluate_all("all => all.map(el => el.dataset.statement)") == ["1"]
-    assert view.get_by_role("status").inner_text() == "The response is complete."
+    assert view.get_by_role("status").inner_text() == "The trace is there."
     assert view.locator(".otr-error").count() == 0
 
 
