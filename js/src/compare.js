@@ -124,6 +124,8 @@ export async function compare(root, model, signal, show) {
   const detail = grid.querySelector(".otr-details");
   if (detail) toolbar.prepend(detail);
   for (const line of grid.querySelectorAll(".otr-live")) line.removeAttribute("aria-live");
+  // A landmark's name is to be the only one of its kind.
+  for (const part of grid.querySelectorAll(".otr-part")) part.setAttribute("role", "group");
 
   /** @param {string} name @param {unknown} value */
   function tell(name, value) {

@@ -207,7 +207,7 @@ export class Sources {
     el.classList.toggle("otr-focused", focused);
     el.classList.toggle("otr-large", Math.abs(own) >= LARGE);
     el.dataset.share = two(own);
-    badge.textContent = rank ? String(rank) : "";
+    badge.dataset.rank = rank ? String(rank) : ""; // by the style sheet: a name must hold all text inside
     const name = [label, text && `“${text}”`, `share ${two(own)}`, rank && `rank ${rank}`];
     el.setAttribute("aria-label", name.filter(Boolean).join(", "));
     el.title = `${label}: ${two(own)}${rank ? `, rank ${rank}` : ""}`;

@@ -370,7 +370,7 @@ def test_regions_have_their_rank_and_number_and_the_whole_picture_has_its_own(op
     share = share_of(trace, 1)
     own = trace.spans.query("signal == 'excess' and statement == 1 and selected")
     for _, row in own.iterrows():
-        assert source(page, row["source"]).locator(".otr-badge").inner_text() == str(row["rank"])
+        assert source(page, row["source"]).locator(".otr-badge").get_attribute("data-rank") == str(row["rank"])
         number = source(page, row["source"]).evaluate("el => getComputedStyle(el, '::after').content")
         assert number == f'"{share[row["source"]]:.2f}"'
     regions = [record.id for record in trace.source_records if record.part == 1]

@@ -51,7 +51,7 @@ def ranked(page):
     """What is numbered in the prompt, after drawing: source -> number."""
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     return {
-        int(each.get_attribute("data-source")): int(each.locator(".otr-badge").inner_text())
+        int(each.get_attribute("data-source")): int(each.locator(".otr-badge").get_attribute("data-rank"))
         for each in page.locator(".otr-source.otr-ranked").all()
     }
 
