@@ -70,9 +70,17 @@ def pages(browser: Browser, address: str) -> None:
     for scheme in ("light", "dark"):
         take(f"page-{scheme}", 1400, 900, scheme, lambda _page: None)
         take(f"page-{scheme}-pinned", 1400, 900, scheme, lambda page: statement(page, "image").click())
+        take(f"playground-{scheme}", 1400, 1640, scheme, playground)
         take(f"page-{scheme}-700", 700, 1000, scheme, lambda page: statement(page, "film").hover())
     take("page-light-narrow", 420, 1400, "light", lambda page: statement(page, "sound").hover())
     take("page-light-source", 1400, 900, "light", lambda page: page.locator(".otr-box").last.hover())
+
+
+def playground(page: Page) -> None:
+    """Open the playground, let unsure words count more, and pin what was said of a sound."""
+    page.get_by_role("button", name="Settings").click()
+    page.locator('[data-setting="gamma"] input').fill("0.8")
+    page.locator(".otr-statement", has_text="siren").locator(".otr-said").click()
 
 
 def notebook(browser: Browser, folder: Path) -> None:
