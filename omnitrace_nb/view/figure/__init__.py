@@ -125,21 +125,23 @@ class _Figure:
         name = [Span(each.label, theme.ink, bold=True)]
         if each.mark:
             name.append(Span(f"  {each.mark.sign}", theme.ink, bold=True))
-        label = page.line(name, BODY, page.width - BAR - 100)
+        bar = min(BAR, 0.18 * page.width)
+        wide = page.width - bar - BADGE - 70
+        label = page.lines(name, BODY, wide, 2)
         number = page.line(f"{each.score:.2f}", BODY, 80)
         score = min(1.0, max(0.0, each.score)) if math.isfinite(each.score) else 0.0
 
         def draw(canvas: Canvas, top: float) -> None:
             page.badge(canvas, rank, MARGIN, top + 1)
-            canvas.text(label, MARGIN + BADGE + 10, top + BODY)
+            canvas.lines(label, MARGIN + BADGE + 10, top - 0.1 * BODY, height=BODY * 1.5, width=wide)
             right = MARGIN + page.width
-            left = right - BAR - 46
-            canvas.box(left, top + 6, left + BAR, top + 12, fill=mixed(theme.paper, theme.ink, 0.08), radius=3)
+            left = right - bar - 46
+            canvas.box(left, top + 6, left + bar, top + 12, fill=mixed(theme.paper, theme.ink, 0.08), radius=3)
             if score:
-                canvas.box(left, top + 6, left + max(6, BAR * score), top + 12, fill=theme.accent, radius=3)
+                canvas.box(left, top + 6, left + max(6, bar * score), top + 12, fill=theme.accent, radius=3)
             canvas.text(number, right - page.wide(number), top + BODY)
 
-        blocks = [Block(BODY * 1.5, draw, 10)]
+        blocks = [Block(BODY * 1.5 * len(label), draw, 10)]
         excerpt = self.model.sources[each.sources[0]].excerpt
         if excerpt:
             blocks.append(page.paragraph(excerpt, SMALL + 1, ink=theme.muted, left=BADGE + 10, most=2))
@@ -193,7 +195,7 @@ class _Figure:
         said += "" if self.statement is None else " Beside evidence: its score."
         zero, top_ = page.line("0", SMALL, 50), page.line(f"{largest:.2g}", SMALL, 100)
         first = page.wide(zero) + 8 + 90 + 8 + page.wide(top_) + 12
-        lines = page.lines(said, SMALL, page.width - first, 3)
+        lines = page.lines(said, SMALL, page.width - first, 8)
 
         def draw(canvas: Canvas, top: float) -> None:
             left = MARGIN + page.wide(zero) + 8

@@ -72,7 +72,7 @@ class Lettering:
         lines: list[list[Span]] = []
         for line in self._wrapped(spans, size, width):
             if len(lines) == most:
-                lines[-1] = self._cut(lines[-1], size, width)
+                lines[-1] = self._cut([*lines[-1], *line], size, width)
                 break
             lines.append(line)
         return [self._line(line, size, rtl=rtl) for line in lines]
@@ -89,7 +89,7 @@ class Lettering:
         for span in spans:
             for paragraph, text in enumerate(span.text.split("\n")):
                 if paragraph:
-                    yield line
+                    yield [*line, Span(" ")]  # what a cut would join stays apart
                     line, used = [], 0.0
                 for word in WORDS.findall(text):
                     for piece in self._broken(word, span, size, width):
@@ -117,7 +117,7 @@ class Lettering:
         while line and used + dots > width:
             last = line.pop()
             used -= self._width(last.text, size, bold=last.bold)
-            if len(last.text) > 1 and (not line or used + dots < width / 2):
+            if used + dots < width and len(last.text) > 1:
                 line.append(Span(last.text[:-1], last.ink, last.fill, last.bold))
                 used += self._width(line[-1].text, size, bold=last.bold)
         look = line[-1] if line else Span("")
