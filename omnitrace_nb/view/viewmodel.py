@@ -334,7 +334,7 @@ class ViewModel:
         return pack(document, arrays)
 
     def _sources(self) -> list[dict[str, Any]]:
-        units = {part.index: utf16_offsets(part.text or "") for part in self.parts if part.kind == "text"}
+        units = {part.index: utf16_offsets(part.text or "") for part in self.parts if part.text is not None}
         names = [each.name for each in fields(ViewSource)]
         plain = [{name: getattr(source, name) for name in names} for source in self.sources]
         for source in plain:
