@@ -1,7 +1,7 @@
 /** What is pointed at or picked in the response: its words, their probability, what they rest on, where scores went. */
 
 import { PLACES } from "./data.js";
-import { h, two } from "./dom.js";
+import { h, score, two } from "./dom.js";
 import { budget, colour } from "./places.js";
 import { drawChips } from "./rests.js";
 import { probability, textOf, visible } from "./tokens.js";
@@ -73,5 +73,5 @@ function likely(data, start, stop) {
   const probable = two(probability(data, start, stop));
   if (stop > start + 1) return `probability ${probable} a token`;
   const [nats] = data.response.logprob.subarray(start, stop);
-  return `log-probability ${nats < LEAST ? "−∞" : two(nats).replace("-", "−")} (${probable})`;
+  return `log-probability ${nats < LEAST ? "−∞" : `−${score(-nats)}`} (${probable})`;
 }

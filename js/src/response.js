@@ -1,8 +1,10 @@
 /** The response as statements of words, each with what it rests on: a list box. */
 
 import { h, KEYS_STAY } from "./dom.js";
+import { isResponse } from "./focus.js";
 import { pickWords } from "./picking.js";
 import { drawRests, restsOf } from "./rests.js";
+import { textOf } from "./tokens.js";
 import { drawWords, lightOf, lightWords, shadeOf } from "./words.js";
 
 /** @import { Data } from "./data.js" */
@@ -49,11 +51,12 @@ export function createResponse(data, store) {
   /** @type {Light} */
   let light = { shades: null, now: [0, 0], kept: [0, 0], step: data.steps };
   let curated = "";
+  let known = data.steps;
   let step = -1;
   const seen = new IntersectionObserver(
     (entries) => {
       for (const { target, isIntersecting } of entries) {
-        const row = rows.find(({ el }) => el === target);
+        const row = rows[Number(/** @type {HTMLElement} */ (target).dataset.statement)];
         if (!row || !isIntersecting) continue;
         seen.unobserve(target);
         ready(row);
@@ -64,6 +67,9 @@ export function createResponse(data, store) {
 
   function grow() {
     const { statements } = data.document;
+    if (data.steps < known) store.set({ hover: null, step: null }); // they may be of what is gone
+    known = data.steps;
+    list.classList.toggle("otr-many", statements.length > AT_ONCE);
     for (const { el } of rows.splice(statements.length)) {
       seen.unobserve(el);
       el.remove();
@@ -106,6 +112,13 @@ export function createResponse(data, store) {
 
   grow();
   pickWords(list, () => rows, ready, store);
+  list.addEventListener("copy", (event) => {
+    const { hover, pinned } = store.get();
+    const focus = isResponse(pinned) ? pinned : hover;
+    if (!isResponse(focus)) return;
+    event.clipboardData?.setData("text/plain", textOf(data, ...data.stepsOf(focus)));
+    event.preventDefault();
+  });
   return {
     el: h("div", {}, list, stopped),
     list,

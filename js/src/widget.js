@@ -4,7 +4,7 @@ import { createLegend, createToolbar } from "./bar.js";
 import { compare } from "./compare.js";
 import { Data, Media } from "./data.js";
 import { h, KEYS_STAY } from "./dom.js";
-import { pointedAt, same } from "./focus.js";
+import { isResponse, pointedAt, same } from "./focus.js";
 import { rove } from "./keys.js";
 import { createLive } from "./live.js";
 import { unpack } from "./pack.js";
@@ -96,6 +96,8 @@ function show(root, model, data, signal, { changed, view } = {}) {
   let frame = 0;
   /** @type {{source: number, chosen: boolean} | null} to be brought into sight, once texts are folded for it */
   let wanted = null;
+  /** @type {Focus | null} the pin that was last drawn */
+  let kept = null;
   const store = createStore(model, data, update, signal);
   const toolbar = createToolbar(data, store);
   const response = createResponse(data, store);
@@ -138,6 +140,11 @@ function show(root, model, data, signal, { changed, view } = {}) {
     frame = requestAnimationFrame(() => {
       try {
         const state = live.newest(store.get(), data);
+        if (!same(state.pinned, kept)) {
+          kept = state.pinned;
+          const [best] = isResponse(kept) ? data.evidenceOf(state, kept) : [];
+          if (best) wanted ??= { source: best.sources[0], chosen: false };
+        }
         const own = data.shown(state);
         const shown = view?.(own, state) ?? own;
         toolbar.paint(shown, state);
@@ -172,9 +179,7 @@ function show(root, model, data, signal, { changed, view } = {}) {
     const chosen = focus?.kind === "statement" && focus.chip !== undefined;
     const unpin = focus === null || (same(focus, store.get().pinned) && !chosen);
     store.set({ pinned: unpin ? null : focus });
-    if (unpin || focus.kind !== "statement") return;
-    const best = focus.chip ?? data.evidence(store.get(), focus.id)[0]?.sources[0];
-    if (best !== undefined) wanted = { source: best, chosen };
+    if (chosen && focus.chip !== undefined) wanted = { source: focus.chip, chosen };
   }
   function clear() {
     store.hover(null);

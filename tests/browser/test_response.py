@@ -118,6 +118,12 @@ def test_a_range_of_words_is_dragged_over_pinned_and_told_to_python(page, trace)
     # Python's own attribution of those steps says the same.
     said = trace.attribute("excess", target=range(first, last))
     assert np.abs(shares(page, trace) - said.set_index("source")["share"].sort_index()).max() <= 0.0051
+    copied = page.evaluate("""() => {
+        const event = new ClipboardEvent("copy", { clipboardData: new DataTransfer(), bubbles: true });
+        document.activeElement.dispatchEvent(event);
+        return event.clipboardData.getData("text/plain");
+    }""")
+    assert copied == "picture shows a red circle."
     page.keyboard.press("Escape")
     assert selection(page, None)
 
@@ -278,7 +284,7 @@ def test_improbable_tokens_are_marked_and_their_numbers_told(page, trace):
         assert ("otr-unsure" in each.get_attribute("class")) == (odds[start:stop].min() < 0.5)
     word(page, "red").hover()
     step = steps_of(trace, "red")[0]
-    told = f"log-probability \N{MINUS SIGN}{-np.log(odds[step]):.2f} ({odds[step]:.2f})"
+    told = f"log-probability \N{MINUS SIGN}{-np.log(odds[step]):.2g} ({odds[step]:.2f})"
     assert f"step {step + 1} of {len(trace)}, {told}" in picked(page)
 
 
@@ -388,6 +394,7 @@ def test_a_response_that_grows_keeps_focus_scroll_and_pins(opened):
     assert page.locator('[data-statement="40"] .otr-said').text_content() == "Lamp 40 is blue."
     page.keyboard.press("Shift+ArrowRight")
     assert live(page).startswith("“Lamp 12 is”")
+    page.mouse.move(*middle(page.locator('[data-statement="12"] .otr-number')))
     # And back to fewer, as another trace may have.
     page.evaluate(GROW, wire(view.model(make_trace(response="One.", planted=PLAIN))))
     page.wait_for_function("() => document.querySelectorAll('.otr-statement').length === 1")
