@@ -45,6 +45,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         pages(browser, (folder / "example.html").as_uri())
         notebook(browser, folder)
+        comparison(browser, folder)
         browser.close()
     charts()
 
@@ -103,6 +104,19 @@ def notebook(browser: Browser, folder: Path) -> None:
 
 
 CHARTED = ("excess", "attmean", "attgrads", "leave_one_out", "integrated_gradients")
+
+
+def comparison(browser: Browser, folder: Path) -> None:
+    """Show two signals side by side, and their difference."""
+    view = ot.load().trace(ot.example(), signals=CHARTED[:3], progress=False).compare("excess", "attgrads")
+    view.pinned, view.mode = int(view.agreement["statement"].iloc[0]), "difference"
+    view.to_html(folder / "comparison.html")
+    for scheme in ("light", "dark"):
+        page = browser.new_page(viewport={"width": 1400, "height": 1500}, color_scheme=scheme)  # type: ignore[arg-type]
+        page.goto((folder / "comparison.html").as_uri())
+        page.locator(".otr-agreement").wait_for()
+        keep(page, f"compare-{scheme}")
+        page.close()
 
 
 def charts() -> None:
