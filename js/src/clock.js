@@ -17,7 +17,7 @@ export function clock(at, total, digits = total < 60 ? 1 : 0) {
 
 /** @param {[number, number]} time  seconds @param {number} total */
 export function stretch([from, to], total) {
-  const digits = to - from < 2 ? 1 : 0;
-  const [first, last] = [from, to].map((at) => clock(at, total, total < 60 ? 1 : digits));
+  const digits = total < 60 ? 2 : to - from < 2 ? 1 : 0;
+  const [first, last] = [from, to].map((at) => clock(at, total, digits));
   return `${first}-${last}${total < 60 ? " s" : ""}`;
 }

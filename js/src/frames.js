@@ -10,7 +10,7 @@ import { picture } from "./picture.js";
 /** @import { Timeline } from "./timeline.js" */
 /** @import { Part, Shown, State } from "./types.js" */
 
-const NARROWEST = 52; // pixels
+const NARROWEST = 40; // pixels
 const TALLEST = 120; // pixels
 
 /**
@@ -84,6 +84,7 @@ export function createFrames(data, part, store, timeline, screen) {
     const large = h("figure", { class: "otr-chosen" }, drawn.el, h("figcaption", {}, `Frame at ${name(at)}`));
     if (grid) follow(drawn.el, grid.cells[0] + at * cells, name(at));
     screen.append(large);
+    large.scrollIntoView({ block: "nearest" });
     chosen = { at, drawn, el: large };
     if (last) paint(...last);
   }
@@ -91,7 +92,9 @@ export function createFrames(data, part, store, timeline, screen) {
   /** The patch under the mouse lights the words that it drove. @param {HTMLElement} over @param {number} first @param {string} time */
   function follow(over, first, time) {
     over.addEventListener("pointerover", (event) => event.stopPropagation());
-    over.addEventListener("pointermove", ({ clientX, clientY }) => {
+    over.addEventListener("pointermove", (event) => {
+      const { clientX, clientY } = event;
+      event.stopPropagation();
       if (!grid || !size) return;
       const box = over.getBoundingClientRect();
       const [left, top, right, bottom] = grid.extent;

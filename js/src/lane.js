@@ -4,7 +4,7 @@
  */
 
 import { h, percent } from "./dom.js";
-import { begin, drawShares, drawTime } from "./wave.js";
+import { begin, drawShares, drawTime, write } from "./wave.js";
 
 /** @import { Sources } from "./sources.js" */
 /** @import { Shown, Source, Strip } from "./types.js" */
@@ -12,12 +12,17 @@ import { begin, drawShares, drawTime } from "./wave.js";
 
 const FEW = 64; // sources that all have an element
 const THINNEST = 5; // pixels of an element, so that its number has something to stand on
+const WORDS = 15; // pixels
 const NOTHING = new Int8Array();
+
+/** What was said, of an interval of a transcript, or how a user named it. @param {Source} source */
+const wordsOf = ({ modality, label }) =>
+  (modality === "audio" && / s(?: \(sound\))?, (.+)$/.exec(label)?.[1]) || "";
 
 /**
  * @param {object} given
  * @param {Sources} given.sources
- * @param {Source[]} given.mine  by rising time
+ * @param {Source[]} given.mine
  * @param {Timeline} given.timeline
  * @param {Strip | null} given.strip
  * @param {Int8Array} [given.peaks]
@@ -27,7 +32,7 @@ const NOTHING = new Int8Array();
  */
 export function createLane({
   sources,
-  mine,
+  mine: given,
   timeline,
   strip,
   peaks = NOTHING,
@@ -35,6 +40,9 @@ export function createLane({
   label,
   spectrogram = null,
 }) {
+  /** @param {Source} source @returns {[number, number]} */
+  const timeOf = ({ time }) => time ?? [0, timeline.total];
+  const mine = given.slice().sort((a, b) => timeOf(a)[0] - timeOf(b)[0]);
   const canvas = h("canvas", { class: "otr-wave", "aria-hidden": "true" });
   const here = h("div", { class: "otr-here", hidden: true });
   const el = h(
@@ -50,20 +58,29 @@ export function createLane({
     canvas,
     here,
   );
+  if (given.some(wordsOf)) el.classList.add("otr-worded");
   const few = mine.length <= FEW;
   const own = new Set(mine.map(({ id }) => id));
-  let width = 600; // pixels
+  const words = mine.filter((source) => wordsOf(source));
+  // How far what began until then lasts: a user's own intervals may overlap.
+  let lasts = 0;
+  const until = mine.map((source) => {
+    lasts = Math.max(lasts, timeOf(source)[1]);
+    return lasts;
+  });
+  let wide = 600; // pixels
   let frequencies = false;
-
-  /** @param {Source} source @returns {[number, number]} */
-  const timeOf = ({ time }) => time ?? [0, timeline.total];
 
   /** Also what is out of sight has its place, where it can take the focus. @param {HTMLElement} bin @param {Source} source */
   function place(bin, source) {
     const [from, to] = timeOf(source).map((time) => Math.min(Math.max(timeline.share(time), -1), 2));
-    const least = few ? 0 : THINNEST / width;
-    bin.style.left = percent(from >= 0 && from <= 1 ? Math.min(from, 1 - least) : from);
-    bin.style.width = percent(Math.max(to - from, least));
+    const least = few ? 0 : THINNEST / wide;
+    const width = Math.max(to - from, least);
+    const [left, top, right, bottom] = source.box ?? [0, 0, 1, 1]; // regions of an interval lie in it as in its frames
+    bin.style.left = percent((from >= 0 && from <= 1 ? Math.min(from, 1 - least) : from) + left * width);
+    bin.style.width = percent((right - left) * width);
+    bin.style.top = percent(top);
+    bin.style.height = percent(bottom - top);
   }
 
   /** @param {number} id */
@@ -105,6 +122,7 @@ export function createLane({
         if (timeOf(mine[middle])[0] <= time) low = middle;
         else high = middle;
       }
+      while (low > 0 && timeOf(mine[low])[1] < time && until[low - 1] >= time) low--;
       const [from, to] = mine[low] ? timeOf(mine[low]) : [1, 0];
       return from <= time && time <= to ? mine[low] : undefined;
     },
@@ -115,7 +133,7 @@ export function createLane({
     },
     /** Put elements where they belong on the axis. */
     fit() {
-      width = el.clientWidth || width;
+      wide = el.clientWidth || wide;
       for (const bin of bins()) place(bin, sources.sources[Number(bin.dataset.source)]);
     },
     /** @param {Shown} shown @param {number | null} pinned  source */
@@ -126,10 +144,14 @@ export function createLane({
       if (!here.hidden && source !== null) place(here, sources.sources[source]);
       const pad = begin(canvas);
       if (!pad) return;
+      for (const each of words) write(pad, timeOf(each).map(timeline.share), wordsOf(each));
+      const top = words.length ? WORDS : 0;
+      const below = { ...pad, height: pad.height - top };
+      pad.context.translate(0, top);
       const spectra = frequencies ? spectrogram : null;
-      spectra?.draw(pad, timeline);
-      drawTime(pad, timeline, strip, shown.heat, spectra ? NOTHING : peaks);
-      drawShares(pad, timeline, mine, shown.share);
+      spectra?.draw(below, timeline);
+      drawTime(below, timeline, strip, shown.heat, spectra ? NOTHING : peaks);
+      drawShares(below, timeline, mine, shown.share);
     },
   };
 }

@@ -54,7 +54,8 @@ export function createControls({ data, part, sources, store, timeline, tracks, c
 
   /** @param {string} text @param {string} name @param {() => void} act */
   function control(text, name, act) {
-    const button = h("button", { type: "button", "aria-label": name, title: name, ...KEYS_STAY }, text);
+    const given = { type: "button", tabindex: -1, "aria-label": name, title: name, ...KEYS_STAY };
+    const button = h("button", given, text);
     button.addEventListener("click", act);
     return button;
   }
@@ -64,6 +65,8 @@ export function createControls({ data, part, sources, store, timeline, tracks, c
     if (player || !lasting) why.textContent = `${label}: ${words}`;
     if (!lasting) return;
     main.disabled = true;
+    main.tabIndex = -1;
+    stop();
     main.title = words;
     main.setAttribute("aria-label", `${label}: ${words}`);
   }
@@ -118,12 +121,13 @@ export function createControls({ data, part, sources, store, timeline, tracks, c
     });
   }
 
-  const items = () =>
-    [main, ...intervals.children, ...more.children].filter(
-      (each) => each instanceof HTMLButtonElement && !each.disabled,
-    );
+  /** @returns {HTMLElement[]} */
+  function items() {
+    const all = /** @type {HTMLButtonElement[]} */ ([main, ...intervals.children, ...more.children]);
+    return all.filter(({ disabled }) => !disabled);
+  }
   function stop() {
-    const all = /** @type {HTMLElement[]} */ (items());
+    const all = items();
     if (!all.some(({ tabIndex }) => tabIndex === 0))
       for (const each of all) each.tabIndex = each === all[0] ? 0 : -1;
   }
@@ -155,7 +159,6 @@ export function createControls({ data, part, sources, store, timeline, tracks, c
               player?.play(...time);
             });
             if (player) button.prepend(h("span", { class: "otr-icon", "aria-hidden": "true" }));
-            button.tabIndex = -1;
             return button;
           }),
         );
@@ -165,7 +168,7 @@ export function createControls({ data, part, sources, store, timeline, tracks, c
     },
     /** Keys of the controls, wherever they are in an element. @param {HTMLElement} list */
     keys: (list) =>
-      rove(list, () => /** @type {HTMLElement[]} */ (items()), {
+      rove(list, items, {
         enter: (item) => item.click(),
         clear() {
           store.hover(null);

@@ -62,6 +62,11 @@ export function createTimed(data, part, sources, store, create) {
   /** @param {Event} event */
   const laneUnder = ({ target }) =>
     lanes.find((lane) => target instanceof Node && lane.el.contains(target)) ?? lanes[0];
+  /** @param {Event} event @param {number} time @returns {number | undefined} */
+  function sourceUnder(event, time) {
+    const bin = event.target instanceof Element ? event.target.closest("[data-source]") : null;
+    return bin instanceof HTMLElement ? Number(bin.dataset.source) : laneUnder(event)?.at(time)?.id;
+  }
   /** @param {MouseEvent} event */
   function timeUnder({ clientX }) {
     const { left, width } = tracks.getBoundingClientRect();
@@ -86,14 +91,17 @@ export function createTimed(data, part, sources, store, create) {
     }
     const { pinned } = store.get();
     const kept = own(pinned);
-    const source = laneUnder(event)?.at(time);
+    const source = sourceUnder(event, time);
     // Inside the pinned interval the mouse means the interval, so that its words stay lit while one looks.
     if (kept && time >= kept[0] && time <= kept[1]) store.hover(pinned);
-    else store.hover(source ? { kind: "source", id: source.id } : null);
+    else store.hover(source === undefined ? null : { kind: "source", id: source });
   }
 
   tracks.addEventListener("pointerover", (event) => event.stopPropagation()); // `point` says it
-  tracks.addEventListener("pointermove", point);
+  tracks.addEventListener("pointermove", (event) => {
+    event.stopPropagation();
+    point(event);
+  });
   tracks.addEventListener("pointerdown", (event) => {
     dragged = false;
     pressed = event.button ? null : { x: event.clientX, time: timeUnder(event) };
@@ -122,9 +130,9 @@ export function createTimed(data, part, sources, store, create) {
     if (event.detail) controls.seek(time);
     if (event.detail && kept && time >= kept[0] && time <= kept[1]) event.stopPropagation();
     else if (!(event.target instanceof Element && event.target.closest("[data-source]"))) {
-      const source = laneUnder(event)?.at(time);
+      const id = sourceUnder(event, time);
       /** @type {Focus | null} */
-      const focus = source ? { kind: "source", id: source.id } : null;
+      const focus = id === undefined ? null : { kind: "source", id };
       store.set({ pinned: same(focus, pinned) ? null : focus });
     }
   });

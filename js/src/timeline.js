@@ -20,13 +20,14 @@ const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 /** @param {number} total  seconds @param {() => void} changed  another stretch is shown */
 export function createTimeline(total, changed) {
   const axis = h("div", { class: "otr-axis", "aria-hidden": "true" });
+  const narrowest = Math.min(total, NARROWEST);
   let from = 0;
   let length = total;
 
   /** @param {number} start @param {number} wanted  seconds */
   function show(start, wanted) {
     const before = [from, length];
-    length = clamp(wanted, Math.min(total, NARROWEST), total);
+    length = clamp(wanted, narrowest, total);
     from = clamp(start, 0, total - length);
     if (before[0] !== from || before[1] !== length) changed();
   }
@@ -46,7 +47,8 @@ export function createTimeline(total, changed) {
     show,
     /** @param {number} factor @param {number} [at]  the time that stays where it is */
     zoom(factor, at = from + length / 2) {
-      show(at - (at - from) / factor, length / factor);
+      const wanted = clamp(length / factor, narrowest, total);
+      show(at - ((at - from) * wanted) / length, wanted);
     },
     /** Bring an interval into sight. @param {[number, number]} time */
     include([start, stop]) {

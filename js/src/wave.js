@@ -12,6 +12,7 @@ import { extreme, OPACITY, opacityOf } from "./heat.js";
 
 const BAR = 3; // pixels
 const FOOT = 6; // pixels, of shares
+const LEGIBLE = 24; // pixels below which no word is written
 
 /**
  * Fit a canvas to its place.
@@ -112,4 +113,24 @@ export function drawShares({ context, width, height, accent, minus }, timeline, 
     }
     start = x + 1;
   }
+}
+
+/**
+ * Words over the stretch in which they are said, as far as there is room.
+ * @param {Pad} pad
+ * @param {number[]} shares  of the width, where they begin and end
+ * @param {string} words
+ */
+export function write({ context, width, ink }, [from, to], words) {
+  const left = Math.max(from, 0) * width;
+  const room = Math.min(to, 1) * width - left;
+  if (room < LEGIBLE) return;
+  context.save();
+  context.beginPath();
+  context.rect(left, 0, room - 3, 16);
+  context.clip();
+  context.font = "11px system-ui, sans-serif";
+  context.fillStyle = ink;
+  context.fillText(words, left + 3, 11);
+  context.restore();
 }
