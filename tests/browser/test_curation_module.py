@@ -79,6 +79,7 @@ def make_traces():
         make_scored({"ties": rng.integers(0, 3, (48, 16)) / 4, "one": np.ones((48, 16))}, owner, 2, statements=4),
         make_scored({"broken": broken, "zero": np.zeros((40, 16)), "negative": -rng.random((40, 16))}, owner, 3),
         make_scored({"one source": rng.random((20, 3))}, np.array([0, 0, -1]), 4),
+        make_scored({"faint": 1e-7 * rng.random((30, 16))}, owner, 7),  # to the power of 64, all would be 0
         make_scored({"one step": rng.random((1, 16))}, owner, 5, statements=1),
         make_scored({f"signal {k}": rng.random((9, 16)) ** (4 * k) for k in range(8)}, owner, 6, statements=2),
     ]
