@@ -29,6 +29,7 @@ export function begin(canvas) {
   context.scale(ratio, ratio);
   const style = getComputedStyle(canvas);
   const ink = style.color;
+  context.font = `11px ${style.fontFamily}`;
   const [muted, accent, minus] = ["--otr-wave", "--otr-heat-rgb", "--otr-minus-rgb"].map((name) =>
     style.getPropertyValue(name).trim(),
   );
@@ -129,7 +130,6 @@ export function write({ context, width, ink }, [from, to], words) {
   context.beginPath();
   context.rect(left, 0, room - 3, 16);
   context.clip();
-  context.font = "11px system-ui, sans-serif";
   context.fillStyle = ink;
   context.fillText(words, left + 3, 11);
   context.restore();
