@@ -9,11 +9,14 @@ from importlib import import_module
 import pytest
 
 ROOMS = (
+    "agreement",
     "alignment",
+    "charts",
     "curation",
     "evaluate",
     "language",
     "packaged",
+    "pairing",
     "sources",
     "statements",
     "trace",

@@ -31,7 +31,9 @@ export function createAgreement(svg, names, rows, measures, { hover, pin }) {
     h(
       "tr",
       {},
-      ...["statement", measures.join(" / "), "shared", ...names].map((name) => h("th", { scope: "col" }, name)),
+      ...["statement", measures.join(" / "), "shared", ...names].map((name) =>
+        h("th", { scope: "col" }, name),
+      ),
     ),
     ...lines.map(({ el }) => el),
   );
