@@ -16,12 +16,13 @@ export function createMass(data) {
   let drawn = [];
   /** @type {State | null} */
   let last = null;
+  let size = [0, 0]; // as it was told: asking the page for it makes it lay everything out
 
   /** @param {State} state */
   function paint(state) {
     last = state;
     const theme = el.closest("[data-theme]")?.getAttribute("data-theme");
-    const now = [state.signal, data.response, theme, el.clientWidth, el.clientHeight];
+    const now = [state.signal, data.response, theme, ...size];
     if (now.every((each, i) => each === drawn[i])) return;
     drawn = now;
     draw(state.signal);
@@ -32,8 +33,8 @@ export function createMass(data) {
     const context = el.getContext("2d");
     if (!context) return;
     const ratio = window.devicePixelRatio || 1;
-    const width = Math.round(el.clientWidth * ratio);
-    const height = Math.round(el.clientHeight * ratio);
+    const [width, height] = size.map((length) => Math.round(length * ratio));
+    if (!width || !height) return;
     el.width = width;
     el.height = height;
     const style = getComputedStyle(el);
@@ -57,7 +58,10 @@ export function createMass(data) {
       if (first) context.clearRect(left(first) - ratio / 2, 0, ratio, height);
   }
 
-  const observer = new ResizeObserver(() => last && paint(last));
+  const observer = new ResizeObserver(([{ contentRect }]) => {
+    size = [contentRect.width, contentRect.height];
+    if (last) paint(last);
+  });
   observer.observe(el);
   return { el, paint, dispose: () => observer.disconnect() };
 }
