@@ -3,6 +3,8 @@
 import io
 import json
 import math
+import re
+from pathlib import Path
 
 import altair as alt
 import numpy as np
@@ -285,3 +287,15 @@ def test_modalities_are_told_apart_by_every_kind_of_vision_and_seen_on_both_them
         least = min(math.dist(one, other) for at, one in enumerate(seen) for other in seen[:at])
         assert least >= 15, name
     assert contrast(theme.PRINTED, theme.PAPER) >= 4.5
+
+
+def test_the_two_hues_of_a_difference_are_told_apart_by_every_kind_of_vision():
+    css = Path(__file__).parent.parent / "js" / "src" / "css"
+    sheets = (css / "base.css").read_text() + (css / "compare.css").read_text()
+    more, less = (re.findall(rf"--otr-{name}-rgb: (\d+) (\d+) (\d+);", sheets) for name in ("heat", "minus"))
+    assert len(more) == len(less) == 2  # light, dark
+    for pair in zip(more, less, strict=True):
+        one, other = (linear("#{:02x}{:02x}{:02x}".format(*map(int, hue))) for hue in pair)
+        for name, matrix in VISIONS.items():
+            seen = [lab(np.array(matrix) @ hue) for hue in (one, other)]
+            assert math.dist(*seen) >= 40, (name, math.dist(*seen))
