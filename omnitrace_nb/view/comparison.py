@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 STATIC = Path(__file__).parent.parent / "static"
 MOST = 4  # columns that a page has room for
 MODES = ("side by side", "difference")
+CHECKED = frozenset({"pinned", "mode", "reference", "signals"})  # by `_valid_...`
 
 
 class CompareView(anywidget.AnyWidget):
@@ -134,6 +135,9 @@ class CompareView(anywidget.AnyWidget):
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take what the front end changed; an error in an observer or a refusal is shown under the view in words."""
         try:
+            # Before anything is set, as in `TraceView`.
+            for name in CHECKED & sync_data.keys():
+                getattr(self, f"_valid_{name}")({"value": sync_data[name]})
             super().set_state(sync_data)
         except Exception as error:
             said = str(error) or "no reason given"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from omnitrace_nb.trace import Trace
 
 STATIC = Path(__file__).parent.parent / "static"
+CHECKED = frozenset({"pinned", "selection", "settings", "signal"})  # by `_valid_...`
 
 
 class TraceView(anywidget.AnyWidget):
@@ -139,6 +140,9 @@ class TraceView(anywidget.AnyWidget):
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take what the front end changed; an error in an observer or a refusal is shown under the view in words."""
         try:
+            # Before anything is set: of values set together, traitlets keeps one that our own errors refuse.
+            for name in CHECKED & sync_data.keys():
+                getattr(self, f"_valid_{name}")({"value": sync_data[name]})
             super().set_state(sync_data)
         except Exception as error:
             self.set_trait("error", _words(error))
