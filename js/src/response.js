@@ -25,7 +25,7 @@ import { drawWords, lightOf, lightWords, shadeOf } from "./words.js";
  * @property {string} last
  */
 
-const AT_ONCE = 200; // statements; of more, only those near the window have words and chips
+const AT_ONCE = 100; // statements; of more, only those near the window have words and chips
 const NEAR = "800px";
 /** @type {Record<string, string>} */
 const STOPPED = {

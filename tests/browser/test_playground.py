@@ -109,8 +109,8 @@ def test_a_slider_by_the_keyboard_changes_the_sources_at_once_to_those_of_python
     before = chosen(page)
     slider(page, "coverage").focus()
     page.keyboard.press("Home")
-    assert page.locator('[data-setting="coverage"] output').inner_text() == "0.01"
     assert chosen(page) == selected(trace, coverage=0.01) != before
+    assert page.locator('[data-setting="coverage"] output').inner_text() == "0.01"
     assert re.match(r"\d statements have other sources than by default", said(page))
     for _ in range(30):
         page.keyboard.press("ArrowRight")
