@@ -95,6 +95,8 @@ def _pair(left: Column, right: Column, pairing: Pairing, top: int) -> Iterator[t
     partner = pairing.sources
     both = np.flatnonzero(partner >= 0)
     both = both[left.credited[both] | right.credited[partner[both]]]
+    # Of the right's own sources, a partner has the left's number; one without has a name that no left source has.
+    back = {int(partner[id_]): int(id_) for id_ in np.flatnonzero(partner >= 0)}
     nan = float("nan")
     for one, other in enumerate(pairing.statements.tolist()):
         if other < 0 or np.isnan(left.mass[one]).any() or np.isnan(right.mass[other]).any():
@@ -105,8 +107,6 @@ def _pair(left: Column, right: Column, pairing: Pairing, top: int) -> Iterator[t
         ranked = jaccard(first, second, both_empty=nan) if len(both) > top else nan
         ours = set(np.flatnonzero(left.curated[one].selected).tolist())
         theirs = set(np.flatnonzero(right.curated[other].selected).tolist())
-        # Of the right's own sources, a partner has the left's number; one without has a name that no left source has.
-        back = {int(partner[id_]): int(id_) for id_ in np.flatnonzero(partner >= 0)}
         overlap = jaccard(ours, {back.get(id_, (id_,)) for id_ in theirs}, both_empty=1.0)
         shared = tuple(sorted(id_ for id_ in ours if partner[id_] in theirs))
         alone = tuple(sorted(ours - set(shared))), tuple(sorted(id_ for id_ in theirs if back.get(id_) not in ours))

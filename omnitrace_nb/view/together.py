@@ -30,11 +30,18 @@ MOST_SHOWN = 40  # statements in a static form
 NO_STATEMENT = "No statement has numbers that can be compared."
 
 
-def drawn(sides: Sides) -> Any:  # noqa: ANN401 (an altair chart)
-    """Draw the agreement of the columns: the altair chart that the view's own picture is."""
-    frame = frames.agreement(sides.columns[0].trace, sides.agreement_of_first)
+def drawn(sides: Sides, statements: int | None = None) -> Any:  # noqa: ANN401 (an altair chart)
+    """Draw the agreement of the columns: the altair chart that the view's own picture is.
+
+    Args:
+        sides: the columns.
+        statements: at most so many, those on which they agree least.
+    """
+    table = sides.agreement_of_first
+    kept = list(dict.fromkeys(table["statement"].tolist()))[:statements]
+    frame = frames.agreement(sides.columns[0].trace, table[table["statement"].isin(kept)])
     names = [column.name for column in sides.columns]
-    left_out = max(0, len(sides.agreement_of_first) - frames.MOST_PAIRS)
+    left_out = int(table["overlap"].notna().sum()) - len(frame.drop_duplicates(["statement", "pair"]))
     return drawings.agreement(frame, names, TOP, left_out=left_out) if len(frame) else drawings.nothing(NO_STATEMENT)
 
 
@@ -126,7 +133,7 @@ def _rest(sides: Sides) -> list[str]:
 
 
 def _picture(sides: Sides) -> str:
-    data = drawn(sides).to_png()
+    data = drawn(sides, MOST_SHOWN).to_png()
     width = Image.open(io.BytesIO(data)).width // 2
     uri = f"data:image/png;base64,{base64.b64encode(data).decode()}"
     return f'<img src="{uri}" alt="How far the columns agree on each statement" style="width:{width}px;max-width:100%">'
