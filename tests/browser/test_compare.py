@@ -250,6 +250,17 @@ def test_a_statement_that_only_another_column_has_can_be_pinned_there(show, trac
     assert page.evaluate("() => omnitrace.get('pinned')") is None
 
 
+PLAYED = """number => parseFloat(document.querySelectorAll(".otr-column")[number]
+    .querySelector(".otr-part-audio .otr-head").style.left) > 1"""
+
+
+def test_each_column_plays_the_sounds_of_its_own_trace(show, trace):
+    page = show(ot.compare(trace, make_trace(seed=1), signals=["excess"]))
+    for number in range(2):
+        column(page, number).get_by_role("button", name="Play sound 1").click()
+        page.wait_for_function(PLAYED, arg=number)
+
+
 def test_columns_stack_where_there_is_no_room(show, trace):
     page = show(trace.compare(*SIGNALS), width=420)
     boxes = [column(page, number).bounding_box() for number in range(3)]
@@ -306,5 +317,8 @@ def test_in_jupyterlab_clicks_reach_python_and_python_changes_the_columns(chromi
         page.keyboard.type('\nview.pinned = 4; view.signals = ["attmean", "excess"]')
         page.keyboard.press("Control+Enter")
         page.get_by_text("attmean minus excess").wait_for()
+        # A sound plays from bytes that are asked of Python.
+        column(page, 1).get_by_role("button", name="Play sound 1").click()
+        page.wait_for_function(PLAYED, arg=1)
         page.locator('.otr-column .otr-statement[data-statement="4"][aria-selected="true"]').nth(1).wait_for()
         page.close()
