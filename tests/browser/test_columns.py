@@ -5,12 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import PATIENCE
 from nbformat.v4 import new_code_cell
 from traces import RESPONSE, make_trace
 
 import omnitrace_nb as ot
-from notebooks import go_to, jupyterlab, run_all, wait_for, write_notebook
+from notebooks import PATIENCE, go_to, jupyterlab, run_all, wait_for, write_notebook
 
 AXE = Path(__file__).parent.parent.parent / "js" / "node_modules" / "axe-core" / "axe.min.js"
 SIGNALS = ("excess", "attmean", "other")
@@ -40,7 +39,7 @@ def show(chromium, watched, tmp_path):
     def open_page(view, *, width=1280, height=1400, scheme="light"):
         page = watched.follow(chromium.new_page(viewport={"width": width, "height": height}, color_scheme=scheme))
         pages.append(page)
-        page.set_default_timeout(PATIENCE)
+        page.set_default_timeout(1000 * PATIENCE)
         file = tmp_path / f"view{len(pages)}.html"
         view.to_html(file)
         page.goto(file.as_uri())
