@@ -264,7 +264,9 @@ export class Data {
     return Float32Array.from({ length: this.document.signals.length ? this.steps : 0 }, (_, step) => {
       const row = first + step;
       if (!source) return this.response.heat.among(row, wanted);
-      return (this.credited(row) * this.response.mass.among(row, wanted)) / (this.response.mass.total(row) || 1);
+      return (
+        (this.credited(row) * this.response.mass.among(row, wanted)) / (this.response.mass.total(row) || 1)
+      );
     });
   }
 }
