@@ -329,6 +329,7 @@ export class Media {
     if (known) return known;
     /** @type {Promise<Blob>} */
     const asked = new Promise((done, fail) => {
+      if (!this.model.send) return fail(new Error("this host brings no originals; trace.to_html does"));
       this.waiting.set(part, { done, fail });
       setTimeout(() => fail(new Error("no kernel answers; run the cell again")), PATIENCE);
       this.model.send({ type: "media", part });
