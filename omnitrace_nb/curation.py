@@ -200,11 +200,9 @@ def curate(masses: np.ndarray, weights: np.ndarray, settings: CurationSettings |
 
 
 def _finite(values: np.ndarray) -> np.ndarray:
-    clean = values.astype(np.float64)
+    clean = values.astype(np.float64, copy=False)
     finite = np.isfinite(clean)
-    if not finite.all():
-        clean[~finite] = 0.0
-    return clean
+    return clean if finite.all() else np.where(finite, clean, 0.0)
 
 
 def _largest_runs(source: np.ndarray, vote: np.ndarray, count: int) -> np.ndarray:
