@@ -72,7 +72,8 @@ def by_place(trace: Trace, signal: str) -> np.ndarray:
     shares = _by_step(trace, signal)
     kinds = ["question" if source.question else source.modality for source in trace.source_records]
     kinds += ["template", "response"]
-    return np.column_stack([shares[:, [kind == place for kind in kinds] + [False]].sum(axis=1) for place in PLACES])
+    of_place = np.array([[kind == place for place in PLACES] for kind in kinds], np.float64)
+    return np.asarray(shares[:, :-1] @ of_place)
 
 
 def _by_statement(trace: Trace) -> Iterator[tuple[str, int, np.ndarray]]:

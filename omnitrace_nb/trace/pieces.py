@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import weakref
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -14,7 +15,7 @@ from omnitrace_nb.errors import SettingsError, SignalError
 from omnitrace_nb.trace.packed import PackedScores, pack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Self
 
     from omnitrace_nb.curation import Assign
@@ -72,6 +73,7 @@ class Pieces:
         self.ablations = dict(ablations or {})
         self.verification = verification
         self._masses: dict[tuple[str, str], np.ndarray] = {}
+        self._held: tuple[str, np.ndarray] | None = None
         self._odd: dict[str, tuple[int, bool]] = {}
         self._earlier: weakref.ref[Pieces] | None = None
 
@@ -170,7 +172,18 @@ class Pieces:
 
     def scores(self, signal: str) -> np.ndarray:
         """Give what a signal says of each prompt position at each step: `float32 [T, n]`."""
+        if self._held is not None and self._held[0] == signal:
+            return self._held[1]
         return self._of(signal).unpack(slice(0, len(self.layout)))
+
+    @contextmanager
+    def reading(self, signal: str) -> Iterator[None]:
+        """Unpack a signal's scores once for all that is read of them inside the block, which must not change them."""
+        self._held = signal, self.scores(signal)
+        try:
+            yield
+        finally:
+            self._held = None
 
     def earlier(self, signal: str) -> np.ndarray:
         """Give what a signal says of each earlier generated token: `float32 [T, T]`, 0 from the diagonal on."""
@@ -223,7 +236,7 @@ class Pieces:
         return self.packed[signal]
 
     def _mass(self, signal: str, assign: str) -> np.ndarray:
-        packed = self._of(signal)
+        self._of(signal)
         if assign not in ASSIGNMENTS:
             raise SettingsError(f"assign={assign!r} is unknown; use one of {', '.join(map(repr, ASSIGNMENTS))}.")
         if (signal, assign) not in self._masses:
@@ -231,7 +244,7 @@ class Pieces:
             if assign == "mean":
                 self._masses[signal, assign] = self._mass(signal, "sum") / [len(own) for own in positions]
             else:
-                scores = packed.unpack(slice(0, len(self.layout)))
+                scores = self.scores(signal)
                 self._masses[signal, assign] = curating.masses(scores, positions, assign)  # type: ignore[arg-type]
         return self._masses[signal, assign]
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from omnitrace_nb.view.cells import Cells
 
 # Values kept in one view, all signals and steps together; a value is one to three bytes on the wire.
-MOST_HEAT = 150_000
+MOST_HEAT = 130_000
 MOST_MASS = 60_000
 HEAT_LEVELS = 255
 MASS_LEVELS = 65_535
@@ -99,12 +99,13 @@ def stepwise(trace: Trace, signals: Sequence[str], cells: Cells) -> Stepwise:
     mass = _Kept(sources, rows, MOST_MASS, MASS_LEVELS)
     heat = _Kept(cells.count, rows, MOST_HEAT, HEAT_LEVELS)
     for at, name in enumerate(signals):
-        heat.add(cells.average(_positive(trace.scores(name))))
-        mass.add(_positive(trace.mass(name)))
-        budget[at] = by_place(trace, name)
-        for rule, (assign, question) in enumerate(rules):
-            voted = trace.votes(name, assign=assign, question=question)
-            source[at, rule], confidence[at, rule] = voted["source"], voted["confidence"]
+        with trace.reading(name):
+            heat.add(cells.average(_positive(trace.scores(name))))
+            mass.add(_positive(trace.mass(name)))
+            budget[at] = by_place(trace, name)
+            for rule, (assign, question) in enumerate(rules):
+                voted = trace.votes(name, assign=assign, question=question)
+                source[at, rule], confidence[at, rule] = voted["source"], voted["confidence"]
     shape = (len(signals), len(ASSIGNMENTS), 2, steps)
     return Stepwise(
         source.reshape(shape),
