@@ -285,7 +285,10 @@ def test_a_step_whose_scores_are_no_numbers_has_no_source():
     [
         ({"scores": {"x": np.zeros((2, 3), np.float32)}}, r"scores\['x'\] has shape \(2, 3\)"),
         ({"sources": lambda own: own[1:]}, "numbered from 0"),
-        ({"sources": lambda own: [*own, dataclasses.replace(own[0], id=len(own))]}, "different positions"),
+        (
+            {"sources": lambda own: [dataclasses.replace(own[0], positions=np.array([9999])), *own[1:]]},
+            "own positions from 0 to",
+        ),
     ],
 )
 def test_pieces_that_do_not_fit_are_refused(broken, named):
