@@ -56,7 +56,7 @@ def imported(folder):
 def test_every_package_that_is_imported_is_declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     declared = {re.match(r"[\w-]+", each)[0].lower().replace("-", "_") for each in project["dependencies"]}
-    ours = {"PIL": "pillow", "sklearn": "scikit_learn", "vl_convert": "vl_convert_python"}
+    ours = {"IPython": "ipython", "PIL": "pillow", "sklearn": "scikit_learn", "vl_convert": "vl_convert_python"}
     used = {ours.get(name, name) for name in imported("omnitrace_nb")} - set(sys.stdlib_module_names)
     assert used - {"omnitrace_nb"} <= declared
 

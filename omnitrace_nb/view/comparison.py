@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import anywidget
 import traitlets
 
 from omnitrace_nb import comparing
-from omnitrace_nb.errors import OmnitraceError, SettingsError, SignalError
+from omnitrace_nb.errors import SettingsError, SignalError
 from omnitrace_nb.view import originals
+from omnitrace_nb.view.linked import LinkedWidget
 from omnitrace_nb.view.packing import pack
 from omnitrace_nb.view.selection import check_pinned
 from omnitrace_nb.view.sides import Sides
@@ -23,13 +23,11 @@ if TYPE_CHECKING:
 
     from omnitrace_nb.trace import Trace
 
-STATIC = Path(__file__).parent.parent / "static"
 MOST = 4  # columns that a page has room for
 MODES = ("side by side", "difference")
-CHECKED = frozenset({"pinned", "mode", "reference", "signals"})  # by `_valid_...`
 
 
-class CompareView(anywidget.AnyWidget):
+class CompareView(LinkedWidget):
     """The linked view of two to four columns, for notebooks; without a front end it works as plain values.
 
     Args:
@@ -58,8 +56,7 @@ class CompareView(anywidget.AnyWidget):
         view.pinned = int(view.agreement["statement"].iloc[0])
     """
 
-    _esm = STATIC / "widget.js"
-    _css = STATIC / "widget.css"
+    _checked = frozenset({"pinned", "mode", "reference", "signals"})
 
     columns = traitlets.Dict(read_only=True).tag(sync=True)
     pinned = traitlets.Int(None, allow_none=True).tag(sync=True)
@@ -69,7 +66,6 @@ class CompareView(anywidget.AnyWidget):
     prompt = traitlets.Bytes(read_only=True).tag(sync=True)
     response = traitlets.Bytes(read_only=True).tag(sync=True)
     chart = traitlets.Bytes(read_only=True).tag(sync=True)
-    error = traitlets.Unicode(read_only=True).tag(sync=True)
 
     def __init__(
         self,
@@ -131,21 +127,6 @@ class CompareView(anywidget.AnyWidget):
             return fallback, {}
         data, metadata = super()._repr_mimebundle_() or ({}, {})
         return {**data, **fallback}, metadata
-
-    def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Take what the front end changed; an error in an observer or a refusal is shown under the view in words."""
-        try:
-            # Before anything is set, as in `TraceView`.
-            for name in CHECKED & sync_data.keys():
-                getattr(self, f"_valid_{name}")({"value": sync_data[name]})
-            super().set_state(sync_data)
-        except Exception as error:
-            said = str(error) or "no reason given"
-            ours = isinstance(error, OmnitraceError)
-            self.set_trait("error", said if ours else f"{type(error).__name__} in Python: {said}")
-            self.send_state(list(sync_data))
-            raise
-        self.set_trait("error", "")
 
     def _made(self, signals: Sequence[str] | None) -> Sides:
         columns = comparing.columns(self._traces, signals, self._settings, self._names)

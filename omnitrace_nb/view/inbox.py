@@ -30,13 +30,8 @@ class Inbox:
         """Handle what was sent to the widget since the last time."""
         if self._stream is None:
             return
-        import zmq  # noqa: PLC0415 (there is a kernel, so there is zmq)
-
-        while True:
-            try:
-                frames = self._stream.socket.recv_multipart(zmq.NOBLOCK, copy=False)
-            except zmq.Again:
-                return
+        while self._stream.socket.poll(0):
+            frames = self._stream.socket.recv_multipart(copy=False)
             if self._is_own(frames):
                 self._handle(frames)
             else:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import anywidget
 import traitlets
 
-from omnitrace_nb.errors import OmnitraceError, SettingsError
+from omnitrace_nb.errors import SettingsError
 from omnitrace_nb.view import originals
 from omnitrace_nb.view.build import build, settings_of
 from omnitrace_nb.view.fallback import static_form
+from omnitrace_nb.view.linked import LinkedWidget
 from omnitrace_nb.view.plain import plain_text
 from omnitrace_nb.view.selection import check_pinned, check_selection, check_signal
 
@@ -22,11 +21,8 @@ if TYPE_CHECKING:
 
     from omnitrace_nb.trace import Trace
 
-STATIC = Path(__file__).parent.parent / "static"
-CHECKED = frozenset({"pinned", "selection", "settings", "signal"})  # by `_valid_...`
 
-
-class TraceView(anywidget.AnyWidget):
+class TraceView(LinkedWidget):
     """The linked view of a trace, for notebooks; it works without a front end too, as plain values.
 
     Args:
@@ -59,8 +55,7 @@ class TraceView(anywidget.AnyWidget):
         view.pinned = 0
     """
 
-    _esm = STATIC / "widget.js"
-    _css = STATIC / "widget.css"
+    _checked = frozenset({"pinned", "selection", "settings", "signal"})
 
     pinned = traitlets.Int(None, allow_none=True).tag(sync=True)
     selection = traitlets.Dict(None, allow_none=True).tag(sync=True)
@@ -70,7 +65,6 @@ class TraceView(anywidget.AnyWidget):
     # Bytes stand at the top level: nested ones are lost by some hosts when state is saved.
     prompt = traitlets.Bytes(read_only=True).tag(sync=True)
     response = traitlets.Bytes(read_only=True).tag(sync=True)
-    error = traitlets.Unicode(read_only=True).tag(sync=True)
     # How far a trace is that is being made (`view.live`): {"running": bool, "steps": int, "most": int, "words": str}
     live = traitlets.Dict().tag(sync=True)
 
@@ -137,19 +131,6 @@ class TraceView(anywidget.AnyWidget):
         fallback = {"text/plain": plain_text(self._model, shown), "text/html": static_form(self._model, shown)}
         return {**data, **fallback}, metadata
 
-    def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Take what the front end changed; an error in an observer or a refusal is shown under the view in words."""
-        try:
-            # Before anything is set: of values set together, traitlets keeps one that our own errors refuse.
-            for name in CHECKED & sync_data.keys():
-                getattr(self, f"_valid_{name}")({"value": sync_data[name]})
-            super().set_state(sync_data)
-        except Exception as error:
-            self.set_trait("error", _words(error))
-            self.send_state(list(sync_data))
-            raise
-        self.set_trait("error", "")
-
     def _answer(self, _widget: object, content: Mapping[str, Any], _buffers: object) -> None:
         """Answer the front end's question for the original of a part."""
         if content.get("type") == "media":
@@ -181,8 +162,3 @@ class TraceView(anywidget.AnyWidget):
     def _selection_alone(self, change: dict[str, Any]) -> None:
         if change["new"] is not None:
             self.pinned = None
-
-
-def _words(error: Exception) -> str:
-    said = str(error) or "no reason given"
-    return said if isinstance(error, OmnitraceError) else f"{type(error).__name__} in Python: {said}"
