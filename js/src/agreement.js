@@ -90,8 +90,12 @@ export function createAgreement(svg, names, rows, measures, { hover, pin }) {
       h("span", { class: "otr-number" }, String(id + 1)),
       h("span", { dir: "auto" }, text),
     );
-    const values = numbers.map((value) => (value === null ? "none" : value.toFixed(2))).join(" / ");
-    const cells = [shared, ...alone].map((labels) => h("td", {}, labels.join(", ")));
+    const values = numbers.every((value) => value === null)
+      ? "none"
+      : numbers.map((value) => (value === null ? "none" : value.toFixed(2))).join(" / ");
+    const cells = [shared, ...alone].map((labels) =>
+      labels ? h("td", {}, labels.join(", ")) : h("td", { class: "otr-nowhere" }, "no such statement"),
+    );
     return { button, el: h("tr", { "data-of": id }, h("td", {}, button), h("td", {}, values), ...cells) };
   }
 }

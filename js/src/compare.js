@@ -16,7 +16,8 @@ import { followTheme } from "./theme.js";
 /** @import { Focus, Shown, State } from "./types.js" */
 
 /**
- * @typedef {{id: number, text: string, numbers: (number | null)[], shared: string[], alone: string[][]}} Row
+ * @typedef {{id: number, text: string, numbers: (number | null)[], shared: string[],
+ *   alone: (string[] | null)[]}} Row  null where a column has no such statement
  * @typedef {object} Columns  `Sides.document` in Python
  * @property {{name: string, trace: number, signal: string, settings: object}[]} columns
  * @property {Record<string, {sources: number[], statements: number[]}>} pairs  by "left right"; of one trace left out
@@ -164,7 +165,7 @@ export async function compare(root, model, signal, show) {
   function spoken(focus, id) {
     const row = rows.find((each) => each.id === id);
     if (row) {
-      const said = row.alone.map((labels, i) => labels.length && `only ${names[i]}: ${labels.join(", ")}`);
+      const said = row.alone.map((labels, i) => labels?.length && `only ${names[i]}: ${labels.join(", ")}`);
       const agreed = row.shared.length ? [`shared: ${row.shared.join(", ")}`] : [];
       return `Statement ${row.id + 1}. ${[...agreed, ...said.filter(Boolean)].join("; ") || "No column selects a source"}.`;
     }

@@ -127,15 +127,21 @@ export function createFrames(data, part, store, timeline, screen) {
     if (key === fitted || !width) return;
     fitted = key;
     const gap = Math.min(1, ...times.slice(1).map((time, at) => (time - times[at]) / timeline.total));
-    const wide = Math.min(Math.max((width * gap) / (1 + gap), NARROWEST), TALLEST * aspect, width);
+    const inside = times.map((time) => timeline.share(time));
+    const end = Math.min(Math.max(inside[inside.length - 1], 0), 1);
+    const wide = Math.min(
+      Math.max(width * Math.min(gap, gap / (end + gap)), NARROWEST),
+      TALLEST * aspect,
+      width,
+    );
     el.style.height = `${Math.round(wide / aspect) + 5}px`;
     const share = wide / width;
+    const factor = end > 1 - share ? (1 - share) / end : 1; // so that the last one ends with the axis
     let free = 0; // share of the width from which there is room
-    const inside = times.map((time) => timeline.share(time));
     const before = inside.filter((at) => at <= 0).length - 1; // shown where a closer look lies between two frames
     frames.forEach(({ button }, at) => {
       const place = Math.min(Math.max(inside[at], 0), 1);
-      const left = place * (1 - share);
+      const left = place * factor;
       button.hidden = (inside[at] < 0 && at !== before) || inside[at] > 1 || left < free - 1e-3;
       if (button.hidden) return;
       free = left + share;

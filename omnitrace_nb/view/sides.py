@@ -138,7 +138,10 @@ class Sides:
                     "text": clean(row.text),
                     "numbers": [None if np.isnan(number) else round(number, 4) for number in row.numbers],
                     "shared": list(map(clean, row.shared)),
-                    "alone": [list(map(clean, labels)) for labels in row.alone],
+                    "alone": [
+                        list(map(clean, labels)) if own >= 0 else None
+                        for own, labels in zip(row.ids, row.alone, strict=True)
+                    ],
                 }
                 for row in self.rows[:MOST_ROWS]
             ],
