@@ -33,6 +33,7 @@ export function createFrames(data, part, store, timeline, screen) {
   /** @type {{at: number, drawn: ReturnType<typeof picture>, el: HTMLElement} | null} */
   let chosen = null;
   let fitted = "";
+  let width = 0; // pixels, as it was told: asking the page for it makes it lay everything out
 
   /** @param {number} at */
   const name = (at) => {
@@ -120,29 +121,27 @@ export function createFrames(data, part, store, timeline, screen) {
     });
   }
 
-  /** Each picture contains the place of its time on the axis; those for which there is no room are left out. */
+  /**
+   * Each picture begins at its time and has the room until the next, at most; the last may be moved to stay on the axis.
+   * Those for which there is no room are left out. The one that a closer look begins in stays until the next one comes.
+   */
   function fit() {
-    const width = el.clientWidth;
     const key = [...timeline.shown(), width].join();
     if (key === fitted || !width) return;
     fitted = key;
-    const gap = Math.min(1, ...times.slice(1).map((time, at) => (time - times[at]) / timeline.total));
     const inside = times.map((time) => timeline.share(time));
-    const end = Math.min(Math.max(inside[inside.length - 1], 0), 1);
-    const wide = Math.min(
-      Math.max(width * Math.min(gap, gap / (end + gap)), NARROWEST),
-      TALLEST * aspect,
-      width,
-    );
+    const gap = Math.min(1, ...inside.slice(1).map((at, i) => at - inside[i]));
+    const wide = Math.min(Math.max(width * gap, NARROWEST), TALLEST * aspect, width);
     el.style.height = `${Math.round(wide / aspect) + 5}px`;
     const share = wide / width;
-    const factor = end > 1 - share ? (1 - share) / end : 1; // so that the last one ends with the axis
     let free = 0; // share of the width from which there is room
-    const before = inside.filter((at) => at <= 0).length - 1; // shown where a closer look lies between two frames
+    const before = inside.filter((at) => at <= 0).length - 1;
     frames.forEach(({ button }, at) => {
-      const place = Math.min(Math.max(inside[at], 0), 1);
-      const left = place * factor;
-      button.hidden = (inside[at] < 0 && at !== before) || inside[at] > 1 || left < free - 1e-3;
+      const left =
+        at === before
+          ? Math.max(inside[at], Math.min(0, (inside[at + 1] ?? 1) - share))
+          : Math.min(inside[at], 1 - share);
+      button.hidden = at < before || inside[at] > 1 || (at > before && left < free - 1e-3);
       if (button.hidden) return;
       free = left + share;
       button.style.left = percent(left);
@@ -165,7 +164,10 @@ export function createFrames(data, part, store, timeline, screen) {
     });
     chosen?.drawn.paint(heat(chosen.at));
   }
-  const observer = new ResizeObserver(() => last && paint(...last));
+  const observer = new ResizeObserver(([{ contentRect }]) => {
+    ({ width } = contentRect);
+    if (last) paint(...last);
+  });
   observer.observe(el);
 
   return {
