@@ -48,13 +48,23 @@ def chromium():
         browser.close()
 
 
-@pytest.fixture
-def watched():
-    """Fails the test if its page asked for anything outside, or reported an error."""
+def _watch():
     seen = Watched()
     yield seen
     assert not seen.requests
     assert not seen.errors
+
+
+@pytest.fixture
+def watched():
+    """Fails the test if its page asked for anything outside, or reported an error."""
+    yield from _watch()
+
+
+@pytest.fixture(scope="module")
+def watched_throughout():
+    """Watch a page that all tests of a file share; fails the last of them."""
+    yield from _watch()
 
 
 @pytest.fixture
