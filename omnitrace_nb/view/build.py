@@ -12,21 +12,10 @@ from omnitrace_nb.layout import AUDIO, VIDEO
 from omnitrace_nb.trace.records import HIGHEST_HERTZ
 from omnitrace_nb.view.cells import Cells
 from omnitrace_nb.view.evidence import checked, legend
+from omnitrace_nb.view.records import Box, MediaKept, Note, Said, Span, Spectrogram, ViewPart, ViewSource, ViewStatement
 from omnitrace_nb.view.rows import Rows
 from omnitrace_nb.view.stepwise import Later, oddities
-from omnitrace_nb.view.viewmodel import (
-    Box,
-    MediaKept,
-    Note,
-    Said,
-    Span,
-    Spectrogram,
-    ViewModel,
-    ViewPart,
-    ViewSource,
-    ViewStatement,
-    concatenate,
-)
+from omnitrace_nb.view.viewmodel import ViewModel, concatenate
 from omnitrace_nb.view.words import clean, excerpt
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from omnitrace_nb.layout import IMAGE, TEXT, VIDEO
-from omnitrace_nb.view.viewmodel import Box, Grid, Span, Strip, Tokens
+from omnitrace_nb.view.records import Box, Grid, Span, Strip, Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

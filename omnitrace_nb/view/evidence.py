@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from omnitrace_nb.view.viewmodel import Checked, Evidence, Mark, Note
+from omnitrace_nb.view.records import Checked, Evidence, Mark, Note
 from omnitrace_nb.view.words import clean, seconds
 
 if TYPE_CHECKING:

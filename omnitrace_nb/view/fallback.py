@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from omnitrace_nb.view.static_parts import INK, LINE, MUTED, PAPER, SMALL, Parts
 
 if TYPE_CHECKING:
-    from omnitrace_nb.view.viewmodel import Evidence, ViewModel
+    from omnitrace_nb.view.records import Evidence
+    from omnitrace_nb.view.viewmodel import ViewModel
 
 MOST_STATEMENTS = 200
 MOST_EVIDENCE = 12  # of one statement

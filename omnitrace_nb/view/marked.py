@@ -14,7 +14,8 @@ from omnitrace_nb.view.words import seconds
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from omnitrace_nb.view.viewmodel import Evidence, ViewModel, ViewSource
+    from omnitrace_nb.view.records import Evidence, ViewSource
+    from omnitrace_nb.view.viewmodel import ViewModel
 
 MOST_STATEMENTS = 500
 MOST_SOURCES = 500

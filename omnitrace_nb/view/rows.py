@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from omnitrace_nb.trace import Trace
     from omnitrace_nb.view.cells import Cells
-    from omnitrace_nb.view.viewmodel import Evidence
+    from omnitrace_nb.view.records import Evidence
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,7 +11,8 @@ from omnitrace_nb.errors import SettingsError, SignalError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from omnitrace_nb.view.viewmodel import ViewModel, ViewPart
+    from omnitrace_nb.view.records import ViewPart
+    from omnitrace_nb.view.viewmodel import ViewModel
 
 FORMS = (
     '{"steps": [first, stop]}, {"source": id}, {"part": i, "time": [t0, t1]} in seconds, '

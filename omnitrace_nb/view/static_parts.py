@@ -15,7 +15,8 @@ from omnitrace_nb.view import drawing
 if TYPE_CHECKING:
     from PIL.Image import Image as PILImage
 
-    from omnitrace_nb.view.viewmodel import Grid, Strip, ViewModel, ViewPart, ViewSource
+    from omnitrace_nb.view.records import Grid, Strip, ViewPart, ViewSource
+    from omnitrace_nb.view.viewmodel import ViewModel
 
 MOST_PICTURES = 110_000  # bytes of pictures in one form; later ones are named instead of shown
 LONGEST_SIDE = 200

@@ -16,7 +16,7 @@ import numpy as np
 
 from omnitrace_nb.budget import PLACES, by_place
 from omnitrace_nb.curation import ASSIGNMENTS
-from omnitrace_nb.view.viewmodel import Note
+from omnitrace_nb.view.records import Note
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

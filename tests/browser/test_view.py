@@ -10,7 +10,7 @@ from traces import make_empty_trace, make_trace, supporting, with_verdicts
 
 from omnitrace_nb import view
 from omnitrace_nb.layout import AUDIO, IMAGE
-from omnitrace_nb.view.viewmodel import Note
+from omnitrace_nb.view.records import Note
 
 PLAIN = (((0, "text", 0),),) * 200
 AXE = Path(__file__).parent.parent.parent / "js" / "node_modules" / "axe-core" / "axe.min.js"

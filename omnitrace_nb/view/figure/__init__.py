@@ -24,7 +24,8 @@ from omnitrace_nb.view.figure.panels import Panels
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from omnitrace_nb.view.viewmodel import Evidence, ViewModel, ViewPart
+    from omnitrace_nb.view.records import Evidence, ViewPart
+    from omnitrace_nb.view.viewmodel import ViewModel
 
 WIDTHS = (360, 2400)  # CSS pixels
 SCALES = (0.5, 4)

@@ -21,7 +21,8 @@ from omnitrace_nb.view.figure.timeline import Timeline
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from omnitrace_nb.view.viewmodel import Evidence, ViewModel, ViewPart, ViewSource
+    from omnitrace_nb.view.records import Evidence, ViewPart, ViewSource
+    from omnitrace_nb.view.viewmodel import ViewModel
 
 TALLEST, TALLEST_ALONE = 210, 300  # of pictures, CSS pixels
 BESIDE = 18  # between pictures

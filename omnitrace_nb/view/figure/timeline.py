@@ -15,7 +15,8 @@ from omnitrace_nb.view.figure.canvas import Canvas, mixed
 from omnitrace_nb.view.figure.page import BADGE, MARGIN, SMALL, Block, Page
 
 if TYPE_CHECKING:
-    from omnitrace_nb.view.viewmodel import Strip, ViewModel, ViewPart, ViewSource
+    from omnitrace_nb.view.records import Strip, ViewPart, ViewSource
+    from omnitrace_nb.view.viewmodel import ViewModel
 
 WAVE, BAND, FRAMES = 62, 6, 84  # heights, CSS pixels
 TICKS = (1, 2, 5)  # steps of an axis, times powers of ten
