@@ -89,7 +89,7 @@ def notebook(browser: Browser, folder: Path) -> None:
     cell = new_code_cell('import omnitrace_nb as ot\n\ntrace = ot.open("example.omnitrace")\ntrace')
     write_notebook(folder / "example.ipynb", [cell])
     with jupyterlab(folder) as address:
-        page = browser.new_page(viewport={"width": 1440, "height": 1000})
+        page = browser.new_page(viewport={"width": 1440, "height": 1160})
         go_to(page, address, "example.ipynb")
         page.evaluate("() => jupyterapp.commands.execute('application:toggle-left-area')")
         run_all(page)
@@ -112,7 +112,7 @@ def comparison(browser: Browser, folder: Path) -> None:
     view.pinned, view.mode = int(view.agreement["statement"].iloc[0]), "difference"
     view.to_html(folder / "comparison.html")
     for scheme in ("light", "dark"):
-        page = browser.new_page(viewport={"width": 1400, "height": 1500}, color_scheme=scheme)  # type: ignore[arg-type]
+        page = browser.new_page(viewport={"width": 1400, "height": 1910}, color_scheme=scheme)  # type: ignore[arg-type]
         page.goto((folder / "comparison.html").as_uri())
         page.locator(".otr-agreement").wait_for()
         keep(page, f"compare-{scheme}")
