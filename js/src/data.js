@@ -12,6 +12,7 @@ import { Sparse } from "./sparse.js";
 /** @import { Document, Evidence, Focus, Mark, Range, Shown, State } from "./types.js" */
 
 const SCHEMA = 3;
+const REMEMBERED = 4; // of what the inputs were coloured by
 const ASSIGNMENTS = ["sum", "peak", "mean"];
 export const PLACES = ["text", "image", "audio", "video", "question", "template", "response"];
 
@@ -50,6 +51,8 @@ export class Data {
     this.response = readResponse(response);
     /** @type {{key: string, all: Curated[], evidence: Evidence[][]}} */
     this.last = { key: "", all: [], evidence: [] };
+    /** @type {Map<string, ReturnType<Data["shades"]>>} the latest, so that what was drawn from them is not drawn again */
+    this.shaded = new Map();
     /** @type {{weights: object | null, tags: string[], all: Float64Array}} */
     this.weighed = { weights: null, tags: [], all: new Float64Array() };
   }
@@ -59,6 +62,7 @@ export class Data {
     this.document = { ...this.prompt.document, ...response.document };
     this.response = readResponse(response);
     this.last = { key: "", all: [], evidence: [] };
+    this.shaded.clear();
   }
 
   /** T */
@@ -153,9 +157,9 @@ export class Data {
    * @returns {(Evidence & {statement: number})[]}  what it was selected in, one a statement
    */
   selections(state, source) {
-    return this.document.statements.flatMap(({ id }) => {
-      const found = this.evidence(state, id).find(({ sources }) => sources.includes(source));
-      return found ? [{ ...found, statement: id }] : [];
+    return this.curated(state).evidence.flatMap((all, statement) => {
+      const found = all.find(({ sources }) => sources.includes(source));
+      return found ? [{ ...found, statement }] : [];
     });
   }
 
@@ -181,7 +185,6 @@ export class Data {
       hover && !isResponse(hover) ? hover : pointed || !pinned || isResponse(pinned) ? null : pinned;
     const steps = this.stepsOf(inputs);
     const statement = inputs?.kind === "statement" ? inputs.id : null;
-    const rows = this.rows(signal, steps, statement, inputs === null);
     const found = this.evidenceOf(state, inputs);
     return {
       inputs,
@@ -191,7 +194,7 @@ export class Data {
       source: words?.kind === "source" ? words.id : null,
       chip: hover?.kind === "statement" ? (hover.chip ?? null) : null,
       pinned: inputs !== null && inputs === kept,
-      ...this.shades(rows),
+      ...this.shadesOf(signal, steps, statement, inputs === null),
       evidence: found,
       ranks: new Map(found.flatMap(({ sources }, i) => sources.map((source) => [source, i + 1]))),
       drove: words && this.drove(signal, words),
@@ -223,6 +226,16 @@ export class Data {
       if (own) rows.push(first + step);
     }
     return rows;
+  }
+
+  /** The same arrays for the same question. @param {string} signal @param {[number, number]} steps @param {number | null} statement @param {boolean} whole */
+  shadesOf(signal, steps, statement, whole) {
+    const key = JSON.stringify([signal, steps, statement, whole]);
+    const known = this.shaded.get(key) ?? this.shades(this.rows(signal, steps, statement, whole));
+    this.shaded.delete(key);
+    this.shaded.set(key, known);
+    for (const oldest of this.shaded.keys()) if (this.shaded.size > REMEMBERED) this.shaded.delete(oldest);
+    return known;
   }
 
   /** Mean heat and shares of mass over some rows. @param {number[]} rows */

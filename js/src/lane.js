@@ -69,6 +69,11 @@ export function createLane({
     return lasts;
   });
   let wide = 600; // pixels
+  let size = [0, 0]; // of the canvas
+  /** @type {unknown[]} what it was drawn from */
+  let drawn = [];
+  /** @type {[Shown, number | null] | null} */
+  let last = null;
   let frequencies = false;
 
   /** Also what is out of sight has its place, where it can take the focus. @param {HTMLElement} bin @param {Source} source */
@@ -107,6 +112,12 @@ export function createLane({
     }
   }
 
+  const observer = new ResizeObserver(([{ contentRect }]) => {
+    size = [contentRect.width, contentRect.height];
+    if (last) paint(...last);
+  });
+  observer.observe(canvas);
+
   return {
     el,
     mine,
@@ -132,28 +143,36 @@ export function createLane({
       el.classList.toggle("otr-frequencies", on);
     },
     /** Put elements where they belong on the axis. */
-    fit() {
-      wide = el.clientWidth || wide;
+    fit(/** @type {number} */ width) {
+      wide = width || wide;
       for (const bin of bins()) place(bin, sources.sources[Number(bin.dataset.source)]);
     },
-    /** @param {Shown} shown @param {number | null} pinned  source */
-    paint(shown, pinned) {
-      if (!few) tidy([...shown.ranks.keys(), shown.chip, pinned]);
-      const { source } = shown;
-      here.hidden = few || source === null || !own.has(source);
-      if (!here.hidden && source !== null) place(here, sources.sources[source]);
-      const pad = begin(canvas);
-      if (!pad) return;
-      for (const each of words) write(pad, timeOf(each).map(timeline.share), wordsOf(each));
-      const top = words.length ? WORDS : 0;
-      const below = { ...pad, height: pad.height - top };
-      pad.context.translate(0, top);
-      const spectra = frequencies ? spectrogram : null;
-      spectra?.draw(below, timeline);
-      drawTime(below, timeline, strip, shown.heat, spectra ? NOTHING : peaks);
-      drawShares(below, timeline, mine, shown.share);
-    },
+    paint,
+    dispose: () => observer.disconnect(),
   };
+
+  /** @param {Shown} shown @param {number | null} pinned  source */
+  function paint(shown, pinned) {
+    last = [shown, pinned];
+    if (!few) tidy([...shown.ranks.keys(), shown.chip, pinned]);
+    const { source } = shown;
+    here.hidden = few || source === null || !own.has(source);
+    if (!here.hidden && source !== null) place(here, sources.sources[source]);
+    const theme = el.closest("[data-theme]")?.getAttribute("data-theme");
+    const now = [shown.heat, shown.share, ...timeline.shown(), ...size, frequencies, theme];
+    if (now.every((each, i) => each === drawn[i])) return;
+    drawn = now;
+    const pad = begin(canvas, size[0], size[1]);
+    if (!pad) return;
+    for (const each of words) write(pad, timeOf(each).map(timeline.share), wordsOf(each));
+    const top = words.length ? WORDS : 0;
+    const below = { ...pad, height: pad.height - top };
+    pad.context.translate(0, top);
+    const spectra = frequencies ? spectrogram : null;
+    spectra?.draw(below, timeline);
+    drawTime(below, timeline, strip, shown.heat, spectra ? NOTHING : peaks);
+    drawShares(below, timeline, mine, shown.share);
+  }
 }
 
 /** @typedef {ReturnType<typeof createLane>} Lane */

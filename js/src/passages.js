@@ -28,7 +28,7 @@ const wordsIn = (text) => text.match(/\S+/g)?.length ?? 0;
 
 /**
  * @param {string} text
- * @param {Source[]} sources  of this text, in order
+ * @param {Source[]} sources  of this text
  * @returns {Tile[]}  the whole text
  */
 export function tilesOf(text, sources) {
@@ -55,12 +55,20 @@ export function tilesOf(text, sources) {
       add(from + index, from + index + piece.length, null);
   }
   let at = 0;
-  for (const source of sources) {
-    const [from, to] = source.chars ?? [at, at];
+  // Where sources overlap, each is drawn from where it begins to where the next one does; every character once.
+  const begin = (/** @type {Source} */ { chars }) => chars?.[0] ?? 0;
+  const sorted = sources.slice().sort((a, b) => begin(a) - begin(b));
+  sorted.forEach((source, place) => {
+    const [start, end] = source.chars ?? [at, at];
+    const from = Math.max(at, start);
+    let other = place + 1;
+    while (other < sorted.length && (begin(sorted[other]) <= start || begin(sorted[other]) < from)) other++;
+    const next = sorted[other] ? begin(sorted[other]) : end;
+    const to = Math.max(from, Math.min(end, next));
     plain(at, from);
     add(from, to, source);
     at = to;
-  }
+  });
   plain(at, text.length);
   return tiles;
 }

@@ -46,13 +46,14 @@ export function picture(data, part, thumbnail, grid, name) {
   let last = new Uint8Array();
   /** @param {Uint8Array | Int16Array} heat */
   function paint(heat) {
+    if (heat.buffer === last.buffer && heat.byteOffset === last.byteOffset) return;
     last = heat;
     drawGrid(canvas, heat, hue);
   }
   if (image) {
     image.addEventListener("load", () => {
       hue = hueOver(image);
-      paint(last);
+      drawGrid(canvas, last, hue);
     });
     el.append(image);
   }

@@ -114,7 +114,8 @@ export function drawText(data, part, sources, store) {
       }
     }
     if (done < to) children.push(text.slice(done, to));
-    const made = source ? sources.draw(source, "otr-sentence", ...children) : h("span", {}, ...children);
+    const kind = from < to ? "otr-sentence" : "otr-sentence otr-covered"; // others have all of its text
+    const made = source ? sources.draw(source, kind, ...children) : h("span", {}, ...children);
     const tile = { el: made, units };
     drawn.set(at, tile);
     return tile;
@@ -152,6 +153,7 @@ export function drawText(data, part, sources, store) {
 
   /** @param {Shown} shown */
   function recolour(shown) {
+    const known = last === shown ? null : last;
     last = shown;
     const { heat, share, words } = shown;
     const own = words?.kind === "cells" && words.part === part.index ? new Set(words.cells) : null;
@@ -159,10 +161,11 @@ export function drawText(data, part, sources, store) {
     const now = new Set();
     for (const { units } of drawn.values()) {
       for (const unit of units) {
+        if (own?.has(unit.first)) now.add(unit.el);
+        if (known?.heat === heat) continue;
         let sum = 0;
         for (let cell = unit.first; cell < unit.first + unit.count; cell++) sum += heat[cell];
         const level = Math.round((LEVELS * sum) / (255 * unit.count));
-        if (own?.has(unit.first)) now.add(unit.el);
         if (level === unit.level) continue;
         unit.level = level;
         shade(unit.el, level / LEVELS);

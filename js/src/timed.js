@@ -14,6 +14,7 @@ import { begin, drawShares } from "./wave.js";
 /** @import { Store } from "./store.js" */
 /** @import { Focus, Part, Shown, State } from "./types.js" */
 
+const OVERVIEW = 10; // pixels, as in the style sheet
 const DRAG = 4; // pixels from which a press is a drag
 
 /**
@@ -42,6 +43,7 @@ export function createTimed(data, part, sources, store, create) {
   /** @type {[Shown, State] | null} */
   let last = null;
   let fitted = "";
+  let width = 0; // pixels, as it was told: asking the page for it makes it lay everything out
   /** @type {{x: number, time: number} | null} */
   let pressed = null;
   let dragged = false;
@@ -203,7 +205,10 @@ export function createTimed(data, part, sources, store, create) {
 
   controls.keys(el);
 
-  const observer = new ResizeObserver(repaint);
+  const observer = new ResizeObserver(([{ contentRect }]) => {
+    ({ width } = contentRect);
+    repaint();
+  });
   observer.observe(tracks);
 
   function repaint() {
@@ -211,11 +216,11 @@ export function createTimed(data, part, sources, store, create) {
   }
 
   function fit() {
-    const key = [...timeline.shown(), tracks.clientWidth].join();
-    if (key === fitted) return;
+    const key = [...timeline.shown(), width].join();
+    if (key === fitted || !width) return;
     fitted = key;
-    timeline.paint();
-    for (const lane of lanes) lane.fit();
+    timeline.paint(width);
+    for (const lane of lanes) lane.fit(width);
     overview.hidden = !timeline.close();
     const [from, to] = timeline.shown();
     const window = /** @type {HTMLElement} */ (overview.firstChild);
@@ -230,7 +235,7 @@ export function createTimed(data, part, sources, store, create) {
     else {
       const there = canvas ?? h("canvas");
       if (!canvas) overview.prepend(there);
-      const pad = begin(there);
+      const pad = begin(there, width, OVERVIEW);
       const whole = { ...timeline, share: (/** @type {number} */ time) => time / total };
       for (const lane of pad ? lanes : []) if (pad) drawShares(pad, whole, lane.mine, shown.share);
     }
@@ -270,6 +275,7 @@ export function createTimed(data, part, sources, store, create) {
     },
     dispose() {
       observer.disconnect();
+      for (const lane of lanes) lane.dispose();
       controls.dispose();
     },
   };

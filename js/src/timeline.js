@@ -56,8 +56,9 @@ export function createTimeline(total, changed) {
       const wanted = Math.max(length, 1.25 * (stop - start));
       show((start + stop - wanted) / 2, wanted);
     },
-    paint() {
-      const most = clamp(Math.floor((axis.clientWidth || 600) / LABEL), 2, 8);
+    /** @param {number} width  pixels */
+    paint(width) {
+      const most = clamp(Math.floor(width / LABEL), 2, 8);
       const step =
         STEPS.find((candidate) => length / candidate <= most) ?? 3600 * Math.ceil(length / 3600 / most);
       const digits = total < 60 || step < 1 ? 1 : 0;

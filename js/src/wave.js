@@ -17,10 +17,10 @@ const LEGIBLE = 24; // pixels below which no word is written
 /**
  * Fit a canvas to its place.
  * @param {HTMLCanvasElement} canvas
+ * @param {number} width @param {number} height  as an observer told them: to ask makes the page lay everything out
  * @returns {Pad | null}  null while it has no size
  */
-export function begin(canvas) {
-  const { clientWidth: width, clientHeight: height } = canvas;
+export function begin(canvas, width, height) {
   const context = canvas.getContext("2d");
   if (!context || !width || !height) return null;
   const ratio = window.devicePixelRatio || 1;
@@ -52,6 +52,16 @@ function heatOver(strip, heat) {
   };
 }
 
+/** @type {WeakMap<Int8Array, number>} */
+const loudness = new WeakMap();
+
+/** @param {Int8Array} peaks */
+function loudestOf(peaks) {
+  const known = loudness.get(peaks) ?? peaks.reduce((a, b) => Math.max(a, Math.abs(b)), 1);
+  loudness.set(peaks, known);
+  return known;
+}
+
 /**
  * @param {Pad} pad
  * @param {Timeline} timeline
@@ -63,7 +73,7 @@ export function drawTime({ context, width, height, muted, accent, minus }, timel
   const tint = peaks.length ? 0.32 : 0.6;
   const heatAt = heatOver(strip, scores);
   const slices = peaks.length / 2;
-  const loudest = peaks.reduce((a, b) => Math.max(a, Math.abs(b)), 1);
+  const loudest = loudestOf(peaks);
   const bars = Math.max(1, Math.ceil(width / BAR));
   const tall = height - FOOT;
   /** @param {number} bar */

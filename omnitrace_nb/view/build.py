@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from omnitrace_nb.layout import AUDIO, VIDEO
+from omnitrace_nb.sources import overlapping
 from omnitrace_nb.trace.records import HIGHEST_HERTZ
 from omnitrace_nb.view.cells import Cells
 from omnitrace_nb.view.evidence import checked, legend
@@ -39,7 +40,9 @@ def build(trace: Trace, signals: Sequence[str] | None = None) -> ViewModel:
         shown = thumbnail_spans[first : first + len(part.thumbnails)]
         parts.append(_part(part, cells, shown, (at, len(own)), (heard, len(spectrum))))
         at, heard, first = at + len(own), heard + len(spectrum), first + len(part.thumbnails)
-    notes = () if trace.signals else (Note("This trace has no signal, so nothing can be shaded."),)
+    notes = [] if trace.signals else [Note("This trace has no signal, so nothing can be shaded.")]
+    if overlapping(trace.source_records):
+        notes.append(Note("Sources overlap: a position counts for each of its sources."))
     return ViewModel(
         model=clean(trace.run.model),
         signals=names,

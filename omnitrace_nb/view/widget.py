@@ -117,6 +117,8 @@ class TraceView(LinkedWidget):
             self.set_trait("response", model.response())
             if self.pinned is not None and self.pinned >= len(model.statements):
                 self.pinned = None
+            if self.selection is not None and self.selection.get("steps", [0, 0])[1] > len(model.said.pieces):
+                self.selection = None
             if self.signal not in model.signals:
                 self.signal = model.signals[0] if model.signals else ""
 

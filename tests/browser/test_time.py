@@ -219,7 +219,7 @@ def test_keys_go_from_second_to_second_choose_several_play_and_clear(page, trace
     assert focused(page) == second
     page.keyboard.press("Shift+ArrowRight")
     assert focused(page) == third
-    assert page.locator(".otr-part-audio .otr-band").is_visible()
+    page.locator(".otr-part-audio .otr-band").wait_for()
     assert selection(page) is None  # not yet
     page.keyboard.press("Enter")
     assert chosen(page) == {"part": 3, "time": [1, 3]}
