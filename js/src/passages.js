@@ -12,7 +12,7 @@ import { groupByPart } from "./sources.js";
  * @property {number} from  UTF-16 code units
  * @property {number} to
  * @property {Source | null} source
- * @property {boolean} blank  white space alone
+ * @property {boolean} blank  white space alone, of no source
  * @property {number} words
  * @property {number} paragraph  -1 between paragraphs
  */
@@ -41,7 +41,7 @@ export function tilesOf(text, sources) {
   /** @param {number} from @param {number} to @param {Source | null} source */
   function add(from, to, source) {
     const own = text.slice(from, to);
-    const blank = own.trim() === "";
+    const blank = !source && own.trim() === "";
     const between = blank && end.test(own);
     if (between && begun) paragraph++;
     if (!blank) begun = true;

@@ -17,7 +17,8 @@ export function sentence(data, shown, state) {
   if (shown.words?.kind === "cells") return ofCells(data, shown, shown.words.label);
   if (shown.statement !== null) return ofStatement(data, shown, state, shown.statement);
   if (shown.inputs) return ofSteps(data, shown, state);
-  return `The whole response, by ${state.signal}. Point at a statement, or at a source in the prompt.`;
+  const by = state.signal && `, by ${state.signal}`;
+  return `The whole response${by}. Point at a statement, or at a source in the prompt.`;
 }
 
 /** @param {Data} data @param {Shown} shown @param {State} state @param {number} source */
