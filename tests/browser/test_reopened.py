@@ -4,13 +4,14 @@ import json
 import urllib.request
 
 import pytest
+from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 from nbformat import read
 from nbformat.sign import NotebookNotary
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from traces import make_trace, supporting
 
-from notebooks import go_to, jupyterlab, run_all, type_and_run, write_notebook
+from notebooks import PATIENCE, environment, go_to, jupyterlab, run_all, type_and_run, write_notebook
 
 OPEN = 'import omnitrace_nb as ot\ntrace = ot.open("example.omnitrace")\nview = trace.view()\nview'
 TRACKER = "@jupyterlab/notebook-extension:tracker"
@@ -181,15 +182,6 @@ def stored(trace):
     return new_code_cell("trace", outputs=[shown], execution_count=1)
 
 
-def test_untrusted_and_without_a_kernel_the_static_form_is_shown(open_lab, trace):
-    page = open_lab("untrusted.ipynb", [stored(trace)])
-    output = page.locator(".jp-OutputArea-output").first
-    output.get_by_text("Prompt", exact=True).wait_for()
-    assert "film 1, 2-4 s" in output.inner_text()
-    assert output.locator("img").evaluate_all("all => all.every(el => el.naturalWidth > 0)")
-    assert page.locator(".omnitrace-view").count() == 0
-
-
 def test_trusted_and_without_its_kernel_jupyterlab_says_that_the_model_is_gone(open_lab, watched, trace):
     page = open_lab("trusted.ipynb", [stored(trace)], trusted=True)
     output = page.locator(".jp-OutputArea-output").first
@@ -199,9 +191,9 @@ def test_trusted_and_without_its_kernel_jupyterlab_says_that_the_model_is_gone(o
     watched.errors[:] = [error for error in watched.errors if "widget model not found" not in error]
 
 
-def asked(chromium, tmp_path, cells):
+def asked(chromium, tmp_path, notebook):
     """Open an exported notebook without a network: what it asks for, and its page."""
-    html, _ = HTMLExporter().from_notebook_node(new_notebook(cells=cells))
+    html, _ = HTMLExporter().from_notebook_node(notebook)
     (tmp_path / "out.html").write_text(html, encoding="utf-8")
     page = chromium.new_page()
     requests = []
@@ -216,11 +208,21 @@ def asked(chromium, tmp_path, cells):
 
 
 def test_an_export_without_state_shows_the_static_form_and_asks_for_nothing_of_its_own(chromium, trace, tmp_path):
-    without, page = asked(chromium, tmp_path, [new_code_cell("1")])
+    without, page = asked(chromium, tmp_path, new_notebook(cells=[new_code_cell("1")]))
     page.close()
-    requests, page = asked(chromium, tmp_path, [stored(trace)])
+    requests, page = asked(chromium, tmp_path, new_notebook(cells=[stored(trace)]))
     assert requests == without  # nbconvert's own page asks for scripts; the view adds nothing
     assert page.get_by_text("film 1, 2-4 s").first.is_visible()
     assert page.locator('img[alt="image 1"]').last.is_visible()
     assert page.locator(".jp-OutputArea-output img").evaluate_all("all => all.every(el => el.naturalWidth > 0)")
+    page.close()
+
+
+def test_an_export_with_stored_state_asks_for_jupyters_widget_manager_and_is_blank_without(chromium, folder, tmp_path):
+    notebook = new_notebook(cells=[new_code_cell(OPEN)])
+    NotebookClient(notebook, resources={"metadata": {"path": str(folder)}}, timeout=PATIENCE).execute(env=environment())
+    assert "widgets" in notebook.metadata
+    requests, page = asked(chromium, tmp_path, notebook)
+    assert any("html-manager" in url for url in requests)
+    assert page.get_by_text("film 1, 2-4 s").count() == 0  # docs/hosts.md says so, and what to do
     page.close()
