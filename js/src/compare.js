@@ -2,10 +2,11 @@
 
 import { createAgreement } from "./agreement.js";
 import { columnModel } from "./column.js";
-import { Data, Media } from "./data.js";
+import { Data } from "./data.js";
 import { differ, link } from "./differ.js";
 import { h, KEYS_STAY, two } from "./dom.js";
 import { same } from "./focus.js";
+import { Media } from "./media.js";
 import { unpack } from "./pack.js";
 import { segments } from "./segments.js";
 import { followTheme } from "./theme.js";

@@ -2,11 +2,12 @@
 
 import { createLegend, createToolbar } from "./bar.js";
 import { compare } from "./compare.js";
-import { Data, Media } from "./data.js";
+import { Data } from "./data.js";
 import { h, KEYS_STAY } from "./dom.js";
 import { isResponse, pointedAt, same } from "./focus.js";
 import { rove } from "./keys.js";
 import { createLive } from "./live.js";
+import { Media } from "./media.js";
 import { unpack } from "./pack.js";
 import { adrift, keep } from "./place.js";
 import { createPlayground } from "./playground.js";
