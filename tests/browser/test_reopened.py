@@ -141,12 +141,12 @@ def test_a_view_scrolled_away_and_back_in_full_windowing_is_as_it_was(open_lab, 
     seen = "() => document.querySelector('.omnitrace-view')?.closest('.jp-Cell').offsetHeight > 0"
 
     def scroll(by, shown):
-        for _ in range(60):
+        for _ in range(400):
             if page.evaluate(seen) == shown:
                 return
             page.mouse.move(*margin)  # beside the cells: over the view, its own panes scroll first
             page.mouse.wheel(0, by)
-            page.wait_for_timeout(100)  # one turn of the wheel after the other
+            page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
         raise AssertionError(f"the view is {'not ' * shown}on the page")
 
     view.wait_for(state="attached")
