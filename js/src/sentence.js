@@ -18,6 +18,8 @@ export function sentence(data, shown, state) {
   if (shown.statement !== null) return ofStatement(data, shown, state, shown.statement);
   if (shown.inputs) return ofSteps(data, shown, state);
   const by = state.signal && `, by ${state.signal}`;
+  if (by && data.steps && !shown.scale && !shown.minus)
+    return `The whole response${by}: no score is above 0, so nothing is shaded.`;
   return `The whole response${by}. Point at a statement, or at a source in the prompt.`;
 }
 

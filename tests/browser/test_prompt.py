@@ -484,3 +484,21 @@ def test_axe_finds_no_violation_in_folds_tokens_patches_and_zoom(opened, long_tr
     page.evaluate(AXE.read_text())
     found = page.evaluate("() => axe.run(document)")["violations"]
     assert [(each["id"], [node["html"][:120] for node in each["nodes"]]) for each in found] == []
+
+
+def test_sources_that_overlap_are_each_reached_and_every_character_is_drawn_once(opened, trace):
+    spans = [(0, 20), (10, 30), (5, 8), (0, 20), (40, 60)]  # one in another, one twice
+    own = trace.regroup({"text": {trace.parts[0].label: spans}})
+    page = opened(own)
+    count = sum(record.part == 0 for record in own.source_records)
+    assert count == len(spans)
+    for level in ("sentence", "word", "token", "paragraph"):
+        detail(page, level)
+        assert page.locator(".otr-text").first.evaluate("el => el.textContent") == own.parts[0].text
+    source(page, 0).focus()
+    for number in range(count):
+        assert page.evaluate("() => document.activeElement.dataset.source") == str(number)
+        page.keyboard.press("ArrowRight")
+    assert page.locator(".otr-note:visible").all_inner_texts() == [
+        "Sources overlap: a position counts for each of its sources."
+    ]
