@@ -69,11 +69,13 @@ def by_place(trace: Trace, signal: str) -> np.ndarray:
 
     A row sums to 1, or is 0 where nothing scores above 0.
     """
-    shares = _by_step(trace, signal)
     kinds = ["question" if source.question else source.modality for source in trace.source_records]
-    kinds += ["template", "response"]
-    of_place = np.array([[kind == place for place in PLACES] for kind in kinds], np.float64)
-    return np.asarray(shares[:, :-1] @ of_place)
+    of_place = np.array([[kind == place for place in PLACES[:-2]] for kind in kinds], np.float64)
+    mass = trace.mass(signal).clip(min=0)
+    rest = np.column_stack(_rest(trace, signal)).clip(min=0)
+    placed = np.column_stack([mass @ of_place.reshape(len(kinds), len(PLACES) - 2), rest])
+    total = placed.sum(axis=1, keepdims=True)
+    return np.divide(placed, total, out=np.zeros_like(placed), where=total > 0)
 
 
 def _by_statement(trace: Trace) -> Iterator[tuple[str, int, np.ndarray]]:
@@ -88,14 +90,19 @@ def _by_statement(trace: Trace) -> Iterator[tuple[str, int, np.ndarray]]:
 
 def _by_step(trace: Trace, signal: str) -> np.ndarray:
     """Give the shares `[T, S + 3]` of each step: of each source, the template, the response, and nothing."""
-    outside = np.ones(len(trace.layout), bool)
-    for source in trace.source_records:
-        outside[source.positions] = False
-    rest = _sum(trace.scores(signal)[:, outside]), _sum(trace.earlier(signal))
+    rest = _rest(trace, signal)
     mass = np.column_stack([trace.mass(signal), *rest]).clip(min=0)
     total = mass.sum(axis=1, keepdims=True)
     shares = np.divide(mass, total, out=np.zeros_like(mass), where=total > 0)
     return np.column_stack([shares, total[:, 0] <= 0])
+
+
+def _rest(trace: Trace, signal: str) -> tuple[np.ndarray, np.ndarray]:
+    """Give what each step's scores of the template and of the response sum to: `float64 [T]` each."""
+    outside = np.ones(len(trace.layout), bool)
+    for source in trace.source_records:
+        outside[source.positions] = False
+    return _sum(trace.scores(signal)[:, outside]), _sum(trace.earlier(signal))
 
 
 def _sum(scores: np.ndarray) -> np.ndarray:

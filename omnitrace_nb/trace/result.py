@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from omnitrace_nb import curation as curating
 from omnitrace_nb import options
 from omnitrace_nb.trace import tables
@@ -15,6 +13,7 @@ from omnitrace_nb.trace.exports import Exports
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    import numpy as np
     import pandas as pd
 
     from omnitrace_nb.charts import Charts
@@ -207,9 +206,12 @@ class Trace(Exports):
     def _credited(self, signal: str, settings: CurationSettings) -> np.ndarray:
         """Give the masses that may be credited: without the question's, if the settings say so."""
         mass = self._mass(signal, settings.assign)
-        if settings.question:
+        asked = [source.id for source in self.source_records if source.question]
+        if settings.question or not asked:
             return mass
-        return np.where([source.question for source in self.source_records], 0.0, mass)
+        credited = mass.copy()
+        credited[:, asked] = 0
+        return credited
 
     def _weights(self, settings: CurationSettings) -> np.ndarray:
         return settings.token_weights(self.tags)

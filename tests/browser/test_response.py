@@ -342,13 +342,31 @@ def test_the_scrubber_goes_through_the_steps_by_mouse_and_keys(page, trace):
     assert "The whole response" in live(page)
 
 
+PLAYED = """() => {
+    window.played = new Set();
+    window.busy = false;
+    const look = () => {
+        for (const word of document.querySelectorAll(".otr-word.otr-in")) window.played.add(word.textContent.trim());
+        window.busy ||= document.querySelector(".otr-live").getAttribute("aria-busy") === "true";
+    };
+    new MutationObserver(look).observe(document.querySelector(".omnitrace-view"), {
+        subtree: true, childList: true, attributes: true,
+    });
+}"""
+
+
 def test_play_runs_to_the_end_and_gives_the_whole_response_again(opened):
     page = opened(make_trace(response="The key is red.", planted=PLAIN))
+    page.evaluate(PLAYED)
     page.get_by_role("button", name="Play the response").click()
-    page.wait_for_selector(".otr-live[aria-busy='true']")
-    page.wait_for_selector(".otr-word.otr-in:text('is')")
+    page.wait_for_function("() => window.busy")
     page.wait_for_selector(".otr-live[aria-busy='false']:text('The whole response')")
+    assert {"key", "is"} <= set(page.evaluate("() => [...window.played]"))
     assert page.get_by_role("button", name="Play the response").is_visible()
+
+
+def test_play_is_paused_where_it_is(opened, trace):
+    page = opened(trace)
     page.get_by_role("button", name="Play the response").click()
     page.get_by_role("button", name="Pause").click()
     page.wait_for_selector(".otr-live[aria-busy='false']")
