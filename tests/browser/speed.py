@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from omnitrace_nb.view import TraceView
 
 HOME = "http://127.0.0.1/empty.html"  # made up: answered here
-KINDS = {"statement": ".otr-statement", "token": "[data-token]", "source": ".otr-source"}
+KINDS = {"statement": ".otr-statement", "word": ".otr-word", "source": ".otr-source"}
 OWN = ("_esm", "_css")
 
 DRAW = """async ({ code, css, state, buffers }) => {
@@ -103,7 +103,7 @@ def draw(page: Page, view: TraceView) -> Drawn:
 
 
 def hover(page: Page, moves: int = 60) -> dict[str, list[float]]:
-    """Move the mouse over statements, tokens and sources; gives, by kind, frames from the event to the next frame."""
+    """Move the mouse over statements, words and sources; gives, by kind, frames from the event to the next frame."""
     length = page.evaluate(FRAME)
     page.evaluate(WATCH)
     waits = {}
@@ -156,7 +156,7 @@ def main() -> None:
             view = trace.view()
             taken = time.process_time() - start
             page = browser.new_page(viewport={"width": 1400, "height": 900})
-            page.on("pageerror", print)
+            page.on("pageerror", lambda error: print(f"error on the page: {error}"))
             drawn = draw(page, view)
             waits = hover(page)
             wire, saved = size(view)

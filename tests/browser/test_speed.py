@@ -44,7 +44,7 @@ def test_the_trace_is_as_large_as_the_budgets_say(trace):
     assert seconds in ([], [3600.0, 3600.0])
 
 
-def test_python_makes_the_view_in_two_seconds(trace):
+def test_python_makes_the_view_in_three_seconds(trace):
     make_trace().view()  # what is loaded once is loaded
     taken = []
     for _ in range(ROUNDS):
@@ -52,7 +52,7 @@ def test_python_makes_the_view_in_two_seconds(trace):
         start = time.process_time()
         trace.view()
         taken.append(time.process_time() - start)
-    assert min(taken) < 2
+    assert min(taken) < 3
 
 
 def test_the_state_is_below_a_megabyte_on_the_wire_and_in_a_notebook_file(view):
@@ -91,7 +91,7 @@ def test_what_is_under_the_mouse_is_shown_in_one_frame_and_in_three_at_worst(vie
     rounds = []
     for _ in range(ROUNDS):
         waits = speed.hover(page)
-        assert {"statement", "source"} <= set(waits)
+        assert {"statement", "word", "source"} <= set(waits)
         assert all(len(each) > 20 for each in waits.values())
         rounds.append(speed.summary(waits))
         if rounds[-1] <= (1.2, 3):
