@@ -308,17 +308,16 @@ def test_two_views_of_one_model_share_the_pin_and_keep_their_own_pointer(page):
     second.locator(".otr-statement").nth(1).click()
     page.mouse.move(2, 2)
     assert told(page, "pinned", 1)
-    assert first.locator(".otr-statement").nth(1).get_attribute("aria-selected") == "true"
+    page.wait_for_selector("#omnitrace-root .otr-statement[data-statement='1'][aria-selected='true']")
     first.locator(".otr-statement").nth(0).hover()
-    ranked(page)
+    page.wait_for_selector("#omnitrace-root .otr-live:text('Statement 1 of 5')")
     assert "Statement 1 of 5" in first.locator(".otr-live").inner_text()
     assert "Statement 2 of 5" in second.locator(".otr-live").inner_text()
     # A view that is taken away no longer listens; the other goes on.
     page.evaluate(
         "() => { window.stop.abort(); document.getElementById('second').remove(); omnitrace.set('pinned', 3); }"
     )
-    ranked(page)
-    assert first.locator(".otr-statement").nth(3).get_attribute("aria-selected") == "true"
+    page.wait_for_selector("#omnitrace-root .otr-statement[data-statement='3'][aria-selected='true']")
 
 
 @pytest.mark.parametrize("width", [320, 420, 700, 1400])
