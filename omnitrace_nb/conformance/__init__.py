@@ -43,9 +43,7 @@ CHECKS: dict[str, Callable[[Subject], str]] = {
 }
 
 
-def check_adapter(
-    tracer: Tracer | Adapter, content: object = None, *, checks: Sequence[str] | None = None, seed: int = 0
-) -> Report:
+def check_adapter(tracer: Tracer | Adapter, content: object = None, *, checks: Sequence[str] | None = None) -> Report:
     """Examine a model: is its layout true, are its rows what it attends to, is it left as it was?
 
     Seconds on a small model, minutes on 7B. The whole attention matrices of one short prompt are held at once.
@@ -54,7 +52,6 @@ def check_adapter(
         tracer: what `ot.load` gives, or an adapter.
         content: the prompt to examine with; left out: the packaged example's parts of the kinds that the model reads.
         checks: names of `CHECKS`; left out: all.
-        seed: of what is drawn.
 
     Returns:
         A row a check: `check`, `result` ("pass", "fail" or "n/a"), `detail`; `.passed` says whether nothing failed.
@@ -66,7 +63,7 @@ def check_adapter(
     chosen = list(CHECKS) if checks is None else list(checks)
     if unknown := [name for name in chosen if name not in CHECKS]:
         raise SettingsError(f"there is no check {unknown[0]!r}; there are {', '.join(CHECKS)}.")
-    subject = Subject.of(tracer.adapter if isinstance(tracer, Revisits) else tracer, content, seed)
+    subject = Subject.of(tracer.adapter if isinstance(tracer, Revisits) else tracer, content)
     begun, rows = time.perf_counter(), []
     for name in chosen:
         with warnings.catch_warnings():

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -40,20 +40,17 @@ class Subject:
     Attributes:
         adapter: the model.
         content: the prompt to examine it with.
-        seed: of what is drawn.
     """
 
     adapter: Adapter
     content: object
-    seed: int = 0
-    notes: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, adapter: Adapter, content: object = None, seed: int = 0) -> Subject:
+    def of(cls, adapter: Adapter, content: object = None) -> Subject:
         """Take a model; without a prompt, the packaged example's parts that it reads."""
         kinds = {"Text": "text", "Image": "image", "Audio": "audio", "Video": "video"}
         parts = [part for part in example() if kinds[type(part).__name__] in adapter.modalities]
-        return cls(adapter, parts if content is None else content, seed)
+        return cls(adapter, parts if content is None else content)
 
     @cached_property
     def prompt(self) -> Prompt:
@@ -95,7 +92,7 @@ class Subject:
     def forward(self, response: Tensor, *, attention: bool = False, **options: Any) -> Any:  # noqa: ANN401 - the model's output
         """Run prompt and response by one plain forward without a cache; `attention`: by the model's eager function."""
         embeddings, own = self.adapter.embed(self.encoded, response)
-        with evaluating(self.adapter.model), eager(self.adapter) if attention else _nothing():
+        with evaluating(self.adapter.model), eager(self.adapter) if attention else nullcontext():
             return self.adapter.model(
                 inputs_embeds=embeddings,
                 use_cache=False,
@@ -114,11 +111,6 @@ def eager(adapter: Adapter) -> Iterator[None]:
         yield
     finally:
         config._attn_implementation = before  # noqa: SLF001
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
 
 
 def farthest(left: np.ndarray, right: np.ndarray) -> float:

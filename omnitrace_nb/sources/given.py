@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from omnitrace_nb.trace.records import PartRecord
 
 LONGEST_QUOTE = 60  # characters
-_SLACK = 0.05  # seconds, and pixels: a transcript's last word may end a little after its sound
+_SLACK = 0.05  # seconds: a transcript's last word may end a little after its sound
 
 
 @dataclass(frozen=True, slots=True, eq=False)

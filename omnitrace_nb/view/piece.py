@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
-import wave
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +13,13 @@ import numpy as np
 from PIL import Image as Pictures
 
 from omnitrace_nb.errors import ContentError, SettingsError
+from omnitrace_nb.view import drawing
 from omnitrace_nb.view.words import clean
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from omnitrace_nb.media.loaded import LoadedPart
+    from omnitrace_nb.media.loaded import LoadedPart, Sound
     from omnitrace_nb.trace import Trace
     from omnitrace_nb.trace.records import PartRecord, Source
 
@@ -65,16 +65,17 @@ class Piece:
         return tuple(self._crop(each) for each in (self._originals() or self._thumbnails()))
 
     @cached_property
-    def sound(self) -> tuple[np.ndarray, int] | None:
-        """Its samples (`float32 [n]`, -1..1) and their rate in Hz, of sound, if the trace keeps the original."""
+    def sound(self) -> Sound | None:
+        """Its seconds, of sound, if the trace keeps the original."""
         if self.record.modality != "audio" or self.part.media is None or self.record.time is None:
             return None
         content: Any = self._loaded().content
         heard = content.sound if self.part.kind == "video" else content
         if heard is None:
             return None
-        first, stop = (round(time * heard.sampling_rate) for time in self.record.time)
-        return heard.samples[first:stop], heard.sampling_rate
+        start, end = self.record.time
+        first, stop = (round(time * heard.sampling_rate) for time in (start, end))
+        return replace(heard, samples=heard.samples[first:stop], duration=end - start)
 
     def show(self) -> None:
         """Show it in the notebook, or print it where there is none."""
@@ -92,9 +93,13 @@ class Piece:
             "" if self.text is None else f'<div dir="auto" style="white-space:pre-wrap">{html.escape(self.text)}</div>'
         )
         for picture in self.pictures[:: max(1, -(-len(self.pictures) // MOST_FRAMES))]:
-            shown += f'<img src="{_uri(picture)}" alt="" style="max-height:{HEIGHT}px;margin:2px 2px 0 0">'
+            small = picture.copy()
+            small.thumbnail((4 * HEIGHT, 2 * HEIGHT))
+            shown += f'<img src="{drawing.data_uri(small)}" alt="" style="max-height:{HEIGHT}px;margin:2px 2px 0 0">'
         if self.sound is not None:
-            data = base64.b64encode(wav(*self.sound)).decode()
+            from omnitrace_nb.media.encode import wav  # noqa: PLC0415 (encoding is wanted only here)
+
+            data = base64.b64encode(wav(self.sound)).decode()
             shown += f'<div><audio controls src="data:audio/wav;base64,{data}"></audio></div>'
         elif self.record.modality == "audio":
             shown += "<div>not kept in this trace: nothing to play</div>"
@@ -139,22 +144,3 @@ class Piece:
         if self.part.media is None:
             raise ContentError(f"the trace does not keep {self.part.label}")
         return media.load([kind(self.part.media)])[0]
-
-
-def wav(samples: np.ndarray, rate: int) -> bytes:
-    """Encode mono samples in -1..1 as a 16-bit WAV file."""
-    written = io.BytesIO()
-    with wave.open(written, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
-    return written.getvalue()
-
-
-def _uri(picture: Image) -> str:
-    small = picture.copy()
-    small.thumbnail((4 * HEIGHT, 2 * HEIGHT))
-    written = io.BytesIO()
-    small.save(written, "WEBP", quality=85)
-    return "data:image/webp;base64," + base64.b64encode(written.getvalue()).decode()

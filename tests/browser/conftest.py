@@ -1,12 +1,14 @@
 """A real browser: Debian's Chromium, watched for requests that leave the machine and for errors in the console."""
 
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from modules import serve
 from playwright.sync_api import sync_playwright
+from traces import make_trace
 
+from notebooks import jupyterlab
 from omnitrace_nb.view.standalone import interactive_page
 from omnitrace_nb.view.viewmodel import ViewModel
 
@@ -65,6 +67,34 @@ def watched():
 def watched_throughout():
     """Watch a page that all tests of a file share; fails the last of them."""
     yield from _watch()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder for a module's notebooks."""
+    return tmp_path_factory.mktemp("notebooks")
+
+
+@pytest.fixture(scope="module")
+def lab(folder):
+    """A JupyterLab that serves the module's folder; gives its address."""
+    with jupyterlab(folder) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def saved(folder, trace):
+    """The module's trace, with its media, as `example.omnitrace` in its folder."""
+    return trace.save(folder / "example.omnitrace", embed_media=True)
+
+
+@pytest.fixture(scope="module")
+def playable(media_dir):
+    """A trace whose sound and film can both be played."""
+    trace = make_trace()
+    film = replace(trace.parts[4], media=(media_dir / "film.mp4").read_bytes(), mime="video/mp4")
+    trace.parts = (*trace.parts[:4], film, trace.parts[5])
+    return trace
 
 
 @pytest.fixture

@@ -9,7 +9,9 @@ from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from traces import make_trace, supporting
 
-from notebooks import PATIENCE, environment, go_to, jupyterlab, run_all, use_theme, wait_for, write_notebook
+from notebooks import PATIENCE, environment, go_to, run_all, use_theme, wait_for, write_notebook
+
+pytestmark = pytest.mark.usefixtures("saved")
 
 SHOW = """
 import json, pathlib
@@ -26,19 +28,6 @@ view
 @pytest.fixture(scope="module")
 def trace():
     return make_trace()
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory, trace):
-    folder = tmp_path_factory.mktemp("lab")
-    trace.save(folder / "example.omnitrace", embed_media=True)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def lab(folder):
-    with jupyterlab(folder) as address:
-        yield address
 
 
 @pytest.fixture

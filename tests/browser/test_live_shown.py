@@ -6,7 +6,7 @@ import pytest
 from nbformat.v4 import new_code_cell
 from test_view import AXE
 
-from notebooks import go_to, jupyterlab, run_all, wait_for, write_notebook
+from notebooks import go_to, run_all, wait_for, write_notebook
 
 LIVE = """
 import time, json, pathlib
@@ -22,17 +22,6 @@ said = {"tokens": len(trace), "stopped": trace.response_record.stopped, "stateme
 pathlib.Path("told.json").write_text(json.dumps(said))
 """
 FULL = 143  # tokens of the whole response
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("live")
-
-
-@pytest.fixture(scope="module")
-def lab(folder):
-    with jupyterlab(folder) as address:
-        yield address
 
 
 @pytest.fixture

@@ -11,7 +11,9 @@ from nbformat.sign import NotebookNotary
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from traces import make_trace, supporting
 
-from notebooks import PATIENCE, environment, go_to, jupyterlab, run_all, type_and_run, write_notebook
+from notebooks import PATIENCE, environment, go_to, run_all, type_and_run, write_notebook
+
+pytestmark = pytest.mark.usefixtures("saved")
 
 OPEN = 'import omnitrace_nb as ot\ntrace = ot.open("example.omnitrace")\nview = trace.view()\nview'
 TRACKER = "@jupyterlab/notebook-extension:tracker"
@@ -24,19 +26,6 @@ INKED = """canvas => canvas.width > 0 && canvas.height > 0
 @pytest.fixture(scope="module")
 def trace():
     return make_trace()
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory, trace):
-    folder = tmp_path_factory.mktemp("reopened")
-    trace.save(folder / "example.omnitrace", embed_media=True)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def lab(folder):
-    with jupyterlab(folder) as address:
-        yield address
 
 
 @pytest.fixture

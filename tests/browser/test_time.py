@@ -41,15 +41,6 @@ def trace():
 
 
 @pytest.fixture(scope="module")
-def playable(media_dir):
-    """Both the sound and the film can be played."""
-    trace = make_trace()
-    film = replace(trace.parts[4], media=(media_dir / "film.mp4").read_bytes(), mime="video/mp4")
-    trace.parts = (*trace.parts[:4], film, trace.parts[5])
-    return trace
-
-
-@pytest.fixture(scope="module")
 def hours():
     """An hour of film with its sound, and an hour of sound: 3,600 sources each."""
     lamp = [Image.new("RGB", (320, 180), f"hsl({20 * i}, 60%, 60%)") for i in range(16)]
