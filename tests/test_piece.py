@@ -12,6 +12,8 @@ from traces import make_trace
 
 import omnitrace_nb as ot
 from omnitrace_nb.errors import SettingsError
+from omnitrace_nb.media.encode import wav
+from omnitrace_nb.media.loaded import Sound
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +89,11 @@ def test_a_source_that_is_not_there_is_named(trace):
     for which in (99, -1, "image 9", True):
         with pytest.raises(SettingsError, match="there is no source"):
             trace.source(which)
+
+
+def test_written_samples_are_read_back():
+    samples = np.linspace(-1, 1, 100, dtype=np.float32)
+    with wave.open(io.BytesIO(wav(Sound(samples, 8000, 100 / 8000)))) as file:
+        assert file.getframerate() == 8000
+        read = np.frombuffer(file.readframes(100), "<i2") / 32767
+    assert read == pytest.approx(samples, abs=1e-4)
