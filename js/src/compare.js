@@ -71,9 +71,9 @@ export async function compare(root, model, signal, show) {
       const focus = links[i][j].focus(pinned);
       store.hover(links[i][j].focus(hover));
       const { pinned: was, ...now } = store.get();
-      if (same(was, focus) && now.detail === detail && now.opacity === opacity && now.smooth === smooth)
-        return;
-      store.set({ pinned: focus, detail, opacity, smooth, raw });
+      const alike =
+        now.detail === detail && now.opacity === opacity && now.smooth === smooth && now.raw === raw;
+      if (!same(was, focus) || !alike) store.set({ pinned: focus, detail, opacity, smooth, raw });
     });
     busy = false;
     told(i);

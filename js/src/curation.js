@@ -3,7 +3,7 @@
  * chosen from its steps. A step's source and confidence (the argmax and the max of its masses) come from Python.
  */
 
-export const OTHER_WEIGHT = 0.3;
+const OTHER_WEIGHT = 0.3;
 export const PAPER = { coverage: 0.85, p_min: 0.07, run_min: 0.1, alpha: 0.8, gamma: 2 };
 const DECIMALS = 1e12; // shares are rounded, so that ties and thresholds do not hang on the order of a sum
 const SLACK = 1e-9;
@@ -39,12 +39,14 @@ const rounded = (x) => even(x * DECIMALS) / DECIMALS;
 /** @param {number} x @param {number} gamma */
 const power = (x, gamma) => (gamma === 2 ? x * x : x ** gamma); // as numpy, to the last bit
 
+/** @param {string} tag  a part of speech @param {Settings} settings */
+export const weightOf = (tag, { weights }) => (Object.hasOwn(weights, tag) ? weights[tag] : OTHER_WEIGHT);
+
 /**
  * @param {string[]} tags  a step's part of speech each
  * @param {Settings} settings
  */
-export const tokenWeights = (tags, { weights }) =>
-  Float64Array.from(tags, (tag) => (Object.hasOwn(weights, tag) ? weights[tag] : OTHER_WEIGHT));
+export const tokenWeights = (tags, settings) => Float64Array.from(tags, (tag) => weightOf(tag, settings));
 
 /**
  * @param {Votes} votes

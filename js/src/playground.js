@@ -2,7 +2,7 @@
 
 import { changes } from "./changes.js";
 import { slider } from "./controls.js";
-import { OTHER_WEIGHT, PAPER } from "./curation.js";
+import { PAPER, weightOf } from "./curation.js";
 import { h, KEYS_STAY } from "./dom.js";
 import { createWhy } from "./why.js";
 
@@ -179,8 +179,6 @@ function createRules(change) {
 
 /** @param {Data} data @param {(tag: string, weight: number) => void} change */
 function createWeights(data, change) {
-  /** @param {string} tag @param {Settings} settings */
-  const weightOf = (tag, { weights }) => (Object.hasOwn(weights, tag) ? weights[tag] : OTHER_WEIGHT);
   const own = data.document.settings;
   const tags = [...new Set(data.document.tags)]
     .filter((tag) => tag)
