@@ -85,7 +85,7 @@ def said(page):
 
 def test_the_marks_are_at_the_papers_defaults(blank):
     settings = CurationSettings()
-    paper, other = run(blank, "curation.js", "({ PAPER, OTHER_WEIGHT }) => [PAPER, OTHER_WEIGHT]")
+    paper, other = run(blank, "curation.js", "({ PAPER, weightOf }) => [PAPER, weightOf('X', { weights: {} })]")
     assert paper == {name: getattr(settings, name) for name in ("coverage", "p_min", "run_min", "alpha", "gamma")}
     assert other == settings.token_weights(["X"])[0]
 
