@@ -77,7 +77,7 @@ class Replay:
             places: `int64 [b, q]`, the position of each input; a row's last `T` of its `lengths` choose the tokens.
             lengths: `int64 [b]`, how many of a row's places are used; those after it are padding.
             start: how much of the shared prefix is borrowed.
-            embeddings: `[b, q, hidden]`, the inputs; left out: those of their places.
+            embeddings: `[b, q, width]`, the inputs; left out: those of their places.
             seen: `bool [b, start + q]`, the positions that any of the inputs may look at; left out: all.
         """
         batch, queries = places.shape
@@ -122,8 +122,8 @@ class Replay:
         if self.takes_positions:
             options.setdefault("position_ids", places)
         with only(self.model, rows):
-            return self.model(
-                inputs_embeds=embeddings, past_key_values=cache, use_cache=keep or cache is not None, **options
+            return self.forced.forward(
+                embeddings, past_key_values=cache, use_cache=keep or cache is not None, **options
             )
 
     def _at(self, value: Any, places: Tensor) -> Any:  # noqa: ANN401 - a model's keyword arguments are of any kind

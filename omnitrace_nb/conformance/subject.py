@@ -93,8 +93,8 @@ class Subject:
         """Run prompt and response by one plain forward without a cache; `attention`: by the model's eager function."""
         embeddings, own = self.adapter.embed(self.encoded, response)
         with evaluating(self.adapter.model), eager(self.adapter) if attention else nullcontext():
-            return self.adapter.model(
-                inputs_embeds=embeddings,
+            return self.adapter.forward(
+                embeddings,
                 use_cache=False,
                 return_dict=True,
                 **{**own, **options, **({"output_attentions": True} if attention else {})},

@@ -76,10 +76,17 @@ class Adapter(Protocol):
     def embed(self, encoded: Encoded, response_ids: torch.Tensor) -> tuple[torch.Tensor, dict[str, Any]]:
         """Give the input embeddings of prompt and response and what a forward over them needs besides.
 
-        Media embeddings are computed once, without gradient, and put in place: `[1, n + steps, hidden]`, and keyword
-        arguments (position ids and the like) such that `model(inputs_embeds=..., **kwargs)` gives the logits of a
+        Media embeddings are computed once, without gradient, and put in place: `[1, n + steps, width]`, and keyword
+        arguments (position ids and the like) such that `forward(embeddings, **kwargs)` gives the logits of a
         teacher-forced pass over prompt and response.
+
+        The width is the hidden size, and more where a model feeds its decoder besides (features added at several
+        depths, embeddings of each layer): that stands behind the input embeddings, one position's in its row.
         """
+        ...
+
+    def forward(self, embeddings: torch.Tensor, **options: object) -> Any:  # noqa: ANN401 - a model's output class
+        """Run the model over `[b, q, width]` embeddings as `embed` gives them, or a stretch of them, under autograd."""
         ...
 
     def token_bytes(self, ids: Sequence[int]) -> list[bytes]:

@@ -85,6 +85,10 @@ class CausalText:
             embeddings = self.model.get_input_embeddings()(ids)
         return embeddings, {"attention_mask": torch.ones_like(ids)}
 
+    def forward(self, embeddings: torch.Tensor, **options: object) -> Any:  # noqa: ANN401 - a model's output class
+        """Run the model over `[b, q, hidden]` embeddings."""
+        return self.model(inputs_embeds=embeddings, **options)
+
     def token_bytes(self, ids: Sequence[int]) -> list[bytes]:
         """Give the bytes that each id of a response writes."""
         return token_bytes(self.tokenizer, ids)

@@ -111,6 +111,10 @@ class QwenOmni:
             "position_ids": torch.cat([positions, following], dim=-1),
         }
 
+    def forward(self, embeddings: torch.Tensor, **options: object) -> Any:  # noqa: ANN401 - a model's output class
+        """Run the thinker over `[b, q, hidden]` embeddings."""
+        return self.model(inputs_embeds=embeddings, **options)
+
     def raw_media(
         self, encoded: Encoded, parts: Sequence[LoadedPart]
     ) -> tuple[list[RawMedium], Callable[..., torch.Tensor]]:

@@ -25,13 +25,16 @@ class TeacherForced:
     """A model with a prompt and its response fixed: what signals with passes of their own work on.
 
     Attributes:
-        embeddings: `[1, n + T, hidden]`, the input embeddings of every modality and of the response.
+        model: whose output head and mode are held during passes.
+        forward: runs it over embeddings (`Adapter.forward`).
+        embeddings: `[1, n + T, width]`, the input embeddings of every modality and of the response.
         targets: `int64 [T]`, the response's tokens.
         prompt: `n`, the number of prompt positions.
         cost: where forwards and tokens are counted.
     """
 
     model: PreTrainedModel
+    forward: Callable[..., Any]
     embeddings: Tensor
     options: dict[str, Any]
     targets: Tensor
@@ -50,22 +53,22 @@ class TeacherForced:
     ) -> TeacherForced:
         """Embed a prompt and its response (`int64 [T]`) once, without gradient.
 
-        `edit` changes the prompt's embeddings `[1, n, hidden]` first.
+        `edit` changes the prompt's embeddings `[1, n, width]` first.
         """
         with torch.no_grad(), evaluating(adapter.model):
             embeddings, options = adapter.embed(encoded, response)
         prompt = embeddings.shape[1] - len(response)
         if edit is not None:
             embeddings = torch.cat([edit(embeddings[:, :prompt].clone()), embeddings[:, prompt:]], dim=1)
-        return cls(adapter.model, embeddings, options, response, prompt, cost or Cost())
+        return cls(adapter.model, adapter.forward, embeddings, options, response, prompt, cost or Cost())
 
     def inputs(self, steps: Tensor) -> Tensor:
-        """Give the embeddings that steps (`int64 [b]`) saw, a copy for each, cut after the latest: `[b, q, hidden]`."""
+        """Give the embeddings that steps (`int64 [b]`) saw, a copy for each, cut after the latest: `[b, q, width]`."""
         length = self.prompt + int(steps.max())
         return self.embeddings[:, :length].expand(len(steps), -1, -1).clone()
 
     def logits(self, embeddings: Tensor, steps: Tensor) -> Tensor:
-        """Give the raw logit of each step's chosen token: from `[b, q, hidden]` for steps `int64 [b]`.
+        """Give the raw logit of each step's chosen token: from `[b, q, width]` for steps `int64 [b]`.
 
         Works under autograd; the vocabulary is projected at one position a step.
         """
@@ -74,12 +77,12 @@ class TeacherForced:
         steps = steps.to(embeddings.device)
         options = {name: _fit(value, batch, length, self.embeddings.shape[1]) for name, value in self.options.items()}
         with only(self.model, self.prompt + steps - 1):
-            logits = self.model(inputs_embeds=embeddings, use_cache=False, return_dict=True, **options).logits
+            logits = self.forward(embeddings, use_cache=False, return_dict=True, **options).logits
         rows = logits[:, 0] if logits.shape[1] == 1 else logits[torch.arange(batch), self.prompt + steps - 1]
         return rows.gather(1, self.targets.to(rows.device)[steps.to(rows.device)][:, None])[:, 0].float()
 
     def rows(self, embeddings: Tensor, steps: Tensor) -> Tensor:
-        """Give the raw logits before each step's token, `[b, k, vocabulary]`: from `[b, q, hidden]`, steps `int64 [k]`.
+        """Give the raw logits before each step's token, `[b, k, vocabulary]`: from `[b, q, width]`, steps `int64 [k]`.
 
         Every sequence is read at the same steps, so that many targets share one forward. Works under autograd.
         """
@@ -88,7 +91,7 @@ class TeacherForced:
         places = self.prompt + steps.to(embeddings.device) - 1
         options = {name: _fit(value, batch, length, self.embeddings.shape[1]) for name, value in self.options.items()}
         with only(self.model, places.expand(batch, -1)):
-            logits = self.model(inputs_embeds=embeddings, use_cache=False, return_dict=True, **options).logits
+            logits = self.forward(embeddings, use_cache=False, return_dict=True, **options).logits
         read: Tensor = (logits if logits.shape[1] == len(steps) else logits[:, places.to(logits.device)]).float()
         return read
 
