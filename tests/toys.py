@@ -40,12 +40,12 @@ CORPUS = [
     "What does the second picture show? What is the first sound? Describe the film, then list everything.",
     "Ein Käse für Zoë; 北京的天气很好。 🙂 naïve café — “quoted” text, 12.5 % of 300 km/h.\n\n",
 ] * 3
+WORDS = r"(?i:'s|'t)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 
 
 def make_tokenizer():
     """A byte-level BPE of Qwen's kind, some of whose tokens hold several characters and some only part of one."""
-    words = r"(?i:'s|'t)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-    return byte_level(CORPUS, SPECIAL, size=420, pattern=words)
+    return byte_level(CORPUS, SPECIAL, size=420, pattern=WORDS)
 
 
 def make_omni_config(tokenizer):
