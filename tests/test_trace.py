@@ -573,20 +573,24 @@ def test_two_entries_of_one_name_are_refused(saved, tmp_path):
 def test_a_newer_schema_asks_for_an_upgrade(saved, tmp_path):
     _, data = saved
     path = tmp_path / "t.omnitrace"
-    path.write_bytes(data.replace(b"omnitrace/2 ", b"omnitrace/3 "))
-    with pytest.raises(TraceFileError, match=r"schema 3; this omnitrace-nb .* reads up to 2.*pip install --upgrade"):
+    path.write_bytes(data.replace(b"omnitrace/3 ", b"omnitrace/4 "))
+    with pytest.raises(TraceFileError, match=r"schema 4; this omnitrace-nb .* reads up to 3.*pip install --upgrade"):
         open_trace(path)
 
 
-def test_a_file_of_the_first_schema_opens(trace, tmp_path):
+@pytest.mark.parametrize(("schema", "later"), [(1, ("ablations", "verification")), (2, ())])
+def test_a_file_of_an_earlier_schema_opens(trace, tmp_path, schema, later):
     def older(entries):
         about = json.loads(entries["trace.json"])
-        del about["ablations"], about["verification"]
-        return {**entries, "trace.json": json.dumps(about).encode()}
+        for each in [*about["parts"], *about["sources"]]:
+            for name in ("document", "title", "note", "words", "speaker"):
+                each.pop(name, None)
+        kept = {name: value for name, value in about.items() if name not in later}
+        return {**entries, "trace.json": json.dumps(kept).encode()}
 
     data = rewritten(trace.save(tmp_path / "t").read_bytes(), older)
     path = tmp_path / "old.omnitrace"
-    path.write_bytes(data.replace(b"omnitrace/2 ", b"omnitrace/1 "))
+    path.write_bytes(data.replace(b"omnitrace/3 ", f"omnitrace/{schema} ".encode()))
     assert_same(trace, open_trace(path))
 
 
@@ -697,6 +701,7 @@ def test_json_is_plain_and_complete(trace, empty):
     assert plain["prompt"]["parts"][1] == {
         "index": 1, "kind": "image", "role": "user", "label": "image 1", "text": None, "size": [320, 240],
         "duration": None, "mime": "image/png", "sha256": hashlib.sha256(part.media).hexdigest(),
+            "document": None, "title": None, "note": "",
     }  # fmt: skip
     assert json.loads(empty.to_json())["spans"] == []
 

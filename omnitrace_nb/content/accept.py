@@ -48,7 +48,7 @@ def as_parts(content: object) -> tuple[Part, ...]:
 
     Example:
         >>> as_parts(["Compare:", Image("a.png"), {"image": "b.png"}])[0]
-        Text(text='Compare:', label=None, role='user')
+        Text('Compare:')
     """
     items = content if isinstance(content, (list, tuple)) else [content]
     for text in filter(_names_a_file, items):

@@ -23,7 +23,8 @@ def check(parts: Sequence[Part]) -> None:
 
     Raises:
         ContentError: no parts, or nothing but white space; something that is no part; an unknown role; an unusable
-            label; text that is empty, too long, or holds half a character (a lone surrogate).
+            label, id or title, or two documents of one id; text that is empty, too long, or holds half a character (a
+            lone surrogate).
     """
     if not parts:
         raise ContentError('The prompt is empty: give at least one part, such as ot.Text("What is this?")')
@@ -32,7 +33,11 @@ def check(parts: Sequence[Part]) -> None:
             raise ContentError(
                 f"Part {place} is a {type(part).__name__}, expected ot.Text, ot.Image, ot.Audio or ot.Video"
             )
-        _check_label(part.label, place)
+        _check_name(part.label, "label", place)
+        if isinstance(part, Text):
+            _check_name(part.id, "id", place)
+            _check_name(part.title, "title", place)
+    _check_distinct([part.id for part in parts if isinstance(part, Text) and part.id])
     for name, part in zip(labels(parts), parts, strict=True):
         check_role(part.role, name)
         if isinstance(part, Text):
@@ -62,17 +67,23 @@ def check_text(text: object, name: str) -> None:
         )
 
 
-def _check_label(label: object, place: int) -> None:
-    if label is None:
+def _check_name(given: object, what: str, place: int) -> None:
+    if given is None:
         return
-    name = f"The label of part {place}"
-    if not isinstance(label, str):
-        raise ContentError(f"{name} is a {type(label).__name__}, expected a str")
-    if not label.strip() or len(label) > LIMITS.label_chars:
+    name = f"The {what} of part {place}"
+    if not isinstance(given, str):
+        raise ContentError(f"{name} is a {type(given).__name__}, expected a str")
+    if not given.strip() or len(given) > LIMITS.label_chars:
         raise ContentError(
-            f"{name} has {len(label)} characters, expected 1 to {LIMITS.label_chars}, not all white space"
+            f"{name} has {len(given)} characters, expected 1 to {LIMITS.label_chars}, not all white space"
         )
-    _utf8(label, name)
+    _utf8(given, name)
+
+
+def _check_distinct(ids: Sequence[str]) -> None:
+    double = next((each for each in ids if ids.count(each) > 1), None)
+    if double is not None:
+        raise ContentError(f"{ids.count(double)} documents have the id {double!r}: give each an id of its own")
 
 
 def _utf8(text: str, name: str) -> bytes:

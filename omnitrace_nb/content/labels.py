@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from omnitrace_nb.content.parts import Text
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -14,7 +16,7 @@ _WORDS = {"Text": "text", "Image": "image", "Audio": "sound", "Video": "film"}
 
 
 def labels(parts: Sequence[Part]) -> tuple[str, ...]:
-    """Give each part's label: the user's own, else its kind and its number among its kind, from 1.
+    """Give each part's label: the user's own, a document's id or title, else its kind and number among it, from 1.
 
     Example:
         >>> from omnitrace_nb.content import Image, Text, labels
@@ -26,5 +28,6 @@ def labels(parts: Sequence[Part]) -> tuple[str, ...]:
     for part in parts:
         word = _WORDS[type(part).__name__]
         seen[word] += 1
-        names.append(part.label or f"{word} {seen[word]}")
+        document = (part.id or part.title) if isinstance(part, Text) else None
+        names.append(part.label or document or f"{word} {seen[word]}")
     return tuple(names)

@@ -16,7 +16,7 @@ class Limits:
     Attributes:
         file_bytes: bytes of one file (or of encoded bytes); they are kept for playing.
         text_bytes: bytes of one text, in UTF-8.
-        label_chars: characters of a label.
+        label_chars: characters of a label, of a document's id or title.
         picture_pixels: width x height of a picture.
         frame_pixels: width x height of a film's frame.
         film_pixels: all pixels of the kept frames of a film; larger ones are scaled down to it, and `Film.size`

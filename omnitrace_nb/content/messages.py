@@ -22,7 +22,7 @@ _TYPES = {kind: kind for kind in _KINDS} | {
 }
 _PLACES = ("url", "path", "base64", "bytes")
 _SETTINGS = {
-    "text": {"label"},
+    "text": {"label", "id", "title"},
     "image": {"label"},
     "audio": {"label", "sampling_rate"},
     "video": {"label", "fps", "sound"},

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Role = Literal["system", "user", "assistant"]
 
 
-def _brief(self: Image | Audio | Video) -> str:
+def _brief(self: Part) -> str:
     """Show bytes and arrays by their size: a notebook would print a whole film."""
     shown = []
     for one in fields(self):
@@ -30,6 +30,8 @@ def _brief(self: Image | Audio | Video) -> str:
             shown.append(
                 f"{'' if one.name == 'source' else f'{one.name}='}<{value.dtype} array of shape {value.shape}>"
             )
+        elif one.name == "text":
+            shown.append(repr(value))
         elif one.name == "source":
             shown.append(f"<{len(value)} frames>" if isinstance(value, (list, tuple)) else repr(value))
         elif value != one.default:
@@ -48,11 +50,21 @@ def _settle(self: Image | Audio | Video) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A piece of text. `label` is shown in tables and views instead of "text 1"."""
+    """A piece of text. `label` is shown in tables and views instead of "text 1".
+
+    A document of a retrieval prompt has an `id` of its own, a `title`, or both; they are in the tables, and without a
+    label the id (else the title) is shown. The model reads neither: what it should read belongs to the text.
+    """
 
     text: str
     label: str | None = field(default=None, kw_only=True)
     role: Role = field(default="user", kw_only=True)
+    id: str | None = field(default=None, kw_only=True)
+    title: str | None = field(default=None, kw_only=True)
+
+    def __repr__(self) -> str:
+        """Show what was given."""
+        return _brief(self)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

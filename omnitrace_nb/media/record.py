@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from omnitrace_nb.content.parts import Text
 from omnitrace_nb.media import encode
 from omnitrace_nb.media.loaded import Film, Picture, Sound
 from omnitrace_nb.media.spectrograms import spectrogram
@@ -30,7 +31,8 @@ def record(loaded: LoadedPart, label: str) -> PartRecord:
     bare = PartRecord(loaded.index, loaded.kind, loaded.part.role, label, loaded.sha256)
     content = loaded.content
     if isinstance(content, str):
-        return replace(bare, text=content)
+        named = (loaded.part.id, loaded.part.title) if isinstance(loaded.part, Text) else (None, None)
+        return replace(bare, text=content, document=named[0], title=named[1])
     media, mime = _playable(loaded, content)
     return replace(_outlined(bare, content), media=media, mime=mime)
 

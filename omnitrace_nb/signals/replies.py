@@ -162,6 +162,6 @@ def _recordings(kind: str, records: Sequence[PartRecord]) -> list[PartRecord]:
 
 def _shown(source: Source, records: Sequence[PartRecord]) -> str:
     if source.modality != "text":
-        return source.label
+        return f"{source.label}: {source.words}" if source.words else source.label
     text = records[source.part].text or ""
     return text[slice(*source.chars)] if source.chars else text

@@ -23,7 +23,7 @@ from omnitrace_nb.errors import TraceFileError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SCHEMA = 2
+SCHEMA = 3
 SUFFIX = ".omnitrace"
 MOST_BYTES = 8 * 2**30
 

@@ -99,4 +99,7 @@ def _part(part: PartRecord) -> dict[str, Any]:
         "size": None if part.size is None else list(part.size),
         "duration": part.duration,
         "mime": part.mime,
+        "document": part.document,
+        "title": part.title,
+        "note": part.note,
     }

@@ -30,6 +30,9 @@ class PartRecord:
         spectrogram: `uint8 [bands, k]`, of the same (`omnitrace_nb.media.spectrograms`).
         media: original encoded bytes, in a live session or with `embed_media=True`; else None.
         mime: what `media` is, such as "audio/wav".
+        document: id of a document.
+        title: title of a document.
+        note: what went wrong when the part was cut into sources, in a sentence; "" if nothing did.
     """
 
     index: int
@@ -46,6 +49,9 @@ class PartRecord:
     spectrogram: np.ndarray | None = None
     media: bytes | None = None
     mime: str | None = None
+    document: str | None = None
+    title: str | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +90,10 @@ class Source:
         box: left, top, right, bottom in original pixels, of pictures and regions.
         time: start and end in seconds, of sounds and films.
         question: whether it belongs to the trailing question (whose rows `excess` uses as its baseline).
+        document: id of the document that it is of, of text.
+        title: that document's title.
+        words: what was said, of speech; "" where that is not known.
+        speaker: by whom; "" where that is not known.
     """
 
     id: int
@@ -95,6 +105,10 @@ class Source:
     box: tuple[float, float, float, float] | None = None
     time: tuple[float, float] | None = None
     question: bool = False
+    document: str | None = None
+    title: str | None = None
+    words: str = ""
+    speaker: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -29,7 +29,7 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
     "sources": {
         "id": INT, "modality": CATEGORY, "part": INT, "label": TEXT, "tokens": INT, "start": INT, "end": INT,
         "left": FLOAT, "top": FLOAT, "right": FLOAT, "bottom": FLOAT, "t0": FLOAT, "t1": FLOAT, "question": BOOL,
-        "text": TEXT,
+        "text": TEXT, "speaker": TEXT, "document": TEXT, "title": TEXT,
     },
     "steps": {
         "step": INT, "id": INT, "token": TEXT, "start": INT, "end": INT, "statement": INT, "pos": TEXT, "weight": FLOAT,
@@ -101,7 +101,10 @@ def sources_table(sources: Sequence[Source], parts: Sequence[PartRecord]) -> pd.
             **dict(zip(("left", "top", "right", "bottom"), boxes.T, strict=True)),
             **dict(zip(("t0", "t1"), times.T, strict=True)),
             "question": [source.question for source in sources],
-            "text": [(texts[s.part] or "")[slice(*s.chars)] if s.chars else None for s in sources],
+            "text": [(texts[s.part] or "")[slice(*s.chars)] if s.chars else s.words or None for s in sources],
+            "speaker": [source.speaker or None for source in sources],
+            "document": [source.document for source in sources],
+            "title": [source.title for source in sources],
         },
     )
 
