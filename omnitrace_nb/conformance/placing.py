@@ -122,7 +122,7 @@ def _probe(subject: Subject, kind: str, modality: int, change: Callable[..., tup
     if part is None:
         raise NotApplicable("nothing of the kind in the prompt, or the model does not read it")
     before, _ = subject.embed(subject.prompt.loaded)
-    positions, worst = layout.positions(part.index, modality), 0.0
+    positions, worst, exact = layout.positions(part.index, modality), 0.0, False
     for at in positions[np.linspace(0, len(positions) - 1, PROBES + 2).astype(int)[1:-1]].tolist():
         made = change(part, layout, at)
         if made is None:
@@ -137,22 +137,28 @@ def _probe(subject: Subject, kind: str, modality: int, change: Callable[..., tup
             place = int(np.flatnonzero(~own)[stray.argmax()])
             raise Failed(f"changing {where} moves position {place}, which is not of it")
         named = _same_place(layout, positions, at)
+        exact |= len(named) < len(positions)
         best = min(int((distance[positions] > distance[place]).sum()) for place in named)
         worst = max(worst, best / len(positions))
         if worst > STRONGEST:
             raise Failed(
                 f"changing {where} moves {best} of the part's {len(positions)} positions more than those named"
             )
-    return f"{PROBES} places of {subject.prompt.records[part.index].label}; the named rank in the first {worst:.0%}"
+    label = subject.prompt.records[part.index].label
+    if not exact:
+        return f"{PROBES} places of {label}; each of its positions is said to stand for the whole"
+    return f"{PROBES} places of {label}; the named rank in the first {worst:.0%}"
 
 
 def _same_place(layout: Layout, positions: np.ndarray, at: int) -> np.ndarray:
-    """Give the positions of a part at the time (or, of a picture, the place) of one of them."""
-    time = layout.time[at]
-    if not np.isfinite(time).all():
-        return np.array([at])
-    times = layout.time[positions]
-    return positions[(times[:, 0] < time[1]) & (times[:, 1] > time[0])]
+    """Give the positions of a part at the time (of a picture: whose boxes hold the middle) of one of them."""
+    time, box = layout.time[at], layout.box[at]
+    if np.isfinite(time).all():
+        times = layout.time[positions]
+        return positions[(times[:, 0] < time[1]) & (times[:, 1] > time[0])]
+    boxes = layout.box[positions]
+    across, down = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    return positions[(boxes[:, 0] <= across) & (across < boxes[:, 2]) & (boxes[:, 1] <= down) & (down < boxes[:, 3])]
 
 
 def _paint(part: LoadedPart, layout: Layout, at: int) -> tuple[LoadedPart, str] | None:

@@ -1,4 +1,4 @@
-"""Pictures, sounds and films for Qwen2.5-Omni (arXiv 2503.20215, section 2.2): tokens, features, and where each lies.
+"""Pictures, sounds and films for Qwen's omni models (arXiv 2503.20215, section 2.2): tokens, features, where each lies.
 
 Every part goes through the model's own processor by itself, so that each film keeps its own rate and its own sound
 track or none, and what belongs to a part is known without counting placeholders in a long prompt.
@@ -17,15 +17,19 @@ from PIL import Image
 from omnitrace_nb.errors import ModelError
 from omnitrace_nb.layout import AUDIO, IMAGE, TEMPLATE, VIDEO
 from omnitrace_nb.media.loaded import Film, Picture, Sound
+from omnitrace_nb.models.hearing import QWEN2_5
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from transformers import Qwen2_5OmniProcessor
+    from transformers import Qwen2_5OmniProcessor, Qwen3OmniMoeProcessor
 
     from omnitrace_nb.media.loaded import LoadedPart
+    from omnitrace_nb.models.hearing import Hearing
 
-MEL_FRAMES_PER_TOKEN = 4
+    Processor = Qwen2_5OmniProcessor | Qwen3OmniMoeProcessor
+
+FEWEST_FRAMES = 4  # mel frames that a sound is filled up to: what one token takes
 TEXT_ONLY = {"add_special_tokens": False, "padding": False}
 
 
@@ -48,7 +52,7 @@ class Seen:
     features: dict[str, torch.Tensor]
 
 
-def look(processor: Qwen2_5OmniProcessor, loaded: LoadedPart) -> Seen:
+def look(processor: Processor, loaded: LoadedPart) -> Seen:
     """Give a picture, sound or film as the model sees it; `ModelError` where the processor refuses it."""
     medium = loaded.content
     try:
@@ -78,7 +82,7 @@ def join(features: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]
     return joined
 
 
-def _picture(processor: Qwen2_5OmniProcessor, picture: Picture) -> Seen:
+def _picture(processor: Processor, picture: Picture) -> Seen:
     # A PIL picture leaves no doubt which axis is colour, whatever its size.
     image = Image.fromarray(np.ascontiguousarray(picture.pixels))
     out = processor(text=[processor.image_token], images=[image], text_kwargs=TEXT_ONLY, return_tensors="pt")
@@ -91,7 +95,7 @@ def _picture(processor: Qwen2_5OmniProcessor, picture: Picture) -> Seen:
     return Seen(ids, modality, box, _no_times(ids), grid, _features(out))
 
 
-def _sound(processor: Qwen2_5OmniProcessor, sound: Sound) -> Seen:
+def _sound(processor: Processor, sound: Sound) -> Seen:
     samples, settings = _samples(processor, sound)
     out = processor(
         text=[processor.audio_token], audio=[samples], audio_kwargs=settings, text_kwargs=TEXT_ONLY, return_tensors="pt"
@@ -103,7 +107,7 @@ def _sound(processor: Qwen2_5OmniProcessor, sound: Sound) -> Seen:
     return Seen(ids, modality, np.full((len(ids), 4), np.nan, np.float32), time, None, _features(out))
 
 
-def _film(processor: Qwen2_5OmniProcessor, film: Film) -> Seen:
+def _film(processor: Processor, film: Film) -> Seen:
     frames = torch.from_numpy(np.ascontiguousarray(film.frames)).permute(0, 3, 1, 2)
     given = {"fps": film.fps, "do_sample_frames": False, "input_data_format": "channels_first"}
     settings: dict[str, Any] = {"videos_kwargs": frame_settings(processor) | given}
@@ -133,7 +137,7 @@ def _film(processor: Qwen2_5OmniProcessor, film: Film) -> Seen:
     return Seen(ids, modality, box, time, grid, _features(out))
 
 
-def frame_settings(processor: Qwen2_5OmniProcessor) -> dict[str, Any]:
+def frame_settings(processor: Processor) -> dict[str, Any]:
     """Give the frame size that a checkpoint asks for where it is smaller than the processor's own default.
 
     The processor's call puts its default in place of `video_processor.size`, so that a model made for small frames
@@ -150,13 +154,13 @@ def frame_settings(processor: Qwen2_5OmniProcessor) -> dict[str, Any]:
     return settings
 
 
-def sound_tokens(processor: Qwen2_5OmniProcessor, samples: int) -> int:
+def sound_tokens(processor: Processor, samples: int) -> int:
     """Give the number of tokens of a sound: four mel frames each, 25 a second at 16 kHz and a hop of 160."""
     frames = math.ceil(samples / processor.feature_extractor.hop_length)
     return ((frames - 1) // 2 + 1 - 2) // 2 + 1
 
 
-def _samples(processor: Qwen2_5OmniProcessor, sound: Sound) -> tuple[np.ndarray, dict[str, Any]]:
+def _samples(processor: Processor, sound: Sound) -> tuple[np.ndarray, dict[str, Any]]:
     """Give a sound's samples and the settings under which none of them is cut off.
 
     The extractor would cut at `chunk_length` seconds (300 for the 7B model) and fill every shorter sound up to it.
@@ -172,7 +176,7 @@ def _samples(processor: Qwen2_5OmniProcessor, sound: Sound) -> tuple[np.ndarray,
     return samples, {"max_length": filled, "sampling_rate": extractor.sampling_rate}
 
 
-def _modality(processor: Qwen2_5OmniProcessor, ids: np.ndarray, expected: dict[int, int]) -> np.ndarray:
+def _modality(processor: Processor, ids: np.ndarray, expected: dict[int, int]) -> np.ndarray:
     """Name each token's modality, and refuse counts that the features do not have."""
     placeholders = {
         IMAGE: processor.image_token_id,
@@ -209,7 +213,7 @@ def _shown(film: Film, steps: int, frames_per_step: int) -> np.ndarray:
     return _clipped(film.times[first], film.times[last] + 1 / film.fps, film.duration)
 
 
-def _seconds(processor: Qwen2_5OmniProcessor, tokens: int, duration: float) -> np.ndarray:
+def _seconds(processor: Processor, tokens: int, duration: float) -> np.ndarray:
     """Give the seconds that each token of a sound stands for."""
     extractor = processor.feature_extractor
     length = MEL_FRAMES_PER_TOKEN * extractor.hop_length / extractor.sampling_rate

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from omnitrace_nb.models.adapter import Adapter
 
-BUILT_IN = ("qwen_omni", "causal_text")
+BUILT_IN = ("qwen_omni", "causal_text", "open_model")
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,11 +29,13 @@ class Tokens:
         ids: `int64 [n]`.
         part: `int32 [n]`, index of the text part that a token stands for, -1 for the template's.
         chars: `int32 [n, 2]`, start and end in that part's characters, -1 for the template's.
+        offsets: `int64 [n, 2]`, start and end in the prompt's characters.
     """
 
     ids: np.ndarray
     part: np.ndarray
     chars: np.ndarray
+    offsets: np.ndarray
 
 
 def tokenize(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, *, add_special_tokens: bool) -> Tokens:
@@ -68,7 +70,7 @@ def tokenize(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, *, add_special_
             )
     offsets = _without_gaps(offsets, prompt.text)
     part, chars = _places(offsets, owner, place)
-    return Tokens(ids, part, chars)
+    return Tokens(ids, part, chars, offsets)
 
 
 def _owners(prompt: Prompt) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,35 @@
+"""DeepStack (Meng et al., arXiv 2406.04334): visual features that enter the language model at several depths.
+
+The first layers' outputs have features of the pictures added to them. Here they stand behind the input embeddings of
+the same position, zero where there are none, so that whatever changes, cuts or differentiates embeddings carries them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def gathered(given: Mapping[str, Any], steps: int) -> torch.Tensor | None:
+    """Give the features that a language model is handed for a prompt, as `[1, n + steps, depths * hidden]`.
+
+    None if it is handed none: a prompt without pictures and films.
+    """
+    features, where = given.get("deepstack_visual_embeds"), given.get("visual_pos_masks")
+    if features is None or where is None or not len(features):
+        return None
+    wide = torch.cat([each.to(features[0]) for each in features], dim=-1)
+    more = wide.new_zeros(1, where.shape[1] + steps, wide.shape[-1])
+    more[0, : where.shape[1]][where[0].to(more.device)] = wide
+    return more
+
+
+def scattered(more: torch.Tensor, hidden: int) -> dict[str, Any]:
+    """Turn features `[b, q, depths * hidden]` back into the language model's arguments: of every position, most 0."""
+    everywhere = torch.ones(more.shape[:2], dtype=torch.bool, device=more.device)
+    depths = [each.reshape(-1, hidden) for each in more.split(hidden, dim=-1)]
+    return {"visual_pos_masks": everywhere, "deepstack_visual_embeds": depths}

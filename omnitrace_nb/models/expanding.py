@@ -1,0 +1,70 @@
+"""From one placeholder a medium, as chat templates write them, to what a processor puts in its place."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from omnitrace_nb.errors import ModelError
+from omnitrace_nb.models.rendering import Prompt
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+def expand(
+    prompt: Prompt, placeholders: Mapping[str, str], kinds: Sequence[str], texts: Sequence[str]
+) -> tuple[Prompt, list[tuple[int, int]]]:
+    """Put each medium's text in place of its placeholder, among the template's own words alone.
+
+    Args:
+        prompt: what `render` gave.
+        placeholders: kind of medium -> what the template writes for it.
+        kinds: the kind of each medium, in prompt order.
+        texts: what stands for each medium instead.
+
+    Returns:
+        The expanded prompt, and each medium's start and end in it.
+
+    Raises:
+        ModelError: the template wrote other placeholders than those of the prompt's media, or in another order.
+    """
+    found = _placeholders(prompt, placeholders)
+    if (wrote := [kind for _, _, kind in found]) != list(kinds):
+        raise ModelError(
+            f"The chat template wrote placeholders for {wrote or 'no media'}, but the prompt has "
+            f"{list(kinds) or 'none'}: give the processor that belongs to this model, with its own chat template."
+        )
+    pieces, media, moves = [], [], []
+    at = length = 0
+    for (start, end, _), text in zip(found, texts, strict=True):
+        pieces += [prompt.text[at:start], text]
+        length += start - at + len(text)
+        media.append((length - len(text), length))
+        moves.append((end, length - end))
+        at = end
+    spans = tuple(
+        replace(span, start=span.start + moved, end=span.end + moved)
+        for span in prompt.spans
+        for moved in [next((by for end, by in reversed(moves) if end <= span.start), 0)]
+    )
+    return Prompt("".join([*pieces, prompt.text[at:]]), spans), media
+
+
+def holds(prompt: Prompt, names: Sequence[str]) -> bool:
+    """Tell whether a user's text holds one of the names, such as a special token's."""
+    texts = [prompt.text[span.start : span.end] for span in prompt.spans]
+    return any(name in text for text in texts for name in names if name)
+
+
+def _placeholders(prompt: Prompt, placeholders: Mapping[str, str]) -> list[tuple[int, int, str]]:
+    kinds = {placeholder: kind for kind, placeholder in placeholders.items()}
+    if not kinds:
+        return []
+    pattern = re.compile("|".join(map(re.escape, sorted(kinds, key=len, reverse=True))))
+    return [
+        (start + match.start(), start + match.end(), kinds[match.group()])
+        for start, end in prompt.template_pieces()
+        for match in pattern.finditer(prompt.text[start:end])
+    ]

@@ -1,0 +1,272 @@
+"""Any decoder-only model that transformers' `AutoModelForMultimodalLM` and `AutoProcessor` load.
+
+Nothing of a family is known here. The processor says which tokens stand for a medium, the model's own forward says what
+it makes of them; where in a picture or a sound each token lies only a family knows, and overrides `places`. Left alone,
+every token of a medium stands for the whole of it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from transformers import AutoModelForMultimodalLM, AutoProcessor, PreTrainedModel, ProcessorMixin
+
+from omnitrace_nb.errors import ModelError
+from omnitrace_nb.layout import AUDIO, IMAGE, NOBODY, TEXT, VIDEO, Layout
+from omnitrace_nb.media.loaded import MediaNeeds
+from omnitrace_nb.models.adapter import Encoded
+from omnitrace_nb.models.checks import check_length, check_text, check_tokenizer, home
+from omnitrace_nb.models.expanding import expand, holds
+from omnitrace_nb.models.interception import feeding, handed
+from omnitrace_nb.models.open_media import Medium, Places, film_settings, process, sound_settings, whole
+from omnitrace_nb.models.registry import Family, register
+from omnitrace_nb.models.rendering import Prompt, render
+from omnitrace_nb.models.tokenizing import tokenize
+from omnitrace_nb.models.tokens import token_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from omnitrace_nb.media.loaded import LoadedPart
+    from omnitrace_nb.models.tokenizing import Tokens
+
+NAME = "open_model"
+MODALITY = {"image": IMAGE, "audio": AUDIO, "video": VIDEO}
+READERS = {
+    "image": ("image_processor",),
+    "video": ("video_processor",),
+    "audio": ("audio_processor", "feature_extractor"),
+}
+TOKEN_TYPES = ("mm_token_type_ids", "token_type_ids")
+
+
+class OpenModel:
+    """The adapter of open models of several modalities. A family is a subclass that overrides `places`."""
+
+    family = NAME
+
+    def __init__(self, model: PreTrainedModel, processor: ProcessorMixin) -> None:
+        """Take a model and its processor; `ModelError` if the two do not belong together."""
+        if not isinstance(processor, ProcessorMixin):
+            raise ModelError(
+                f"{type(model).__name__} needs its processor, but {type(processor).__name__} was given: "
+                "load it by AutoProcessor.from_pretrained from where the model came from."
+            )
+        self.model: Any = model
+        self.processor: Any = processor
+        self.tokenizer: Any = processor.tokenizer
+        self.name = str(getattr(model.config, "_name_or_path", "") or type(model).__name__)
+        self.placeholders = self._placeholders()
+        self.modalities: tuple[str, ...] = ("text", *self.placeholders)
+        self.needs = self._needs()
+        check_tokenizer(model, self.tokenizer)
+        if not (getattr(processor, "chat_template", None) or self.tokenizer.chat_template):
+            raise ModelError("The processor has no chat template: load it from where the model came from.")
+
+    def places(self, medium: Medium) -> Places:
+        """Say where in its part each position of a medium lies; `ModelError` where that cannot be proven."""
+        return whole(medium)
+
+    def settings(self, media: Sequence[LoadedPart]) -> dict[str, Any]:
+        """Give the processor's keyword arguments for a prompt's media."""
+        return {**film_settings(media), **sound_settings(media)}
+
+    def template(self, messages: list[dict[str, Any]]) -> str:
+        """Render messages by the model's chat template, ready for its answer."""
+        chat = self.processor if getattr(self.processor, "chat_template", None) else self.tokenizer
+        text: str = chat.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        return text
+
+    def decoder(self) -> torch.nn.Module:
+        """Give the language model, whose attention layers read the prompt."""
+        found: torch.nn.Module = self.model.get_decoder()
+        return found
+
+    def beside(self, given: dict[str, Any], response: torch.Tensor) -> torch.Tensor | None:
+        """Give what the decoder reads besides its input embeddings, `[1, n + T, more]`; None if nothing.
+
+        Args:
+            given: the arguments that the model hands its decoder for the prompt.
+            response: `int64 [1, T]`.
+        """
+        del given, response
+        return None
+
+    def fed(self, more: torch.Tensor) -> dict[str, Any]:
+        """Turn a stretch `[b, q, more]` of what `beside` gave into the decoder's arguments."""
+        raise NotImplementedError
+
+    def encode(self, parts: Sequence[LoadedPart]) -> Encoded:
+        """Turn parts into the inputs of `generate` and a layout."""
+        for loaded in parts:
+            if loaded.kind not in self.modalities:
+                raise ModelError(
+                    f"Part {loaded.index + 1} is of the kind {loaded.kind!r}, but {type(self.model).__name__} reads "
+                    f"{', '.join(self.modalities)}: leave it out, or give a model that reads it."
+                )
+        prompt = self._rendered(parts)
+        check_text(self.model, self.tokenizer, prompt.text)
+        media = [loaded for loaded in parts if loaded.kind != "text"]
+        names = [token.content for token in self.tokenizer.added_tokens_decoder.values()]
+        harmless = not holds(prompt, [*names, *self.placeholders.values()])
+        alone = "".join(self.placeholders[loaded.kind] for loaded in media)
+        out = process(self.processor, prompt.text if harmless else alone, media, self.settings(media))
+        texts = [each["replacement"] for each in (out.pop("text_replacement_offsets", None) or [[]])[0]]
+        if len(texts) != len(media):
+            raise ModelError(
+                f"{type(self.processor).__name__} does not say what it puts in place of each medium "
+                "(text_replacement_offsets), so the layout cannot be proven: write an adapter (docs/adapters.md)."
+            )
+        expanded, spans = expand(prompt, self.placeholders, [loaded.kind for loaded in media], texts)
+        tokens = tokenize(self.tokenizer, expanded, add_special_tokens=False)
+        if harmless and not np.array_equal(out["input_ids"][0].numpy(), tokens.ids):
+            raise ModelError(
+                f"{type(self.processor).__name__} makes other tokens of this prompt ({out['input_ids'].shape[1]}) than "
+                f"its text and its media give ({len(tokens.ids)}), so the layout cannot be proven: write an adapter "
+                "(docs/adapters.md)."
+            )
+        layout = self._layout(tokens, media, spans, out)
+        check_length(self.model, len(layout))
+        return Encoded(self._inputs(out, layout.token_ids), {}, layout)
+
+    def embed(self, encoded: Encoded, response_ids: torch.Tensor) -> tuple[torch.Tensor, dict[str, Any]]:
+        """Give `[1, n + T, width]` embeddings: what the model itself hands its decoder, and the response's.
+
+        `response_ids` are `[T]` or `[1, T]`. The options hold `attention_mask`, and positions or token types where the
+        model has them.
+        """
+        inputs = {**encoded.inputs, **encoded.options}
+        given = handed(self.model, self.decoder(), inputs)
+        response = response_ids.reshape(1, -1).to(inputs["input_ids"])
+        with torch.no_grad():
+            following = self.model.get_input_embeddings()(response)
+            prompt = given.get("inputs_embeds")
+            if prompt is None:
+                prompt = self.model.get_input_embeddings()(inputs["input_ids"])
+            embeddings = torch.cat([prompt, following.to(prompt)], dim=1)
+            more = self.beside(given, response)
+        if more is not None:
+            embeddings = torch.cat([embeddings, more.to(embeddings)], dim=-1)
+        options = {"attention_mask": torch.ones(embeddings.shape[:2], dtype=torch.long, device=embeddings.device)}
+        return embeddings, {**options, **self._along(given, inputs, response.shape[1])}
+
+    def forward(self, embeddings: torch.Tensor, **options: object) -> Any:  # noqa: ANN401 - a model's output class
+        """Run the model over `[b, q, width]` embeddings."""
+        hidden = self.model.get_input_embeddings().weight.shape[1]
+        if embeddings.shape[-1] == hidden:
+            return self.model(inputs_embeds=embeddings, **options)
+        with feeding(self.decoder(), self.fed(embeddings[..., hidden:])):
+            return self.model(inputs_embeds=embeddings[..., :hidden], **options)
+
+    def token_bytes(self, ids: Sequence[int]) -> list[bytes]:
+        """Give the bytes that each id of a response writes."""
+        return token_bytes(self.tokenizer, ids)
+
+    def _rendered(self, parts: Sequence[LoadedPart]) -> Prompt:
+        """Render the chat; with the token that the tokenizer puts first, where the template leaves that to it."""
+        prompt = render(parts, self.template)
+        first = self.tokenizer("").input_ids[:1]
+        if first != [self.tokenizer.bos_token_id] or prompt.text.startswith(self.tokenizer.bos_token):
+            return prompt
+        by = len(self.tokenizer.bos_token)
+        spans = tuple(replace(span, start=span.start + by, end=span.end + by) for span in prompt.spans)
+        return Prompt(self.tokenizer.bos_token + prompt.text, spans)
+
+    def _layout(
+        self, tokens: Tokens, media: Sequence[LoadedPart], spans: Sequence[tuple[int, int]], out: dict[str, Any]
+    ) -> Layout:
+        blank = Layout.blank(tokens.ids)
+        part, modality = tokens.part.copy(), np.where(tokens.part >= 0, TEXT, blank.modality).astype(np.int8)
+        box, time, grids = blank.box, blank.time, {}
+        counts = dict.fromkeys(MODALITY, 0)
+        for loaded, (start, end) in zip(media, spans, strict=True):
+            here = (tokens.offsets[:, 0] >= start) & (tokens.offsets[:, 1] <= end) & (tokens.part == NOBODY)
+            at = np.flatnonzero(here & (tokens.offsets[:, 0] < tokens.offsets[:, 1]))
+            own = np.isin(tokens.ids[at], self._own_ids())
+            medium = Medium(loaded, counts[loaded.kind], counts["image"] + counts["video"], out, tokens.ids[at], own)
+            if medium.positions == 0:
+                raise ModelError(f"{type(self.processor).__name__} makes no position of part {loaded.index + 1}.")
+            found = self.places(medium)
+            where = at[own] if found.nobody is None else at[own][~found.nobody]
+            part[where], modality[where] = loaded.index, MODALITY[loaded.kind]
+            if found.box is not None:
+                box[where] = found.box if found.nobody is None else found.box[~found.nobody]
+            if found.time is not None:
+                time[where] = found.time if found.nobody is None else found.time[~found.nobody]
+            if found.grid is not None:
+                grids[loaded.index] = found.grid
+            counts[loaded.kind] += 1
+        return replace(blank, part=part, modality=modality, chars=tokens.chars, box=box, time=time, grids=grids)
+
+    def _inputs(self, out: dict[str, Any], ids: np.ndarray) -> dict[str, torch.Tensor]:
+        where, dtype = home(self.model), self.model.dtype
+        inputs = {name: value for name, value in out.items() if isinstance(value, torch.Tensor)}
+        inputs["input_ids"] = torch.from_numpy(ids)[None]
+        inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
+        for name in set(TOKEN_TYPES) & set(inputs):
+            inputs[name] = torch.tensor(self.processor.create_mm_token_type_ids([ids.tolist()]))
+        return {
+            name: value.to(where, dtype) if value.is_floating_point() else value.to(where)
+            for name, value in inputs.items()
+        }
+
+    def _along(self, given: dict[str, Any], inputs: dict[str, Any], steps: int) -> dict[str, torch.Tensor]:
+        """Give what runs along the sequence besides embeddings: rotary positions of three axes, or token types."""
+        positions = given.get("position_ids")
+        if positions is not None and positions.ndim == 3:  # noqa: PLR2004 - axes, batch, positions
+            following = positions.amax((0, 2), keepdim=True) + torch.arange(1, steps + 1, device=positions.device)
+            return {"position_ids": torch.cat([positions, following.expand(len(positions), -1, -1)], dim=-1)[-3:]}
+        takes = inspect.signature(self.model.forward).parameters
+        return {
+            name: torch.nn.functional.pad(inputs[name], (0, steps))
+            for name in TOKEN_TYPES
+            if name in inputs and name in takes
+        }
+
+    def _placeholders(self) -> dict[str, str]:
+        """Give what the template writes for each kind of medium that processor and model read."""
+        return {
+            kind: str(token)
+            for kind, readers in READERS.items()
+            if (token := getattr(self.processor, f"{kind}_token", None)) is not None
+            and any(getattr(self.processor, reader, None) is not None for reader in readers)
+        }
+
+    def _own_ids(self) -> list[int]:
+        ids = [getattr(self.processor, f"{kind}_token_id", None) for kind in MODALITY]
+        return [int(each) for each in ids if each is not None]
+
+    def _needs(self) -> MediaNeeds:
+        extractor = next((e for name in READERS["audio"] if (e := getattr(self.processor, name, None))), None)
+        films = getattr(self.processor, "video_processor", None)
+        usual = MediaNeeds()
+        return MediaNeeds(
+            sampling_rate=int(getattr(extractor, "sampling_rate", None) or usual.sampling_rate),
+            fps=float(getattr(films, "fps", None) or usual.fps),
+            max_frames=int(
+                getattr(films, "max_frames", None) or getattr(films, "num_frames", None) or usual.max_frames
+            ),
+        )
+
+
+def _load_model(source: str, **settings: object) -> PreTrainedModel:
+    return AutoModelForMultimodalLM.from_pretrained(source, **settings)
+
+
+def _load_processor(source: str, **settings: object) -> ProcessorMixin:
+    return AutoProcessor.from_pretrained(source, **settings)
+
+
+register(
+    Family(
+        name=NAME,
+        reads=lambda config: bool(config.sub_configs),
+        adapter=OpenModel,
+        load_model=_load_model,
+        load_processor=_load_processor,
+    )
+)
