@@ -331,7 +331,7 @@ def wrong_models():
         "BertModel cannot generate": BertModel(tiny_bert()),
         "BertForMaskedLM cannot generate": BertForMaskedLM(tiny_bert()),
         "both directions": BertLMHeadModel(tiny_bert()),
-        "'qwen2_5_vl'.*causal_text": Qwen2_5_VLForConditionalGeneration(vl),
+        "needs its processor": Qwen2_5_VLForConditionalGeneration(vl),
         "Linear": torch.nn.Linear(2, 2),
     }
 
@@ -463,7 +463,7 @@ def test_a_family_can_be_registered_and_goes_first(toy_text):
     try:
         register(family)
         assert adapt(model, tokenizer) is mine
-        assert [family.name for family in families()] == ["mine", "qwen_omni", "causal_text"]
+        assert [family.name for family in families()] [:2] == ["mine", "qwen_omni"]
     finally:
         _FAMILIES.pop("mine")
     assert adapt(model, tokenizer).family == "causal_text"
