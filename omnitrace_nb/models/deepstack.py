@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+def seen_at_all_depths(output: Any) -> torch.Tensor:  # noqa: ANN401 - transformers' output of a vision encoder
+    """Give what pictures or films became, `[k, (1 + depths) * hidden]`: the first entry is their input embedding."""
+    depths = getattr(output, "deepstack_features", None) or []
+    return torch.cat([torch.cat(each) for each in (output.pooler_output, *depths)], dim=-1)
+
+
 def gathered(given: Mapping[str, Any], steps: int) -> torch.Tensor | None:
     """Give the features that a language model is handed for a prompt, as `[1, n + steps, depths * hidden]`.
 

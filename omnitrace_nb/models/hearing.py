@@ -23,11 +23,13 @@ class Hearing:
 
     Attributes:
         tokens: number of mel frames -> number of tokens.
-        frames: number of tokens -> `float [k, 2]`, the first mel frame of each and the one after its last.
+        frames: number of tokens -> `int [k, 2]`, the first mel frame of each and the one after its last.
+        fill: samples that a sound is filled up to with silence; None: one analysis window beyond its end.
     """
 
     tokens: Callable[[int], int]
     frames: Callable[[int], np.ndarray]
+    fill: int | None = None
 
 
 def _tokens_of_quarters(frames: int) -> int:

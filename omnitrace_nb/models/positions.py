@@ -14,16 +14,24 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from transformers import PreTrainedConfig, Qwen2_5OmniThinkerForConditionalGeneration
+    from transformers import (
+        PreTrainedConfig,
+        Qwen2_5OmniThinkerForConditionalGeneration,
+        Qwen3OmniMoeThinkerForConditionalGeneration,
+    )
 
 
 def rope_positions(
-    model: Qwen2_5OmniThinkerForConditionalGeneration, input_ids: torch.Tensor, media: Mapping[str, torch.Tensor]
+    model: Qwen2_5OmniThinkerForConditionalGeneration | Qwen3OmniMoeThinkerForConditionalGeneration,
+    input_ids: torch.Tensor,
+    media: Mapping[str, torch.Tensor],
 ) -> torch.Tensor:
-    """Give the temporal, vertical and horizontal position of each token of one prompt, `int64 [3, n]`.
+    """Give the temporal, vertical and horizontal position of each token of one prompt, `[3, n]`.
+
+    Whole numbers; Qwen3-Omni's are floats, since frames may stand between two of them.
 
     Args:
-        model: a Qwen2.5-Omni thinker; only its configuration and `get_rope_index` are used.
+        model: a thinker of Qwen2.5-Omni or Qwen3-Omni; only its configuration and `get_rope_index` are used.
         input_ids: `[n]`, without padding.
         media: the processor's tensors, of which `image_grid_thw`, `video_grid_thw`, `video_second_per_grid` and
             `feature_attention_mask` are read; each may be absent.
@@ -34,7 +42,8 @@ def rope_positions(
     found: list[torch.Tensor] = []
     for stretch, with_sound in _stretches(model.config, input_ids):
         counts = _count(model.config, stretch)
-        found_so_far = 0 if not found else int(found[-1].max()) + 1
+        # A stretch ends with text or closing tokens, whose positions go on from one to the next in all three.
+        found_so_far = found[-1][0, -1] + 1 if found else 0
         positions, _ = model.get_rope_index(
             stretch[None],
             image_grid_thw=_slice(media.get("image_grid_thw"), images, counts["images"]),

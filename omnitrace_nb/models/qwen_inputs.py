@@ -1,4 +1,4 @@
-"""Qwen2.5-Omni's processor taken apart: from pixels and samples to the prompt's embeddings, under autograd.
+"""The processor of Qwen's omni models taken apart: from pixels and samples to the prompt's embeddings, under autograd.
 
 A picture is resized, normalised and cut into patches; a sound becomes a log-mel spectrogram (Radford et al., arXiv
 2212.04356). Each is computed here again, differentiably, and must give what the processor gave. What is left over, such
@@ -18,6 +18,7 @@ from omnitrace_nb.errors import SignalError
 from omnitrace_nb.layout import AUDIO, IMAGE
 from omnitrace_nb.media.loaded import Film, Picture, Sound
 from omnitrace_nb.models.adapter import RawMedium
+from omnitrace_nb.models.deepstack import seen_at_all_depths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,12 +51,14 @@ def raw_media(
             pixels = torch.from_numpy(picture.pixels.copy()).permute(2, 0, 1)[None].to(patches)
             found.append(RawMedium(index, "image", pixels, pixels.mean((-1, -2), keepdim=True).expand_as(pixels)))
             steps.append(_exactly(_patches(processor.image_processor, grid), pixels, patches, index))
+    longest = max((len(sound.samples) for _, sound in sounds), default=0)
     for row, (index, sound) in enumerate(sounds):
         mel = inputs["input_features"][row]
         samples = torch.from_numpy(sound.samples.astype(np.float32))[None].to(mel)
         found.append(RawMedium(index, "audio", samples, torch.zeros_like(samples)))
         length = int(inputs["feature_attention_mask"][row].sum())
-        steps.append(_exactly(_log_mel(processor.feature_extractor, mel.shape[-1]), samples, mel, index, length))
+        log_mel = _log_mel(processor.feature_extractor, mel.shape[-1], longest)
+        steps.append(_exactly(log_mel, samples, mel, index, length))
     where = {kind: torch.from_numpy(np.flatnonzero(layout.modality == kind)) for kind in (IMAGE, AUDIO)}
 
     def embed(embeddings: Tensor, *raw: Tensor) -> Tensor:
@@ -64,11 +67,11 @@ def raw_media(
         if pictures:
             patches = torch.cat(made[: len(pictures)])
             seen = model.get_image_features(patches, inputs["image_grid_thw"], return_dict=True)
-            embeddings[0, where[IMAGE]] = torch.cat(seen.pooler_output).to(embeddings)
+            embeddings[0, where[IMAGE]] = seen_at_all_depths(seen).to(embeddings)
         if sounds:
             mels = torch.stack(made[len(pictures) :])
             heard = model.get_audio_features(mels, inputs["feature_attention_mask"], return_dict=True)
-            embeddings[0, where[AUDIO]] = heard.last_hidden_state.to(embeddings)
+            embeddings[0, where[AUDIO], : heard.last_hidden_state.shape[-1]] = heard.last_hidden_state.to(embeddings)
         return embeddings
 
     return found, embed
@@ -129,11 +132,14 @@ def _cut_off(levels: Tensor) -> Tensor:
     return levels.detach().clamp(0, 255) + (through - through.detach())
 
 
-def _log_mel(extractor: Any, frames: int) -> Callable[[Tensor], Tensor]:  # noqa: ANN401 - as above
-    """Give samples `[1, k]` -> a log-mel spectrogram `[bins, frames]`, eight decades deep below its loudest."""
+def _log_mel(extractor: Any, frames: int, longest: int) -> Callable[[Tensor], Tensor]:  # noqa: ANN401 - as above
+    """Give samples `[1, k]` -> a log-mel spectrogram `[bins, frames]`, eight decades deep below its loudest.
+
+    `longest` is the number of samples of the prompt's longest sound: no sound is filled up to less.
+    """
     filters = torch.from_numpy(np.asarray(extractor.mel_filters, np.float32)).T
     window = torch.hann_window(extractor.n_fft)
-    length = frames * extractor.hop_length
+    length = max(frames * extractor.hop_length, longest)
 
     def hear(samples: Tensor) -> Tensor:
         filled = torch.nn.functional.pad(samples, (0, length - samples.shape[-1]))

@@ -52,16 +52,16 @@ class Seen:
     features: dict[str, torch.Tensor]
 
 
-def look(processor: Processor, loaded: LoadedPart) -> Seen:
+def look(processor: Processor, loaded: LoadedPart, hearing: Hearing = QWEN2_5) -> Seen:
     """Give a picture, sound or film as the model sees it; `ModelError` where the processor refuses it."""
     medium = loaded.content
     try:
         if isinstance(medium, Picture):
             return _picture(processor, medium)
         if isinstance(medium, Sound):
-            return _sound(processor, medium)
+            return _sound(processor, medium, hearing)
         if isinstance(medium, Film):
-            return _film(processor, medium)
+            return _film(processor, medium, hearing)
     except (ValueError, TypeError, RuntimeError) as error:
         raise ModelError(
             f"The model's processor refused part {loaded.index + 1} ({loaded.kind}). It says: {error} "
@@ -95,26 +95,25 @@ def _picture(processor: Processor, picture: Picture) -> Seen:
     return Seen(ids, modality, box, _no_times(ids), grid, _features(out))
 
 
-def _sound(processor: Processor, sound: Sound) -> Seen:
-    samples, settings = _samples(processor, sound)
+def _sound(processor: Processor, sound: Sound, hearing: Hearing) -> Seen:
+    samples, settings = _samples(processor, sound, hearing)
     out = processor(
         text=[processor.audio_token], audio=[samples], audio_kwargs=settings, text_kwargs=TEXT_ONLY, return_tensors="pt"
     )
     ids = out["input_ids"][0].numpy()
-    modality = _modality(processor, ids, {AUDIO: sound_tokens(processor, len(samples))})
+    modality = _modality(processor, ids, {AUDIO: _heard(out, hearing)})
     time = _no_times(ids)
-    time[modality == AUDIO] = _seconds(processor, len(ids), sound.duration)
+    time[modality == AUDIO] = _seconds(processor, len(ids), sound.duration, hearing)
     return Seen(ids, modality, np.full((len(ids), 4), np.nan, np.float32), time, None, _features(out))
 
 
-def _film(processor: Processor, film: Film) -> Seen:
+def _film(processor: Processor, film: Film, hearing: Hearing) -> Seen:
     frames = torch.from_numpy(np.ascontiguousarray(film.frames)).permute(0, 3, 1, 2)
     given = {"fps": film.fps, "do_sample_frames": False, "input_data_format": "channels_first"}
     settings: dict[str, Any] = {"videos_kwargs": frame_settings(processor) | given}
     tokens = {}
     if film.sound is not None:
-        samples, sound_settings = _samples(processor, film.sound)
-        tokens[AUDIO] = sound_tokens(processor, len(samples))
+        samples, sound_settings = _samples(processor, film.sound, hearing)
         settings |= {
             "audio": [samples],
             "audio_kwargs": sound_settings,
@@ -125,6 +124,8 @@ def _film(processor: Processor, film: Film) -> Seen:
     out = processor(**settings, return_tensors="pt")
     grid = _merged(out["video_grid_thw"][0], processor.video_processor.merge_size)
     tokens[VIDEO] = math.prod(grid)
+    if film.sound is not None:
+        tokens[AUDIO] = _heard(out, hearing)
     ids = out["input_ids"][0].numpy()
     modality = _modality(processor, ids, tokens)
     box = np.full((len(ids), 4), np.nan, np.float32)
@@ -133,7 +134,7 @@ def _film(processor: Processor, film: Film) -> Seen:
     shown = _shown(film, grid[0], processor.video_processor.temporal_patch_size)
     time[modality == VIDEO] = np.repeat(shown, grid[1] * grid[2], axis=0)
     if film.sound is not None:
-        time[modality == AUDIO] = _seconds(processor, tokens[AUDIO], film.sound.duration)
+        time[modality == AUDIO] = _seconds(processor, tokens[AUDIO], film.sound.duration, hearing)
     return Seen(ids, modality, box, time, grid, _features(out))
 
 
@@ -154,26 +155,30 @@ def frame_settings(processor: Processor) -> dict[str, Any]:
     return settings
 
 
-def sound_tokens(processor: Processor, samples: int) -> int:
-    """Give the number of tokens of a sound: four mel frames each, 25 a second at 16 kHz and a hop of 160."""
-    frames = math.ceil(samples / processor.feature_extractor.hop_length)
-    return ((frames - 1) // 2 + 1 - 2) // 2 + 1
+def _heard(out: Mapping[str, torch.Tensor], hearing: Hearing) -> int:
+    """Give the number of tokens of the one sound of a processor's call."""
+    return hearing.tokens(int(torch.as_tensor(out["feature_attention_mask"]).sum()))
 
 
-def _samples(processor: Processor, sound: Sound) -> tuple[np.ndarray, dict[str, Any]]:
+def least(processor: Processor, sound: Sound) -> int:
+    """Give the number of a sound's samples, at least those that one token takes."""
+    return max(len(sound.samples), FEWEST_FRAMES * processor.feature_extractor.hop_length)
+
+
+def _samples(processor: Processor, sound: Sound, hearing: Hearing) -> tuple[np.ndarray, dict[str, Any]]:
     """Give a sound's samples and the settings under which none of them is cut off.
 
-    The extractor would cut at `chunk_length` seconds (300 for the 7B model) and fill every shorter sound up to it.
+    The extractor would cut at `chunk_length` seconds (300 for Qwen2.5-Omni-7B) and fill every shorter sound up to it.
     Silence of one window is enough for the same features; the model's encoder itself has no longest sound.
     """
     extractor = processor.feature_extractor
     if sound.sampling_rate != extractor.sampling_rate:
         raise ValueError(f"the sound has {sound.sampling_rate} samples a second, expected {extractor.sampling_rate}.")
-    hop = extractor.hop_length
-    short = MEL_FRAMES_PER_TOKEN * hop - len(sound.samples)
-    samples = np.pad(sound.samples, (0, max(short, 0))).astype(np.float32)
-    filled = math.ceil((len(samples) + extractor.n_fft) / hop) * hop
-    return samples, {"max_length": filled, "sampling_rate": extractor.sampling_rate}
+    short = least(processor, sound) - len(sound.samples)
+    samples = np.pad(sound.samples, (0, short)).astype(np.float32)
+    filled = hearing.fill or math.ceil((len(samples) + extractor.n_fft) / extractor.hop_length) * extractor.hop_length
+    settings = {"padding": "max_length", "max_length": filled, "sampling_rate": extractor.sampling_rate}
+    return samples, settings
 
 
 def _modality(processor: Processor, ids: np.ndarray, expected: dict[int, int]) -> np.ndarray:
@@ -213,12 +218,11 @@ def _shown(film: Film, steps: int, frames_per_step: int) -> np.ndarray:
     return _clipped(film.times[first], film.times[last] + 1 / film.fps, film.duration)
 
 
-def _seconds(processor: Processor, tokens: int, duration: float) -> np.ndarray:
+def _seconds(processor: Processor, tokens: int, duration: float, hearing: Hearing) -> np.ndarray:
     """Give the seconds that each token of a sound stands for."""
     extractor = processor.feature_extractor
-    length = MEL_FRAMES_PER_TOKEN * extractor.hop_length / extractor.sampling_rate
-    starts = np.arange(tokens) * length
-    return _clipped(starts, starts + length, duration)
+    edges = hearing.frames(tokens) * extractor.hop_length / extractor.sampling_rate
+    return _clipped(edges[:, 0], edges[:, 1], duration)
 
 
 def _clipped(starts: np.ndarray, ends: np.ndarray, duration: float) -> np.ndarray:

@@ -10,7 +10,6 @@ import torch
 from transformers import (
     PreTrainedModel,
     ProcessorMixin,
-    Qwen2_5OmniForConditionalGeneration,
     Qwen2_5OmniProcessor,
     Qwen2_5OmniThinkerForConditionalGeneration,
 )
@@ -20,6 +19,8 @@ from omnitrace_nb.layout import TEXT, Layout
 from omnitrace_nb.media.loaded import MediaNeeds
 from omnitrace_nb.models.adapter import Encoded
 from omnitrace_nb.models.checks import check_length, check_text, check_tokenizer, home
+from omnitrace_nb.models.deepstack import seen_at_all_depths
+from omnitrace_nb.models.hearing import QWEN2_5
 from omnitrace_nb.models.positions import rope_positions
 from omnitrace_nb.models.qwen_inputs import raw_media
 from omnitrace_nb.models.qwen_media import join, look
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from omnitrace_nb.media.loaded import LoadedPart
     from omnitrace_nb.models.adapter import RawMedium
+    from omnitrace_nb.models.hearing import Hearing
     from omnitrace_nb.models.qwen_media import Seen
     from omnitrace_nb.models.tokenizing import Tokens
 
@@ -45,22 +47,23 @@ class QwenOmni:
 
     family = NAME
     modalities: tuple[str, ...] = ("text", "image", "audio", "video")
+    processor_class: type[ProcessorMixin] = Qwen2_5OmniProcessor
 
-    def __init__(self, model: PreTrainedModel, processor: Qwen2_5OmniProcessor) -> None:
-        """Take the thinker and its processor; `ModelError` if the two do not belong together."""
-        self.model: Any = model.thinker if isinstance(model, Qwen2_5OmniForConditionalGeneration) else model
-        if not isinstance(processor, Qwen2_5OmniProcessor):
+    def __init__(self, model: PreTrainedModel, processor: ProcessorMixin) -> None:
+        """Take the thinker, or the whole model, and its processor; `ModelError` if the two do not belong together."""
+        self.model: Any = getattr(model, "thinker", model)
+        if not isinstance(processor, self.processor_class):
             raise ModelError(
-                f"{type(model).__name__} needs its Qwen2_5OmniProcessor, but {type(processor).__name__} was given: "
-                "load it by AutoProcessor.from_pretrained from where the model came from."
+                f"{type(model).__name__} needs its {self.processor_class.__name__}, but {type(processor).__name__} was "
+                "given: load it by AutoProcessor.from_pretrained from where the model came from."
             )
         self.processor: Any = processor
-        self.tokenizer = processor.tokenizer
+        self.tokenizer: Any = self.processor.tokenizer
         self.name = str(getattr(model.config, "_name_or_path", "") or type(model).__name__)
         self.needs = MediaNeeds(
-            sampling_rate=processor.feature_extractor.sampling_rate,
+            sampling_rate=self.processor.feature_extractor.sampling_rate,
             fps=2.0,
-            max_frames=processor.video_processor.max_frames,
+            max_frames=self.processor.video_processor.max_frames,
         )
         self._check_pair()
 
@@ -70,7 +73,8 @@ class QwenOmni:
         check_text(self.model, self.tokenizer, prompt.text)
         tokens = tokenize(self.tokenizer, prompt, add_special_tokens=False)
         media = [loaded for loaded in parts if loaded.kind != "text"]
-        seen = [look(self.processor, loaded) for loaded in media]
+        hearing = self._hearing(media)
+        seen = [look(self.processor, loaded, hearing) for loaded in media]
         layout = self._layout(tokens, media, seen)
         features = join([one.features for one in seen])
         ids = torch.from_numpy(layout.token_ids)
@@ -90,20 +94,24 @@ class QwenOmni:
         return self.model.model.language_model
 
     def embed(self, encoded: Encoded, response_ids: torch.Tensor) -> tuple[torch.Tensor, dict[str, Any]]:
-        """Give `[1, n + T, hidden]` embeddings, with `attention_mask` and `position_ids` `[3, 1, n + T]`.
+        """Give `[1, n + T, width]` embeddings, with `attention_mask` and `position_ids` `[3, 1, n + T]`.
 
-        `response_ids` are `[T]` or `[1, T]`; the model's weights and buffers stay as they are.
+        `response_ids` are `[T]` or `[1, T]`; the model's weights and buffers stay as they are. The width is the hidden
+        size, and more where the model's features of pictures and films enter at several depths.
         """
         inputs, config = encoded.inputs, self.model.config
         response = response_ids.reshape(1, -1).to(inputs["input_ids"])
         ids = torch.cat([inputs["input_ids"], response], dim=1)
         with torch.no_grad():
             embeddings = self.model.get_input_embeddings()(ids)
-            for placeholder, values in self._media_embeddings(inputs):
+            media = self._media_embeddings(inputs)
+            width = max([values.shape[-1] for _, values in media], default=embeddings.shape[-1])
+            embeddings = _widened(embeddings, width)
+            for placeholder, values in media:
                 # A response may hold a placeholder's id too; only the prompt's stand for media.
                 here = ids == getattr(config, placeholder)
                 here[:, -response.shape[1] or ids.shape[1] :] = False
-                embeddings = embeddings.masked_scatter(here[..., None], values.to(embeddings))
+                embeddings = embeddings.masked_scatter(here[..., None], _widened(values, width).to(embeddings))
         positions = inputs["position_ids"][1:]
         following = positions[..., -1:] + torch.arange(1, response.shape[1] + 1, device=positions.device)
         return embeddings, {
@@ -141,18 +149,22 @@ class QwenOmni:
         found = []
         if "pixel_values" in inputs:
             images = self.model.get_image_features(inputs["pixel_values"], inputs["image_grid_thw"], return_dict=True)
-            found.append(("image_token_id", torch.cat(images.pooler_output)))
+            found.append(("image_token_id", seen_at_all_depths(images)))
         if "pixel_values_videos" in inputs:
             films = self.model.get_video_features(
                 inputs["pixel_values_videos"], inputs["video_grid_thw"], return_dict=True
             )
-            found.append(("video_token_id", torch.cat(films.pooler_output)))
+            found.append(("video_token_id", seen_at_all_depths(films)))
         if "input_features" in inputs:
             sounds = self.model.get_audio_features(
                 inputs["input_features"], inputs["feature_attention_mask"], return_dict=True
             )
             found.append(("audio_token_id", sounds.last_hidden_state))
         return found
+
+    def _hearing(self, media: Sequence[LoadedPart]) -> Hearing:  # noqa: ARG002 - other models hear a prompt as a whole
+        """Say how sounds become tokens."""
+        return QWEN2_5
 
     def _layout(self, tokens: Tokens, media: list[LoadedPart], seen: list[Seen]) -> Layout:
         """Put what each part became in place of its placeholder."""
@@ -200,6 +212,10 @@ class QwenOmni:
                     f"The processor is not this model's: its {kind} has patch, temporal patch and merge sizes {got}, "
                     f"the model's are {wanted}. Load both from the same place."
                 )
+
+
+def _widened(values: torch.Tensor, width: int) -> torch.Tensor:
+    return torch.nn.functional.pad(values, (0, width - values.shape[-1]))
 
 
 def _of_text(tokens: Tokens) -> Layout:
