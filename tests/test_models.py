@@ -463,7 +463,6 @@ def test_a_family_can_be_registered_and_goes_first(toy_text):
     try:
         register(family)
         assert adapt(model, tokenizer) is mine
-        assert [family.name for family in families()] [:2] == ["mine", "qwen_omni"]
     finally:
         _FAMILIES.pop("mine")
     assert adapt(model, tokenizer).family == "causal_text"

@@ -1,7 +1,7 @@
 """The families of models that can be traced: one file each, which registers itself here.
 
-Families are asked in the order of their registration, the built-in ones last, so that a family registered by a user
-may take over a kind of model.
+Families registered by a user are asked first, so that they may take over a kind of model; then the built-in one for the
+model's type, and last those that read many.
 """
 
 from __future__ import annotations
@@ -19,7 +19,20 @@ if TYPE_CHECKING:
 
     from omnitrace_nb.models.adapter import Adapter
 
-BUILT_IN = ("qwen_omni", "causal_text", "open_model")
+# Module of the package -> the model types that it reads. Only the module of the model at hand is imported.
+BUILT_IN = {
+    "qwen_omni": ("qwen2_5_omni", "qwen2_5_omni_thinker"),
+    "qwen3_omni": ("qwen3_omni_moe", "qwen3_omni_moe_thinker"),
+    "minicpm_o": ("minicpmo",),
+    "llava_onevision": ("llava_onevision",),
+    "internvl": ("internvl",),
+    "smolvlm": ("smolvlm",),
+    "minicpmv4_6": ("minicpmv4_6",),
+    "qwen2_audio": ("qwen2_audio",),
+    "voxtral": ("voxtral",),
+}
+# Asked last, in this order: text models, and all others that transformers' Auto classes load.
+ANY_OTHER = ("causal_text", "open_model")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +62,20 @@ def register(family: Family) -> None:
     _FAMILIES[family.name] = family
 
 
-def families() -> tuple[Family, ...]:
-    """Give every known family in the order in which they are asked."""
-    for name in BUILT_IN:
-        import_module(f"omnitrace_nb.models.{name}")
-    theirs = [family for name, family in _FAMILIES.items() if name not in BUILT_IN]
-    return (*theirs, *(_FAMILIES[name] for name in BUILT_IN))
-
-
 def family_of(config: PreTrainedConfig) -> Family:
     """Give the family of a model by its configuration; `ModelError` naming what is known if there is none."""
-    for family in families():
+    theirs = [family for name, family in _FAMILIES.items() if name not in BUILT_IN and name not in ANY_OTHER]
+    ours = [name for name, types in BUILT_IN.items() if config.model_type in types]
+    for family in (*theirs, *map(_built_in, (*ours, *ANY_OTHER))):
         if family.reads(config):
             return family
-    known = ", ".join(family.name for family in families())
+    known = ", ".join((*(family.name for family in theirs), *BUILT_IN, *ANY_OTHER))
     raise ModelError(
         f"No adapter reads models of the type {config.model_type!r}. The known families are: {known}. "
         "docs/adapters.md says how to write one: a file with one class."
     )
+
+
+def _built_in(name: str) -> Family:
+    import_module(f"omnitrace_nb.models.{name}")
+    return _FAMILIES[name]
