@@ -33,7 +33,7 @@ from omnitrace_nb import signals
 from omnitrace_nb.capture import decode
 from omnitrace_nb.errors import ModelError, OmnitraceError, SettingsError
 from omnitrace_nb.models import Family, adapt, load, register
-from omnitrace_nb.models.registry import _FAMILIES, families
+from omnitrace_nb.models.registry import _FAMILIES
 from omnitrace_nb.models.tokens import token_bytes
 
 RESPONSE = torch.tensor([40, 50, 300, 41, 42])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from omnitrace_nb.errors import ModelError
@@ -66,7 +67,7 @@ def family_of(config: PreTrainedConfig) -> Family:
     """Give the family of a model by its configuration; `ModelError` naming what is known if there is none."""
     theirs = [family for name, family in _FAMILIES.items() if name not in BUILT_IN and name not in ANY_OTHER]
     ours = [name for name, types in BUILT_IN.items() if config.model_type in types]
-    for family in (*theirs, *map(_built_in, (*ours, *ANY_OTHER))):
+    for family in chain(theirs, map(_built_in, (*ours, *ANY_OTHER))):
         if family.reads(config):
             return family
     known = ", ".join((*(family.name for family in theirs), *BUILT_IN, *ANY_OTHER))
