@@ -12,6 +12,8 @@ from omnitrace_nb.models.rendering import Prompt
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from omnitrace_nb.media.loaded import LoadedPart
+
 
 def expand(
     prompt: Prompt, placeholders: Mapping[str, str], kinds: Sequence[str], texts: Sequence[str]
@@ -50,6 +52,19 @@ def expand(
         for moved in [next((by for end, by in reversed(moves) if end <= span.start), 0)]
     )
     return Prompt("".join([*pieces, prompt.text[at:]]), spans), media
+
+
+def ordered(prompt: Prompt, placeholders: Mapping[str, str], media: Sequence[LoadedPart]) -> list[LoadedPart]:
+    """Give a prompt's media in the order in which the template wrote their placeholders.
+
+    Some templates put all pictures of a message before its films, and both before its texts. Which medium a
+    placeholder stands for is no question even so: a processor gives those of a kind their media one after the other.
+    """
+    kinds = [kind for _, _, kind in _placeholders(prompt, placeholders)]
+    if sorted(kinds) != sorted(loaded.kind for loaded in media):
+        return list(media)
+    left = {kind: iter([loaded for loaded in media if loaded.kind == kind]) for kind in set(kinds)}
+    return [next(left[kind]) for kind in kinds]
 
 
 def holds(prompt: Prompt, names: Sequence[str]) -> bool:

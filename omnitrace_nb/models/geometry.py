@@ -7,6 +7,7 @@ the canvas and last in pixels of the original, and only then are rows and column
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -86,7 +87,16 @@ def empty(boxes: np.ndarray) -> np.ndarray:
     return np.asarray((boxes[:, 2] <= boxes[:, 0]) | (boxes[:, 3] <= boxes[:, 1]))
 
 
+def fitted(width: int, height: int, canvas: tuple[int, int]) -> tuple[int, int]:
+    """Give the width and height of a picture resized, in its own shape, to the `(width, height)` of a canvas."""
+    across, down = canvas[0] / width, canvas[1] / height
+    if across < down:
+        return canvas[0], min(math.ceil(height * across), canvas[1])
+    return min(math.ceil(width * down), canvas[0]), canvas[1]
+
+
 def frame_seconds(film: Film, tokens: int) -> np.ndarray:
     """Give the seconds `[frames * tokens, 2]` of a film's positions, `tokens` a frame: a frame lasts until the next."""
-    ends = np.minimum(film.times + 1 / film.fps, np.maximum(film.duration, film.times))
+    ends = film.times + 1 / film.fps
+    ends = np.where(film.times < film.duration, np.minimum(ends, film.duration), ends)
     return np.repeat(np.stack([film.times, ends], axis=1), tokens, axis=0).astype(np.float32)

@@ -85,16 +85,15 @@ def process(processor: Any, text: str, media: Sequence[LoadedPart], settings: Ma
     """
     given: dict[str, Any] = {}
     for loaded in media:
-        given.setdefault(ARGUMENTS[loaded.kind], []).append(_argument(loaded))
+        given.setdefault(ARGUMENTS[loaded.kind], []).append(argument(loaded))
     plain = {"add_special_tokens": False, "padding": False}
     try:
         out = processor(
             text=[text],
-            **given,
             text_kwargs=plain,
             return_text_replacement_offsets=True,
             return_tensors="pt",
-            **settings,
+            **{**given, **settings},
         )
     except (ValueError, TypeError, RuntimeError, IndexError, KeyError, ZeroDivisionError) as error:
         kinds = ", ".join(f"{loaded.kind} (part {loaded.index + 1})" for loaded in media)
@@ -130,7 +129,8 @@ def sound_settings(media: Sequence[LoadedPart]) -> dict[str, Any]:
     return {"audio_kwargs": {"sampling_rate": rates.pop()}} if rates else {}
 
 
-def _argument(loaded: LoadedPart) -> Any:  # noqa: ANN401 - what the processor of its kind takes
+def argument(loaded: LoadedPart) -> Any:  # noqa: ANN401 - what the processor of its kind takes
+    """Give a medium as processors take it: a PIL picture, frames `[n, 3, height, width]`, samples `[k]`."""
     content = loaded.content
     if isinstance(content, Picture):
         # A PIL picture leaves no doubt which axis is colour, whatever its size.

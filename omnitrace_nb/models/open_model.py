@@ -20,7 +20,7 @@ from omnitrace_nb.layout import AUDIO, IMAGE, NOBODY, TEXT, VIDEO, Layout
 from omnitrace_nb.media.loaded import MediaNeeds
 from omnitrace_nb.models.adapter import Encoded
 from omnitrace_nb.models.checks import check_length, check_text, check_tokenizer, home
-from omnitrace_nb.models.expanding import expand, holds
+from omnitrace_nb.models.expanding import expand, holds, ordered
 from omnitrace_nb.models.interception import feeding, handed
 from omnitrace_nb.models.open_media import Medium, Places, film_settings, process, sound_settings, whole
 from omnitrace_nb.models.registry import Family, register
@@ -75,6 +75,13 @@ class OpenModel:
         """Give the processor's keyword arguments for a prompt's media."""
         return {**film_settings(media), **sound_settings(media)}
 
+    def process(self, text: str, media: Sequence[LoadedPart]) -> dict[str, Any]:
+        """Call the processor on a text with a placeholder for each medium, in order.
+
+        Give its tensors and its `text_replacement_offsets`; `input_ids` are left out where there is no one call.
+        """
+        return process(self.processor, text, media, self.settings(media))
+
     def template(self, messages: list[dict[str, Any]]) -> str:
         """Render messages by the model's chat template, ready for its answer."""
         chat = self.processor if getattr(self.processor, "chat_template", None) else self.tokenizer
@@ -110,11 +117,11 @@ class OpenModel:
                 )
         prompt = self._rendered(parts)
         check_text(self.model, self.tokenizer, prompt.text)
-        media = [loaded for loaded in parts if loaded.kind != "text"]
+        media = ordered(prompt, self.placeholders, [loaded for loaded in parts if loaded.kind != "text"])
         names = [token.content for token in self.tokenizer.added_tokens_decoder.values()]
         harmless = not holds(prompt, [*names, *self.placeholders.values()])
         alone = "".join(self.placeholders[loaded.kind] for loaded in media)
-        out = process(self.processor, prompt.text if harmless else alone, media, self.settings(media))
+        out = self.process(prompt.text if harmless else alone, media)
         texts = [each["replacement"] for each in (out.pop("text_replacement_offsets", None) or [[]])[0]]
         if len(texts) != len(media):
             raise ModelError(
@@ -123,7 +130,7 @@ class OpenModel:
             )
         expanded, spans = expand(prompt, self.placeholders, [loaded.kind for loaded in media], texts)
         tokens = tokenize(self.tokenizer, expanded, add_special_tokens=False)
-        if harmless and not np.array_equal(out["input_ids"][0].numpy(), tokens.ids):
+        if harmless and "input_ids" in out and not np.array_equal(out["input_ids"][0].numpy(), tokens.ids):
             raise ModelError(
                 f"{type(self.processor).__name__} makes other tokens of this prompt ({out['input_ids'].shape[1]}) than "
                 f"its text and its media give ({len(tokens.ids)}), so the layout cannot be proven: write an adapter "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from toys import CORPUS, WORDS, make_generation_config
 from transformers import (
     LlavaOnevisionConfig,
     LlavaOnevisionForConditionalGeneration,
@@ -11,7 +12,6 @@ from transformers import (
     LlavaOnevisionVideoProcessor,
 )
 
-from tests.toys import CORPUS, WORDS, make_generation_config
 from training.vocabulary import byte_level
 
 NAME = "LLaVA-OneVision"

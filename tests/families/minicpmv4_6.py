@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from toys import CORPUS, WORDS, make_generation_config
 from transformers import (
     MiniCPMV4_6Config,
     MiniCPMV4_6ForConditionalGeneration,
@@ -11,7 +12,6 @@ from transformers import (
     MiniCPMV4_6VideoProcessor,
 )
 
-from tests.toys import CORPUS, WORDS, make_generation_config
 from training.vocabulary import byte_level
 
 NAME = "MiniCPM-V 4.6"

@@ -1,0 +1,99 @@
+"""InternVL 2.5 to 3.5 (arXiv 2504.10479): a picture is cut into tiles of the canvas nearest to its shape.
+
+After the tiles comes a thumbnail of the whole picture, unless one tile is all; a film's frames are not cut.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from transformers import AutoModelForMultimodalLM, AutoProcessor, InternVLProcessor
+from transformers.models.got_ocr2.image_processing_got_ocr2 import get_optimal_tiled_canvas
+
+from omnitrace_nb.errors import ModelError
+from omnitrace_nb.models.geometry import by_tile, crossed, drawn, tiled_spans
+from omnitrace_nb.models.open_media import Places
+from omnitrace_nb.models.open_model import OpenModel
+from omnitrace_nb.models.registry import Family, register
+from omnitrace_nb.models.tiles import apart, check_count, check_same, film_places, picture_size, tile
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from transformers import PreTrainedModel, ProcessorMixin
+
+    from omnitrace_nb.media.loaded import LoadedPart
+    from omnitrace_nb.models.open_media import Medium
+
+NAME = "internvl"
+MOST_FRAMES = 32  # as many as its authors evaluate films with
+
+
+class InternVL(OpenModel):
+    """The adapter of InternVL."""
+
+    family = NAME
+
+    def __init__(self, model: PreTrainedModel, processor: ProcessorMixin) -> None:
+        """Take a model and its processor; `ModelError` if the two do not belong together."""
+        if not isinstance(processor, InternVLProcessor):
+            raise ModelError(
+                f"{type(model).__name__} needs its InternVLProcessor, but {type(processor).__name__} was given: "
+                "load it by AutoProcessor.from_pretrained from where the model came from."
+            )
+        super().__init__(model, processor)
+        self.needs = replace(self.needs, max_frames=min(self.needs.max_frames, MOST_FRAMES))
+        vision = self.model.config.vision_config
+        patch = vision.patch_size[0]
+        self._side = int(self.processor.image_processor.size["height"])
+        self._token = patch / self.model.config.downsample_ratio
+        self._tokens = int(self._side // patch * self.model.config.downsample_ratio)
+        check_same("image token's id", self.processor.image_token_id, self.model.config.image_token_id)
+        check_same("number of tokens a tile", self.processor.image_seq_length, self._tokens**2)
+        for kind in ("image_processor", "video_processor"):
+            size = getattr(self.processor, kind).size
+            check_same(f"{kind}'s size", (size["height"], size["width"]), tuple(vision.image_size))
+
+    def process(self, text: str, media: Sequence[LoadedPart]) -> dict[str, Any]:
+        """Call the processor; film by film where there are several, as one call joins those of one length alone."""
+        if sum(loaded.kind == "video" for loaded in media) < 2:  # noqa: PLR2004 - several
+            return super().process(text, media)
+        one = super().process
+        return apart(media, lambda loaded: one(self.placeholders[loaded.kind], [loaded]), {"pixel_values": 0})
+
+    def places(self, medium: Medium) -> Places:
+        """Give boxes in original pixels: those of tiles, row by row of each, then the thumbnail's."""
+        size, tokens = picture_size(medium), self._tokens
+        whole = tile(size, tokens, self._token, self._side)
+        if medium.loaded.kind == "video":
+            return film_places(medium, whole, (tokens, tokens))
+        columns, rows = self._canvas(*size)
+        if (rows, columns) == (1, 1):
+            check_count(medium, len(whole))
+            return Places(whole, grid=(1, tokens, tokens))
+        across = drawn(tiled_spans(columns, tokens, self._token, self._side), size[0], onto=columns * self._side)
+        down = drawn(tiled_spans(rows, tokens, self._token, self._side), size[1], onto=rows * self._side)
+        boxes = np.concatenate([by_tile(crossed(across, down), (rows, columns), (tokens, tokens)), whole])
+        check_count(medium, len(boxes))
+        return Places(boxes)
+
+    def _canvas(self, width: int, height: int) -> tuple[int, int]:
+        """Give the columns and rows of tiles that the processor cuts a picture of this size into."""
+        made = self.processor.image_processor
+        if not self.processor.images_kwargs.get("crop_to_patches", made.crop_to_patches):
+            return 1, 1
+        found = get_optimal_tiled_canvas((height, width), (self._side, self._side), made.min_patches, made.max_patches)
+        return int(found[0]), int(found[1])
+
+
+register(
+    Family(
+        name=NAME,
+        reads=lambda config: config.model_type == "internvl",
+        adapter=InternVL,
+        load_model=AutoModelForMultimodalLM.from_pretrained,
+        load_processor=AutoProcessor.from_pretrained,
+    )
+)
