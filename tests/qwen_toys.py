@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image as PILImage
 from toys import CORPUS, QWEN_TEMPLATE, make_generation_config, write_film
-from training.vocabulary import byte_level
 
 import omnitrace_nb as ot
+from training.vocabulary import byte_level
 
 WORDS = r"(?i:'s|'t)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 WIDE = 0.2  # random weights large enough that every input moves every output it reaches

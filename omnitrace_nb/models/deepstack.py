@@ -37,5 +37,5 @@ def gathered(given: Mapping[str, Any], steps: int) -> torch.Tensor | None:
 def scattered(more: torch.Tensor, hidden: int) -> dict[str, Any]:
     """Turn features `[b, q, depths * hidden]` back into the language model's arguments: of every position, most 0."""
     everywhere = torch.ones(more.shape[:2], dtype=torch.bool, device=more.device)
-    depths = [each.reshape(-1, hidden) for each in more.split(hidden, dim=-1)]
+    depths = [each.reshape(-1, hidden) for each in torch.split(more, hidden, dim=-1)]
     return {"visual_pos_masks": everywhere, "deepstack_visual_embeds": depths}

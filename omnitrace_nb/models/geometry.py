@@ -100,3 +100,12 @@ def frame_seconds(film: Film, tokens: int) -> np.ndarray:
     ends = film.times + 1 / film.fps
     ends = np.where(film.times < film.duration, np.minimum(ends, film.duration), ends)
     return np.repeat(np.stack([film.times, ends], axis=1), tokens, axis=0).astype(np.float32)
+
+
+def step_seconds(film: Film, steps: int, frames: int) -> np.ndarray:
+    """Give the seconds `[steps, 2]` of a film's steps of `frames` frames: from its first to the end of its last."""
+    first = np.arange(steps) * frames
+    last = np.minimum(first + frames, len(film.frames)) - 1
+    starts, ends = film.times[first], film.times[last] + 1 / film.fps
+    ends = np.where(starts < film.duration, np.minimum(ends, film.duration), ends)
+    return np.stack([starts, ends], axis=1).astype(np.float32)

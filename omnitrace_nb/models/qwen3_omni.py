@@ -20,6 +20,7 @@ from omnitrace_nb.models.interception import feeding
 from omnitrace_nb.models.qwen_media import least
 from omnitrace_nb.models.qwen_omni import QwenOmni
 from omnitrace_nb.models.registry import Family, register
+from omnitrace_nb.models.tiles import check_same
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,16 +55,9 @@ class Qwen3Omni(QwenOmni):
 
     def _check_pair(self) -> None:
         super()._check_pair()
-        config = self.model.config
-        for what, wanted, got in (
-            ("n_window", config.audio_config.n_window, self.processor.n_window),
-            ("position_id_per_seconds", config.position_id_per_seconds, self.processor.position_id_per_seconds),
-        ):
-            if wanted != got:
-                raise ModelError(
-                    f"The processor is not this model's: its {what} is {got}, the model's is {wanted}. "
-                    "Load both from the same place."
-                )
+        config, processor = self.model.config, self.processor
+        check_same("n_window", processor.n_window, config.audio_config.n_window)
+        check_same("position_id_per_seconds", processor.position_id_per_seconds, config.position_id_per_seconds)
         if config.audio_config.n_window != WINDOW:
             raise ModelError(
                 f"The model's sound encoder has n_window={config.audio_config.n_window}, but only {WINDOW} is known: "

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
@@ -17,17 +17,19 @@ from PIL import Image
 from omnitrace_nb.errors import ModelError
 from omnitrace_nb.layout import AUDIO, IMAGE, TEMPLATE, VIDEO
 from omnitrace_nb.media.loaded import Film, Picture, Sound
+from omnitrace_nb.models.geometry import even_boxes, step_seconds
 from omnitrace_nb.models.hearing import QWEN2_5
+from omnitrace_nb.models.tiles import check_same
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from transformers import Qwen2_5OmniProcessor, Qwen3OmniMoeProcessor
+    from transformers import PreTrainedConfig
 
     from omnitrace_nb.media.loaded import LoadedPart
     from omnitrace_nb.models.hearing import Hearing
 
-    Processor = Qwen2_5OmniProcessor | Qwen3OmniMoeProcessor
+    Processor: TypeAlias = Any  # Qwen2_5OmniProcessor or Qwen3OmniMoeProcessor: transformers ships no types
 
 FEWEST_FRAMES = 4  # mel frames that a sound is filled up to: what one token takes
 TEXT_ONLY = {"add_special_tokens": False, "padding": False}
@@ -82,6 +84,18 @@ def join(features: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]
     return joined
 
 
+def check_pair(config: PreTrainedConfig, processor: Processor) -> None:
+    """Refuse a processor whose tokens or patches of pictures and films are not those of the model."""
+    for name in ("image_token_id", "video_token_id"):
+        check_same(name, getattr(processor, name), getattr(config, name))
+    vision = config.vision_config
+    wanted = (vision.patch_size, vision.temporal_patch_size, vision.spatial_merge_size)
+    for kind in ("image_processor", "video_processor"):
+        made = getattr(processor, kind)
+        got = (made.patch_size, made.temporal_patch_size, made.merge_size)
+        check_same(f"{kind}'s patch, temporal patch and merge sizes", got, wanted)
+
+
 def _picture(processor: Processor, picture: Picture) -> Seen:
     # A PIL picture leaves no doubt which axis is colour, whatever its size.
     image = Image.fromarray(np.ascontiguousarray(picture.pixels))
@@ -91,7 +105,7 @@ def _picture(processor: Processor, picture: Picture) -> Seen:
     ids = out["input_ids"][0].numpy()
     modality = _modality(processor, ids, {IMAGE: math.prod(grid)})
     box = np.full((len(ids), 4), np.nan, np.float32)
-    box[modality == IMAGE] = _boxes(grid, width, height)
+    box[modality == IMAGE] = even_boxes(*grid[1:], width, height)
     return Seen(ids, modality, box, _no_times(ids), grid, _features(out))
 
 
@@ -129,9 +143,9 @@ def _film(processor: Processor, film: Film, hearing: Hearing) -> Seen:
     ids = out["input_ids"][0].numpy()
     modality = _modality(processor, ids, tokens)
     box = np.full((len(ids), 4), np.nan, np.float32)
-    box[modality == VIDEO] = _boxes(grid, *film.original_size)
+    box[modality == VIDEO] = np.tile(even_boxes(*grid[1:], *film.original_size), (grid[0], 1))
     time = _no_times(ids)
-    shown = _shown(film, grid[0], processor.video_processor.temporal_patch_size)
+    shown = step_seconds(film, grid[0], processor.video_processor.temporal_patch_size)
     time[modality == VIDEO] = np.repeat(shown, grid[1] * grid[2], axis=0)
     if film.sound is not None:
         time[modality == AUDIO] = _seconds(processor, tokens[AUDIO], film.sound.duration, hearing)
@@ -200,22 +214,6 @@ def _modality(processor: Processor, ids: np.ndarray, expected: dict[int, int]) -
 def _merged(grid: torch.Tensor, merge: int) -> tuple[int, int, int]:
     steps, rows, columns = (int(size) for size in grid)
     return steps, rows // merge, columns // merge
-
-
-def _boxes(grid: tuple[int, int, int], width: int, height: int) -> np.ndarray:
-    """Give each visual token's box in original pixels: resizing is even, so the original is cut into the same grid."""
-    steps, rows, columns = grid
-    top, left = np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij")
-    across, down = width / columns, height / rows
-    boxes = np.stack([left * across, top * down, (left + 1) * across, (top + 1) * down], axis=-1)
-    return np.tile(boxes.reshape(-1, 4), (steps, 1)).astype(np.float32)
-
-
-def _shown(film: Film, steps: int, frames_per_step: int) -> np.ndarray:
-    """Give the seconds that each temporal step shows: from its first frame to the end of its last."""
-    first = np.arange(steps) * frames_per_step
-    last = np.minimum(first + frames_per_step, len(film.frames)) - 1
-    return _clipped(film.times[first], film.times[last] + 1 / film.fps, film.duration)
 
 
 def _seconds(processor: Processor, tokens: int, duration: float, hearing: Hearing) -> np.ndarray:

@@ -23,10 +23,11 @@ from omnitrace_nb.models.deepstack import seen_at_all_depths
 from omnitrace_nb.models.hearing import QWEN2_5
 from omnitrace_nb.models.positions import rope_positions
 from omnitrace_nb.models.qwen_inputs import raw_media
-from omnitrace_nb.models.qwen_media import join, look
+from omnitrace_nb.models.qwen_media import check_pair, join, look
 from omnitrace_nb.models.registry import Family, register
 from omnitrace_nb.models.rendering import render
 from omnitrace_nb.models.splicing import splice
+from omnitrace_nb.models.tiles import check_same
 from omnitrace_nb.models.tokenizing import tokenize
 from omnitrace_nb.models.tokens import token_bytes
 
@@ -79,7 +80,7 @@ class QwenOmni:
         features = join([one.features for one in seen])
         ids = torch.from_numpy(layout.token_ids)
         positions = rope_positions(self.model, ids, features)
-        check_length(self.model, int(positions.max()) + 1)
+        check_length(self.model, int(positions.max()) + 1, layout, parts)
         inputs = {
             "input_ids": ids[None],
             "attention_mask": torch.ones_like(ids)[None],
@@ -189,29 +190,10 @@ class QwenOmni:
         check_tokenizer(self.model, self.tokenizer)
         if not self.processor.chat_template:
             raise ModelError("The processor has no chat template: load it from where the model came from.")
-        for name in ("image_token_id", "audio_token_id", "video_token_id"):
-            wanted, got = getattr(self.model.config, name), getattr(self.processor, name)
-            if wanted != got:
-                raise ModelError(
-                    f"The processor is not this model's: its {name} is {got}, the model's is {wanted}. "
-                    "Load both from the same place."
-                )
+        check_pair(self.model.config, self.processor)
+        check_same("audio_token_id", self.processor.audio_token_id, self.model.config.audio_token_id)
         bins = self.model.config.audio_config.num_mel_bins
-        if self.processor.feature_extractor.feature_size != bins:
-            raise ModelError(
-                f"The processor is not this model's: it makes {self.processor.feature_extractor.feature_size} mel "
-                f"bins, the model reads {bins}. Load both from the same place."
-            )
-        vision = self.model.config.vision_config
-        for kind in ("image_processor", "video_processor"):
-            made = getattr(self.processor, kind)
-            got = (made.patch_size, made.temporal_patch_size, made.merge_size)
-            wanted = (vision.patch_size, vision.temporal_patch_size, vision.spatial_merge_size)
-            if got != wanted:
-                raise ModelError(
-                    f"The processor is not this model's: its {kind} has patch, temporal patch and merge sizes {got}, "
-                    f"the model's are {wanted}. Load both from the same place."
-                )
+        check_same("number of mel bins", self.processor.feature_extractor.feature_size, bins)
 
 
 def _widened(values: torch.Tensor, width: int) -> torch.Tensor:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import qwen_toys as toys
 import torch
-from transformers import Qwen3OmniMoeConfig, Qwen3OmniMoeForConditionalGeneration
-
 from families.qwen3_omni_thinker import make_config, make_processor
+from transformers import Qwen3OmniMoeConfig, Qwen3OmniMoeForConditionalGeneration
 
 NAME = "Qwen3-Omni"
 MODEL = "Qwen3OmniMoeForConditionalGeneration"
