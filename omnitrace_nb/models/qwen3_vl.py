@@ -1,4 +1,4 @@
-"""Qwen3-VL (arXiv 2511.21631), dense or with experts: seconds stand between frames, pictures enter at several depths."""
+"""Qwen3-VL (arXiv 2511.21631), with experts or without: seconds between frames, pictures entering at several depths."""
 
 from __future__ import annotations
 

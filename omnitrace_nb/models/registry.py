@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 BUILT_IN = {
     "qwen_omni": ("qwen2_5_omni", "qwen2_5_omni_thinker"),
     "qwen3_omni": ("qwen3_omni_moe", "qwen3_omni_moe_thinker"),
+    "qwen_vl": ("qwen2_vl", "qwen2_5_vl"),
+    "qwen3_vl": ("qwen3_vl", "qwen3_vl_moe"),
     "minicpm_o": ("minicpmo",),
     "llava_onevision": ("llava_onevision",),
     "internvl": ("internvl",),
@@ -31,6 +33,9 @@ BUILT_IN = {
     "minicpmv4_6": ("minicpmv4_6",),
     "qwen2_audio": ("qwen2_audio",),
     "voxtral": ("voxtral",),
+    "gemma3n": ("gemma3n",),
+    "gemma4": ("gemma4",),
+    "phi4_multimodal": ("phi4_multimodal",),
 }
 # Asked last, in this order: text models, and all others that transformers' Auto classes load.
 ANY_OTHER = ("causal_text", "open_model")
