@@ -28,6 +28,8 @@ def tokens(subject: Subject) -> str:
 def embeddings(subject: Subject) -> str:
     """A forward over the embeddings that the adapter gives has the logits of one over ids and media."""
     inputs = dict(subject.encoded.inputs)
+    if "inputs_embeds" in inputs:  # beside them, ids are for generate alone
+        inputs.pop("input_ids", None)
     with evaluating(subject.adapter.model), torch.no_grad():
         plain = subject.adapter.model(**inputs, **subject.encoded.options, use_cache=False, return_dict=True).logits[
             0, -1
