@@ -66,10 +66,10 @@ class CausalText:
         prompt = render(parts, self._template if chat else None, separator=SEPARATOR)
         check_text(self.model, self.tokenizer, prompt.text)
         tokens = tokenize(self.tokenizer, prompt, add_special_tokens=not chat)
-        check_length(self.model, len(tokens.ids))
         blank = Layout.blank(tokens.ids)
         modality = np.where(tokens.part >= 0, TEXT, 0).astype(np.int8)
         layout = Layout(tokens.ids, tokens.part, modality, tokens.chars, blank.box, blank.time, {})
+        check_length(self.model, len(layout), layout, parts)
         ids = torch.from_numpy(tokens.ids)[None].to(home(self.model))
         return Encoded({"input_ids": ids, "attention_mask": torch.ones_like(ids)}, {}, layout)
 

@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING
 from transformers import PreTrainedModel
 
 from omnitrace_nb.errors import ModelError
+from omnitrace_nb.models.context import too_long
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import torch
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase
+
+    from omnitrace_nb.layout import Layout
+    from omnitrace_nb.media.loaded import LoadedPart
 
 DECODER_ONLY = "Only decoder-only models, which read the prompt and the response in one sequence, can be traced."
 
@@ -38,8 +44,8 @@ def check_model(model: object) -> None:
             "load it by transformers' from_pretrained (a PEFT model: merge_and_unload() first)."
         )
     check_config(model.config)
-    # A whole omni model's generate also speaks; what it says is its thinker's, which is what is traced.
-    reader = getattr(model, "thinker", model)
+    # A whole omni model's generate also speaks; what it says is its thinker's (or llm's), which is what is traced.
+    reader = getattr(model, "thinker", getattr(model, "llm", model))
     if not reader.can_generate():
         raise ModelError(
             f"{type(model).__name__} cannot generate text: load it with its language model's head, by "
@@ -62,14 +68,29 @@ def check_tokenizer(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) 
         )
 
 
-def check_length(model: PreTrainedModel, positions: int) -> None:
-    """Refuse a prompt that reaches beyond the positions that the model was made for."""
+def check_length(
+    model: PreTrainedModel, positions: int, layout: Layout | None = None, parts: Sequence[LoadedPart] = ()
+) -> None:
+    """Refuse a prompt that reaches beyond the positions that the model was made for.
+
+    Args:
+        model: the model.
+        positions: how far the prompt reaches: its tokens, or less where media share rotary positions.
+        layout: of the prompt.
+        parts: of the prompt; with the layout, the message counts positions by part and says what to lower.
+
+    Raises:
+        ModelError: the prompt leaves no position for a response.
+    """
     limit = _limit(model)
-    if positions >= limit:
-        raise ModelError(
-            f"The prompt takes {positions} positions, but this model reads at most {limit}, the response included: "
-            "shorten its texts, sounds or films."
-        )
+    if positions < limit:
+        return
+    if layout is not None:
+        raise ModelError(too_long(positions, limit, layout, parts))
+    raise ModelError(
+        f"The prompt takes {positions:,} positions, but this model reads at most {limit:,}, the response included: "
+        "shorten its texts, sounds or films."
+    )
 
 
 def check_text(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, text: str) -> None:

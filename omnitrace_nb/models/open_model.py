@@ -137,7 +137,7 @@ class OpenModel:
                 "(docs/adapters.md)."
             )
         layout = self._layout(tokens, media, spans, out)
-        check_length(self.model, len(layout))
+        check_length(self.model, len(layout), layout, parts)
         return Encoded(self._inputs(out, layout.token_ids), {}, layout)
 
     def embed(self, encoded: Encoded, response_ids: torch.Tensor) -> tuple[torch.Tensor, dict[str, Any]]:
