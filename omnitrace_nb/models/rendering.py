@@ -80,16 +80,9 @@ def render(parts: Sequence[LoadedPart], template: Template | None, *, separator:
         ContentError: the last part is the assistant's, or there is no part.
         ModelError: the template refuses the messages or alters a part's text.
     """
-    if not parts:
-        raise ContentError("The prompt is empty: give at least one part.")
-    if parts[-1].part.role == "assistant":
-        raise ContentError(
-            f"The last part (number {len(parts)}) has the role 'assistant', but a response follows a user's part: "
-            "leave it out, or put the user's next part after it."
-        )
+    check_end(parts)
     if template is None:
-        block = _joined(parts, "\n" if separator is None else separator)
-        return Prompt(block.text, block.spans)
+        return joined(parts, "\n" if separator is None else separator)
     runs = groupby(parts, key=lambda loaded: loaded.part.role)
     messages = [(role, _blocks(list(run), separator)) for role, run in runs]
     texts = [block for _, blocks in messages for block in blocks if block.kind == "text"]
@@ -107,6 +100,23 @@ def _blocks(parts: list[LoadedPart], separator: str | None) -> list[_Block]:
         text = loaded.content if isinstance(loaded.content, str) else ""
         blocks.append(_Block(loaded.kind, text, (Span(0, len(text), loaded.index, 0),)))
     return blocks
+
+
+def check_end(parts: Sequence[LoadedPart]) -> None:
+    """Refuse a prompt without parts, or one that no response follows; `ContentError`."""
+    if not parts:
+        raise ContentError("The prompt is empty: give at least one part.")
+    if parts[-1].part.role == "assistant":
+        raise ContentError(
+            f"The last part (number {len(parts)}) has the role 'assistant', but a response follows a user's part: "
+            "leave it out, or put the user's next part after it."
+        )
+
+
+def joined(parts: Sequence[LoadedPart], separator: str) -> Prompt:
+    """Join text parts; the separators belong to nobody."""
+    block = _joined(parts, separator)
+    return Prompt(block.text, block.spans)
 
 
 def _joined(parts: Sequence[LoadedPart], separator: str) -> _Block:

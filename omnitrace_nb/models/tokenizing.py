@@ -16,6 +16,8 @@ from omnitrace_nb.layout import NOBODY
 from omnitrace_nb.models.tokens import is_byte_level, special_ids, token_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from transformers import PreTrainedTokenizerBase
 
     from omnitrace_nb.models.rendering import Prompt
@@ -70,6 +72,22 @@ def tokenize(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, *, add_special_
             )
     offsets = _without_gaps(offsets, prompt.text)
     part, chars = _places(offsets, owner, place)
+    return Tokens(ids, part, chars, offsets)
+
+
+def placed(prompt: Prompt, ids: np.ndarray, pieces: Sequence[bytes]) -> Tokens:
+    """Place tokens that another tokenised, from the bytes that each writes: together they must be the prompt's text.
+
+    Raises:
+        ModelError: they are not.
+    """
+    if b"".join(pieces) != prompt.text.encode():
+        raise ModelError(
+            f"The tokens of {prompt.text[:40]!r} write {b''.join(pieces)[:40]!r}, so they cannot be traced back to its "
+            "characters: change the text, or write an adapter (docs/adapters.md)."
+        )
+    offsets = _offsets(pieces, prompt.text)
+    part, chars = _places(offsets, *_owners(prompt))
     return Tokens(ids, part, chars, offsets)
 
 
@@ -166,14 +184,19 @@ def _plain_slow(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[np.ndarr
             f"The slow tokenizer {type(tokenizer).__name__} does not give back the text from its tokens, so they "
             "cannot be traced back to characters: give the model's fast tokenizer."
         )
+    return np.asarray(ids, np.int64), _offsets(pieces, text)
+
+
+def _offsets(pieces: Sequence[bytes], text: str) -> np.ndarray:
+    """Give the characters `[k, 2]` of a text that each of the pieces of its bytes stands for."""
     character = np.repeat(np.arange(len(text)), [len(each.encode()) for each in text])
     ends = np.cumsum([len(piece) for piece in pieces])
-    offsets = np.zeros((len(ids), 2), np.int64)
+    offsets = np.zeros((len(pieces), 2), np.int64)
     for number, (end, piece) in enumerate(zip(ends, pieces, strict=True)):
         # A token that writes nothing yet is the beginning of the character that the next one completes.
         first = min(end - len(piece), len(character) - 1)
         offsets[number] = character[first], character[max(end - 1, first)] + 1
-    return np.asarray(ids, np.int64), offsets
+    return offsets
 
 
 def _without_gaps(offsets: np.ndarray, text: str) -> np.ndarray:
