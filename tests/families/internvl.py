@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from prompts import picture
 from toys import CORPUS, WORDS, make_generation_config
 from transformers import (
     GotOcr2ImageProcessor,
@@ -12,13 +13,14 @@ from transformers import (
     InternVLVideoProcessor,
 )
 
+import omnitrace_nb as ot
 from training.vocabulary import byte_level
 
 NAME = "InternVL 3"
 MODEL = "InternVLForConditionalGeneration"
 HUB = "OpenGVLab/InternVL3-8B-hf"
 NOTE = "pictures cut into tiles of the canvas nearest to their shape, with a thumbnail; a film's frames whole"
-NOT_APPLICABLE = {}
+NOT_APPLICABLE = {"seconds": "it reads no sound", "tracks": "it reads no sound"}
 
 SPECIAL = {
     "pad_token": "<|endoftext|>",
@@ -82,3 +84,14 @@ def make():
     model = InternVLForConditionalGeneration(config).eval()
     model.generation_config = make_generation_config(tokenizer)
     return model, processor
+
+
+def content(folder):
+    """Give a prompt of everything that it reads."""
+    return [
+        ot.Text("Mia sells honey. Hugo sells clocks."),
+        ot.Image(folder / "red.png"),
+        ot.Video(folder / "silent.mp4"),
+        ot.Image(picture(50, 150).pixels),
+        "What?",
+    ]

@@ -12,13 +12,14 @@ from transformers import (
     LlavaOnevisionVideoProcessor,
 )
 
+import omnitrace_nb as ot
 from training.vocabulary import byte_level
 
 NAME = "LLaVA-OneVision"
 MODEL = "LlavaOnevisionForConditionalGeneration"
 HUB = "llava-hf/llava-onevision-qwen2-7b-ov-hf"
 NOTE = "pictures cut into tiles of their best resolution, with a thumbnail; a prompt's one picture alone is cut"
-NOT_APPLICABLE = {}
+NOT_APPLICABLE = {"seconds": "it reads no sound", "tracks": "it reads no sound"}
 
 SPECIAL = {
     "pad_token": "<|endoftext|>",
@@ -87,3 +88,13 @@ def make():
     model = LlavaOnevisionForConditionalGeneration(config).eval()
     model.generation_config = make_generation_config(tokenizer)
     return model, processor
+
+
+def content(folder):
+    """Give a prompt of everything that it reads."""
+    return [
+        ot.Text("Mia sells honey. Hugo sells clocks."),
+        ot.Image(folder / "red.png"),
+        ot.Video(folder / "silent.mp4"),
+        "What?",
+    ]

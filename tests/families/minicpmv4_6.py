@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from prompts import picture
 from toys import CORPUS, WORDS, make_generation_config
 from transformers import (
     MiniCPMV4_6Config,
@@ -12,13 +13,18 @@ from transformers import (
     MiniCPMV4_6VideoProcessor,
 )
 
+import omnitrace_nb as ot
 from training.vocabulary import byte_level
 
 NAME = "MiniCPM-V 4.6"
 MODEL = "MiniCPMV4_6ForConditionalGeneration"
 HUB = "openbmb/MiniCPM-V-4.6"
 NOTE = "an overview, then slices of the picture's own shape, of films too; three layers in four have no softmax"
-NOT_APPLICABLE = {}
+NOT_APPLICABLE = {
+    "seconds": "it reads no sound",
+    "tracks": "it reads no sound",
+    "hiding": "layers without softmax keep a state, from which no position can be hidden",
+}
 
 SPECIAL = {
     "pad_token": "<|endoftext|>",
@@ -94,3 +100,14 @@ def make(layers=LAYERS, downsample="16x"):
     model = MiniCPMV4_6ForConditionalGeneration(config).eval()
     model.generation_config = make_generation_config(tokenizer)
     return model, processor
+
+
+def content(folder):
+    """Give a prompt of everything that it reads."""
+    return [
+        ot.Text("Mia sells honey. Hugo sells clocks."),
+        ot.Image(folder / "red.png"),
+        ot.Video(folder / "silent.mp4"),
+        ot.Image(picture(50, 150).pixels),
+        "What?",
+    ]

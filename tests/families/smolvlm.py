@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from prompts import picture
 from toys import CORPUS, WORDS, make_generation_config
 from transformers import (
     SmolVLMConfig,
@@ -12,13 +13,14 @@ from transformers import (
     SmolVLMVideoProcessor,
 )
 
+import omnitrace_nb as ot
 from training.vocabulary import byte_level
 
 NAME = "SmolVLM 2"
 MODEL = "SmolVLMForConditionalGeneration"
 HUB = "HuggingFaceTB/SmolVLM2-2.2B-Instruct"
 NOTE = "pictures cut into rows and columns of tiles, then whole; a film is frames with their times, in words"
-NOT_APPLICABLE = {}
+NOT_APPLICABLE = {"seconds": "it reads no sound", "tracks": "it reads no sound"}
 
 SPECIAL = {
     "pad_token": "<|endoftext|>",
@@ -84,3 +86,14 @@ def make():
     model = SmolVLMForConditionalGeneration(config).eval()
     model.generation_config = make_generation_config(tokenizer)
     return model, processor
+
+
+def content(folder):
+    """Give a prompt of everything that it reads."""
+    return [
+        ot.Text("Mia sells honey. Hugo sells clocks."),
+        ot.Image(folder / "red.png"),
+        ot.Video(folder / "silent.mp4"),
+        ot.Image(picture(50, 150).pixels),
+        "What?",
+    ]
