@@ -225,8 +225,9 @@ class OpenModel:
         """Give what runs along the sequence besides embeddings: rotary positions of three axes, or token types."""
         positions = given.get("position_ids")
         if positions is not None and positions.ndim == 3:  # noqa: PLR2004 - axes, batch, positions
-            following = positions.amax((0, 2), keepdim=True) + torch.arange(1, steps + 1, device=positions.device)
-            return {"position_ids": torch.cat([positions, following.expand(len(positions), -1, -1)], dim=-1)[-3:]}
+            # As `generate` counts on: from the last position, though a film's may reach beyond it.
+            following = positions[..., -1:] + torch.arange(1, steps + 1, device=positions.device)
+            return {"position_ids": torch.cat([positions, following], dim=-1)[-3:]}
         takes = inspect.signature(self.model.forward).parameters
         return {
             name: torch.nn.functional.pad(inputs[name], (0, steps))
