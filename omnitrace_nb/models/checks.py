@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import torch
 from transformers import PreTrainedModel
 
 from omnitrace_nb.errors import ModelError
@@ -13,7 +14,6 @@ from omnitrace_nb.models.context import too_long
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import torch
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
     from omnitrace_nb.layout import Layout
@@ -113,4 +113,8 @@ def _limit(model: PreTrainedModel) -> float:
 
 def home(model: PreTrainedModel) -> torch.device:
     """Give the device that a prompt's tensors belong on: that of the input embeddings, also under a `device_map`."""
-    return model.get_input_embeddings().weight.device
+    embeddings = model.get_input_embeddings()
+    where: torch.device = embeddings.weight.device
+    if where.type == "meta" and (hook := getattr(embeddings, "_hf_hook", None)) is not None:
+        return torch.device(hook.execution_device)  # accelerate fetches the weights there for each forward
+    return where

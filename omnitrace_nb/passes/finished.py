@@ -104,8 +104,16 @@ class Finished:
     @cached_property
     def forced(self) -> TeacherForced:
         """The run as one sequence of input embeddings; media are encoded when it is first asked for."""
-        response = torch.as_tensor(self.response.token_ids, device=self.adapter.model.device)
+        # Where the prompt is: a model whose first weights are offloaded says that it is nowhere.
+        where = next(iter(self.encoded.inputs.values())).device
+        response = torch.as_tensor(self.response.token_ids, device=where)
         return TeacherForced.of(self.adapter, self.encoded, response, edit=self.edit, cost=self.cost)
+
+    @cached_property
+    def begins(self) -> np.ndarray:
+        """`int64 [n]`, the first of the positions that look at one another with each; itself where attention is causal."""
+        of: Callable[[Encoded], np.ndarray] | None = getattr(self.adapter, "blocks", None)
+        return np.arange(self.prompt) if of is None else of(self.encoded)
 
     def groups(self, per: Per) -> list[np.ndarray]:
         """Give the steps of each target, `int64 [k]` each: every step, statement, or the response.
