@@ -118,10 +118,9 @@ def seeded(seed: int | None, model: PreTrainedModel) -> Iterator[None]:
     if seed is None:
         yield
         return
-    on = model.device.type
     ours = torch.get_rng_state()
-    cuda = torch.cuda.get_rng_state_all() if on == "cuda" else []
-    mps = torch.mps.get_rng_state() if on == "mps" else None
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
+    mps = torch.mps.get_rng_state() if model.device.type == "mps" else None
     torch.manual_seed(seed)
     try:
         yield
