@@ -12,6 +12,7 @@ import numpy as np
 from transformers import AutoModelForMultimodalLM, AutoProcessor, MiniCPMV4_6Processor
 
 from omnitrace_nb.errors import ModelError
+from omnitrace_nb.media.loaded import Film
 from omnitrace_nb.models.geometry import by_tile, even_boxes
 from omnitrace_nb.models.open_media import Places
 from omnitrace_nb.models.open_model import OpenModel
@@ -74,8 +75,8 @@ class MiniCPMV46(OpenModel):
     def places(self, medium: Medium) -> Places:
         """Give boxes in original pixels: the overview's, row by row, then those of each slice; so for each frame."""
         made, size = self._reader(medium.loaded.kind), picture_size(medium)
-        film = medium.loaded.kind == "video"
-        height, width = medium.loaded.content.frames.shape[1:3] if film else size[::-1]
+        content = medium.loaded.content
+        height, width = content.frames.shape[1:3] if isinstance(content, Film) else size[::-1]
         grid = made.get_sliced_grid((height, width), made.max_slice_nums, made.scale_resolution)
         grid = grid if made.slice_mode else None
         token = made.patch_size * SIDES[made.downsample_mode]
@@ -92,7 +93,7 @@ class MiniCPMV46(OpenModel):
             tokens = (below // grid[0] // token, beside // grid[1] // token)
             fine = even_boxes(grid[0] * tokens[0], grid[1] * tokens[1], *size)
             boxes = np.concatenate([boxes, by_tile(fine, (grid[0], grid[1]), tokens)])
-        if film:
+        if isinstance(content, Film):
             return film_places(medium, boxes, (rows, columns) if grid is None else None)
         check_count(medium, len(boxes))
         return Places(boxes, grid=(1, rows, columns) if grid is None else None)
