@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from omnitrace_nb.capture import settings
-from omnitrace_nb.capture.borrow import editing, evaluating, seeded, tapped
+from omnitrace_nb.capture.borrow import evaluating, seeded, tapped
+from omnitrace_nb.capture.edits import editing
 from omnitrace_nb.capture.loop import Loop
 from omnitrace_nb.capture.result import Decode
 from omnitrace_nb.capture.tap import Tap
@@ -57,7 +58,7 @@ def decode(
         progress: show bars that count tokens and passes.
         seed: seed of sampling; torch's generators are given back as they were.
         forced: `int64 [T]`, a response to decode again, at least one token; None lets the model choose.
-        edit: changes the prompt's input embeddings `[1, n, hidden]` before the language model reads them.
+        edit: changes the prompt's embeddings `[1, n, width]`, as `embed` gives them, before the model reads them.
         watch: called after each token but the last with the steps so far; it ends the decode by a KeyboardInterrupt.
         generation: settings of `generate`; `max_new_tokens` is 256 if no length is set.
 
@@ -78,7 +79,7 @@ def decode(
         borrowed.enter_context(evaluating(adapter.model))
         borrowed.enter_context(seeded(seed, adapter.model))
         if edit is not None:
-            borrowed.enter_context(editing(adapter.decoder(), edit))
+            borrowed.enter_context(editing(adapter, edit))
         if tap is not None:
             borrowed.enter_context(tapped(adapter.decoder()))
         try:

@@ -14,7 +14,7 @@ from transformers import (
 
 from omnitrace_nb.errors import ModelError
 from omnitrace_nb.media.loaded import Film, Sound
-from omnitrace_nb.models.deepstack import scattered
+from omnitrace_nb.models.deepstack import gathered, scattered
 from omnitrace_nb.models.hearing import QWEN3, WINDOW
 from omnitrace_nb.models.interception import feeding
 from omnitrace_nb.models.qwen_media import least
@@ -23,7 +23,7 @@ from omnitrace_nb.models.registry import Family, register
 from omnitrace_nb.models.tiles import check_same
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import torch
 
@@ -42,10 +42,16 @@ class Qwen3Omni(QwenOmni):
     def forward(self, embeddings: torch.Tensor, **options: object) -> Any:  # noqa: ANN401 - a model's output class
         """Run the thinker over `[b, q, width]` embeddings: the hidden size, then that of each depth."""
         hidden = self.model.config.text_config.hidden_size
-        if embeddings.shape[-1] == hidden:
-            return super().forward(embeddings, **options)
-        with feeding(self.decoder(), scattered(embeddings[..., hidden:], hidden)):
+        with feeding(self.decoder(), self.fed(embeddings[..., hidden:])):
             return super().forward(embeddings[..., :hidden], **options)
+
+    def beside(self, given: Mapping[str, Any], response: torch.Tensor) -> torch.Tensor:
+        """Give the features that pictures and films have at several depths, `[1, n + T, more]`; see `OpenModel`."""
+        return gathered(given, self.model.config, response.shape[1])
+
+    def fed(self, more: torch.Tensor) -> dict[str, Any]:
+        """Turn a stretch of them into the decoder's arguments."""
+        return scattered(more, self.model.config)
 
     def _hearing(self, media: Sequence[LoadedPart]) -> Hearing:
         """Fill sounds up to the prompt's longest, as the processor's own call would."""

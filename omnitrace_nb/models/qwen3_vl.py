@@ -44,11 +44,11 @@ class Qwen3VL(QwenVL):
 
     def beside(self, given: dict[str, Any], response: torch.Tensor) -> torch.Tensor | None:
         """Give the features that pictures and films have at several depths."""
-        return gathered(given, response.shape[1])
+        return gathered(given, self.model.config, response.shape[1])
 
     def fed(self, more: torch.Tensor) -> dict[str, Any]:
         """Turn a stretch of them into the decoder's arguments."""
-        return scattered(more, self.model.config.text_config.hidden_size)
+        return scattered(more, self.model.config)
 
 
 def _of_two_frames(loaded: LoadedPart) -> LoadedPart:

@@ -19,7 +19,7 @@ from omnitrace_nb.layout import TEXT, Layout
 from omnitrace_nb.media.loaded import MediaNeeds
 from omnitrace_nb.models.adapter import Encoded
 from omnitrace_nb.models.checks import check_length, check_text, check_tokenizer, home
-from omnitrace_nb.models.deepstack import seen_at_all_depths
+from omnitrace_nb.models.deepstack import seen_at_all_depths, width
 from omnitrace_nb.models.hearing import QWEN2_5
 from omnitrace_nb.models.positions import rope_positions
 from omnitrace_nb.models.qwen_inputs import raw_media
@@ -105,14 +105,13 @@ class QwenOmni:
         ids = torch.cat([inputs["input_ids"], response], dim=1)
         with torch.no_grad():
             embeddings = self.model.get_input_embeddings()(ids)
-            media = self._media_embeddings(inputs)
-            width = max([values.shape[-1] for _, values in media], default=embeddings.shape[-1])
-            embeddings = _widened(embeddings, width)
-            for placeholder, values in media:
+            wide = embeddings.shape[-1] + width(config)
+            embeddings = _widened(embeddings, wide)
+            for placeholder, values in self._media_embeddings(inputs):
                 # A response may hold a placeholder's id too; only the prompt's stand for media.
                 here = ids == getattr(config, placeholder)
                 here[:, -response.shape[1] or ids.shape[1] :] = False
-                embeddings = embeddings.masked_scatter(here[..., None], _widened(values, width).to(embeddings))
+                embeddings = embeddings.masked_scatter(here[..., None], _widened(values, wide).to(embeddings))
         positions = inputs["position_ids"][1:]
         following = positions[..., -1:] + torch.arange(1, response.shape[1] + 1, device=positions.device)
         return embeddings, {
