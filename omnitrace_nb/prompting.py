@@ -12,14 +12,13 @@ from omnitrace_nb import media
 from omnitrace_nb.content import Audio, Image, Text, Video, as_parts
 from omnitrace_nb.errors import ContentError
 from omnitrace_nb.layout import AUDIO
-from omnitrace_nb.sources import build, row_sets
+from omnitrace_nb.sources import SourceOptions, build, resolve, row_sets
 
 if TYPE_CHECKING:
     from omnitrace_nb.content.parts import Part, Role
     from omnitrace_nb.media.loaded import LoadedPart
     from omnitrace_nb.models import Adapter
     from omnitrace_nb.models.adapter import Encoded
-    from omnitrace_nb.sources import SourceOptions
     from omnitrace_nb.trace import Trace
     from omnitrace_nb.trace.records import PartRecord, Source
 
@@ -44,12 +43,15 @@ class Prompt:
 
     @classmethod
     def read(cls, adapter: Adapter, content: object, cut: SourceOptions | None = None) -> Prompt:
-        """Read what a user gave, and cut it into sources."""
+        """Read what a user gave, and cut it into sources; a function of theirs that fails is warned about."""
         parts = as_parts(content)
         loaded = tuple(media.load(parts, adapter.needs, adapter.modalities))
+        kept = [media.record(part, label) for part, label in zip(loaded, media.labels(parts), strict=True)]
+        found, records = resolve(cut or SourceOptions(), kept, lambda record: loaded[record.index].content)
+        for note in filter(None, (record.note for record in records)):
+            warnings.warn(note, RuntimeWarning, stacklevel=3)
         encoded = adapter.encode(loaded)
-        records = tuple(media.record(part, label) for part, label in zip(loaded, media.labels(parts), strict=True))
-        sources = build(encoded.layout, records, cut)
+        sources = build(encoded.layout, records, cut, found)
         return cls(loaded, encoded, records, sources, row_sets(encoded.layout, sources))
 
     @classmethod

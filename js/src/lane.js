@@ -15,9 +15,12 @@ const THINNEST = 5; // pixels of an element, so that its number has something to
 const WORDS = 15; // pixels
 const NOTHING = new Int8Array();
 
-/** What was said, of an interval of a transcript, or how a user named it. @param {Source} source */
-const wordsOf = ({ modality, label }) =>
-  (modality === "audio" && / s(?: \(sound\))?, (.+)$/.exec(label)?.[1]) || "";
+/** Who said what, of an interval of a transcript, or how a user named it. @param {Source} source */
+function wordsOf({ modality, label, excerpt }) {
+  if (modality !== "audio") return "";
+  const name = / s(?: \(sound\))?, (.+)$/.exec(label)?.[1];
+  return [name, excerpt && `“${excerpt}”`].filter(Boolean).join(": ");
+}
 
 /**
  * @param {object} given

@@ -3,6 +3,7 @@
 import { h, percent, score } from "./dom.js";
 import { cellsOfBox, patchAt, pointed } from "./focus.js";
 import { drawGrid, hueOver } from "./heat.js";
+import { outline } from "./outline.js";
 import { createZoom } from "./zoom.js";
 
 /** @import { Data } from "./data.js" */
@@ -75,6 +76,7 @@ export function drawImage(data, part, sources, store) {
     const box = sources.draw(source, "otr-box");
     if (patches) box.setAttribute("aria-description", HOW);
     place(box, source.box ?? [0, 0, 1, 1]);
+    if (patches && source.cells) outline(box, source, patches);
     el.append(box);
   }
   const marks = patches && part.size ? createPatches(part, sources, store, el, zoom.isOpen) : null;
@@ -206,7 +208,7 @@ function createPatches(part, sources, store, el, zoomed) {
   });
 
   /** @param {HTMLElement} mark @param {Focus | null} focus */
-  function outline(mark, focus) {
+  function surround(mark, focus) {
     const box =
       focus?.kind === "cells" && focus.part === part.index && "box" in focus.region ? focus.region.box : null;
     mark.hidden = !box;
@@ -218,8 +220,8 @@ function createPatches(part, sources, store, el, zoomed) {
   }
   return (shown, { pinned }) => {
     ({ mean } = shown);
-    outline(kept, pinned);
-    outline(pointer, shown.words);
+    surround(kept, pinned);
+    surround(pointer, shown.words);
     if (pointer.hidden || shown.words?.kind !== "cells") return;
     const sum = shown.words.cells.reduce((total, cell) => total + mean[cell], 0);
     tip.textContent = `${shown.words.label.slice(part.label.length + 2)} · ${score(sum)}`;

@@ -39,7 +39,9 @@ function ofSource(data, shown, state, source) {
   const whole = inputs ? named(data, shown) : "the whole response";
   const which = statement === null ? whole : `statement ${statement + 1}`;
   const does = says.length ? says.join(" and ") : "is selected for no statement";
-  return `${data.document.sources[source].label} ${does}; share ${two(share[source])} of ${which}.${most && ` It drove ${most} most.`}`;
+  const { modality, label, excerpt } = data.document.sources[source];
+  const said = modality === "audio" && excerpt ? `: “${excerpt}”` : "";
+  return `${label}${said} ${does}; share ${two(share[source])} of ${which}.${most && ` It drove ${most} most.`}`;
 }
 
 /** @param {Data} data @param {Shown} shown @param {State} state @param {number} statement */

@@ -210,7 +210,8 @@ export class Sources {
     badge.dataset.rank = rank ? String(rank) : ""; // by the style sheet: a name must hold all text inside
     const name = [label, text && `“${text}”`, `share ${two(own)}`, rank && `rank ${rank}`];
     el.setAttribute("aria-label", name.filter(Boolean).join(", "));
-    el.title = `${label}: ${two(own)}${rank ? `, rank ${rank}` : ""}`;
+    const words = text && !el.textContent ? `\n“${text}”` : "";
+    el.title = `${label}: ${two(own)}${rank ? `, rank ${rank}` : ""}${words}`;
   }
 }
 

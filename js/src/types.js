@@ -41,6 +41,7 @@
  * @property {[number, number] | null} chars  UTF-16 code units
  * @property {Box | null} box  share of width and height
  * @property {[number, number] | null} time  seconds
+ * @property {number[] | null} cells  its patches, from 0, where they are not all of its box
  *
  * @typedef {{id: number, text: string, steps: number, first: number, stop: number, chars: [number, number]}} Statement
  *   `steps`: how many; `first`, `stop`: the first one and after the last; `chars`: UTF-16 code units of the response

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from omnitrace_nb.errors import SettingsError
-from omnitrace_nb.speech.transcript import Segment
+from omnitrace_nb.errors import OmnitraceError, SettingsError
+from omnitrace_nb.sources.detections import Parcels, is_detections, plain, regions
+from omnitrace_nb.speech.transcript import Segment, read_transcript
 
 if TYPE_CHECKING:
     from omnitrace_nb.trace.records import PartRecord
 
-LONGEST_QUOTE = 60  # characters
 _SLACK = 0.05  # seconds: a transcript's last word may end a little after its sound
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A span of a text: its first character, the one after its last, its label."""
+
+    start: int
+    end: int
+    label: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,31 +39,135 @@ class Region:
     label: str
 
 
-def pieces_of(given: Any, record: PartRecord, records: Sequence[PartRecord]) -> Sequence[Any] | None:  # noqa: ANN401 - a user's
-    """Give a part's own pieces out of what a user gave for its kind; None if there are none for it.
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An interval of sound or film in seconds: its label, what is said in it, and by whom."""
+
+    t0: float
+    t1: float
+    label: str = ""
+    words: str = ""
+    speaker: str = ""
+
+
+Piece = Span | Region | Interval
+Own = list[Piece] | Parcels
+
+
+def own_pieces(given: Any, record: PartRecord, track: str) -> Own:  # noqa: ANN401 - a user's
+    """Read a user's own pieces of a part; every one of them must be right.
 
     Raises:
-        SettingsError: a part that is not there or of another kind, or a bare list where several parts are of the kind.
+        SettingsError: pieces outside their part, empty or of another form, or none at all.
     """
-    same = [each for each in records if each.kind == record.kind]
-    if isinstance(given, Mapping):
-        for key in given:
-            if not any(key in {each.index, each.label} for each in same):
-                there = ", ".join(f"{each.index} ({each.label})" for each in same)
-                raise SettingsError(f"sources are given for part {key!r}, but the {record.kind} parts are {there}.")
-        return next((given[key] for key in (record.index, record.label) if key in given), None)
-    asked = [each for each in same if each.role == "user"]
-    texts = record.kind == "text"
-    owner = (asked or same)[0] if texts else same[0]
-    if len(same) > 1 and not texts:
-        raise SettingsError(
-            f"a list of own sources needs one {record.kind} part, but there are {len(same)}: give a mapping from part "
-            f"to list, such as {{{same[0].label!r}: [...]}}."
-        )
-    return given if owner is record else None
+    found, wrong = readable(given, record, track)
+    if wrong:
+        raise wrong[0]
+    return found
 
 
-def span(piece: Any, record: PartRecord) -> tuple[int, int, str]:  # noqa: ANN401 - a user's
+def readable(given: Any, record: PartRecord, track: str) -> tuple[Own, list[OmnitraceError]]:  # noqa: ANN401 - a user's
+    """Give those pieces of a part that can be read, and what is wrong with each of the others."""
+    wrong: list[OmnitraceError] = []
+    try:
+        listed = _listed(given, record, track)
+    except OmnitraceError as error:
+        return [], [error]
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
+        return [], [SettingsError(f"the pieces of {record.label} cannot be read: {_short(given)} ({error!r}).")]
+    if isinstance(listed, Parcels):
+        return listed, []
+    pieces: list[Piece] = []
+    for number, each in enumerate(listed, 1):
+        try:
+            pieces.append(_piece(each, record, track, number))
+        except OmnitraceError as error:
+            wrong.append(error)
+        except (TypeError, ValueError) as error:
+            wrong.append(SettingsError(f"{_short(each)} is no piece of {record.label} ({error!r})."))
+    if not pieces and not wrong:
+        wrong.append(SettingsError(f"there are no pieces of {record.label}: give at least one, or a unit."))
+    return _distinct(pieces), wrong
+
+
+def _listed(given: Any, record: PartRecord, track: str) -> Iterable[Any] | Parcels:  # noqa: ANN401
+    """Give the pieces one by one, as far as they can be told apart."""
+    given = plain(given)
+    if track == "image":
+        return _pictured(given, record)
+    if track == "text":
+        return _located(given, record)
+    if isinstance(given, (str, Mapping)):
+        return read_transcript(given)
+    rows = given.tolist() if isinstance(given, np.ndarray) else _list(given, record)
+    if rows and all(isinstance(each, Mapping) for each in rows):
+        return read_transcript(rows)
+    return rows
+
+
+def _list(given: Any, record: PartRecord) -> list[Any]:  # noqa: ANN401
+    try:
+        return list(given)
+    except TypeError:
+        raise SettingsError(f"{_short(given)} is no list of pieces of {record.label}.") from None
+
+
+def _pictured(given: Any, record: PartRecord) -> Iterable[Any] | Parcels:  # noqa: ANN401
+    width, height = record.size or (0, 0)
+    if isinstance(given, np.ndarray) and given.ndim == 2 and given.shape == (height, width):  # noqa: PLR2004
+        if given.dtype == bool:
+            return [given]
+        if np.issubdtype(given.dtype, np.integer):
+            numbers = given.astype(np.int64)
+            return Parcels(numbers, {int(each): "" for each in np.unique(numbers[numbers >= 0])})
+    if isinstance(given, np.ndarray) and given.ndim == 2 and given.shape[1] != 4:  # noqa: PLR2004 - no list of boxes
+        raise _other_size(f"the map of regions of {record.label}", given, record)
+    found = regions(
+        list(given) if isinstance(given, np.ndarray) else given if is_detections(given) else _list(given, record),
+        size=(width, height),
+    )
+    if isinstance(found, Parcels) and found.numbers.shape != (height, width):
+        raise _other_size(f"the map of regions of {record.label}", found.numbers, record)
+    return found
+
+
+def _located(given: Any, record: PartRecord) -> Iterable[Any]:  # noqa: ANN401
+    """Find strings in their text, each behind the one before; other pieces stay as they are."""
+    text, at = record.text or "", 0
+    found: list[Any] = []
+    if isinstance(given, (str, bytes)):
+        raise SettingsError(f"{_short(given)} is no list of spans of {record.label}.")
+    for each in given.tolist() if isinstance(given, np.ndarray) else _list(given, record):
+        start = text.find(each, at) if isinstance(each, str) and each else -1
+        if start < 0:
+            found.append(each)
+            continue
+        at = start + len(each)
+        found.append((start, at))
+    return found
+
+
+def _piece(piece: Any, record: PartRecord, track: str, number: int) -> Piece:  # noqa: ANN401
+    if track == "text":
+        return span(piece, record)
+    return region(piece, record, number) if track == "image" else interval(piece, record)
+
+
+def _distinct(pieces: Sequence[Piece]) -> list[Piece]:
+    """Number regions of one name, so that each can be asked for."""
+    named = Counter(each.label for each in pieces if isinstance(each, Region))
+    seen: Counter[str] = Counter()
+    told: list[Piece] = []
+    for each in pieces:
+        if isinstance(each, Region) and named[each.label] > 1:
+            seen[each.label] += 1
+            told.append(replace(each, label=f"{each.label} {seen[each.label]}"))
+        else:
+            told.append(each)
+    return told
+
+
+def span(piece: Any, record: PartRecord) -> Span:  # noqa: ANN401 - a user's
     """Read `(start, end)` or `(start, end, label)` in characters."""
     length = len(record.text or "")
     match piece:
@@ -63,19 +177,19 @@ def span(piece: Any, record: PartRecord) -> tuple[int, int, str]:  # noqa: ANN40
                 raise SettingsError(
                     f"span ({start}, {end}) of {record.label} is outside its {length} characters, or empty."
                 )
-            return start, end, str(label[0]) if label else f"characters {start}-{end}"
-    raise SettingsError(f"{piece!r} is no span of {record.label}; give (start, end) or (start, end, label).")
+            return Span(start, end, str(label[0]) if label else f"characters {start}-{end}")
+        case str():
+            raise SettingsError(f"{_short(piece)} does not occur in {record.label} behind the piece before it.")
+    raise SettingsError(f"{_short(piece)} is no span of {record.label}; give (start, end) or (start, end, label).")
 
 
-def interval(piece: Any, record: PartRecord) -> tuple[float, float, str]:  # noqa: ANN401 - a user's
+def interval(piece: Any, record: PartRecord) -> Interval:  # noqa: ANN401 - a user's
     """Read `(t0, t1)` or `(t0, t1, label)` in seconds, or a segment of a transcript."""
     duration = record.duration or 0.0
+    words = speaker = ""
     if isinstance(piece, Segment):
-        piece = (
-            piece.t0,
-            piece.t1,
-            " ".join(filter(None, (piece.speaker and f"{piece.speaker}:", quoted(piece.text)))),
-        )
+        words, speaker = piece.text, piece.speaker
+        piece = (piece.t0, piece.t1, *([speaker] if speaker else []))
     match piece:
         case [Real() as first, Real() as last, *label] if len(label) <= 1:
             start, end = float(first), float(last)
@@ -86,15 +200,8 @@ def interval(piece: Any, record: PartRecord) -> tuple[float, float, str]:  # noq
                 )
             if end > duration + max(_SLACK, 0.01 * duration):
                 raise SettingsError(f"interval ({start:g}, {end:g}) s ends after the {duration:g} s of {record.label}.")
-            return start, min(end, duration), str(label[0]) if label else ""
-    raise SettingsError(f"{piece!r} is no interval of {record.label}; give (t0, t1) or (t0, t1, label), in seconds.")
-
-
-def quoted(text: str) -> str:
-    """Give the beginning of what was said, in quotes."""
-    line = " ".join(text.split())
-    short = line if len(line) <= LONGEST_QUOTE else line[: LONGEST_QUOTE - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
-    return f"\N{LEFT DOUBLE QUOTATION MARK}{short}\N{RIGHT DOUBLE QUOTATION MARK}"
+            return Interval(start, min(end, duration), str(label[0]) if label else "", words, speaker)
+    raise SettingsError(f"{_short(piece)} is no interval of {record.label}; give (t0, t1) or (t0, t1, label), seconds.")
 
 
 def region(piece: Any, record: PartRecord, number: int) -> Region:  # noqa: ANN401 - a user's
@@ -103,7 +210,9 @@ def region(piece: Any, record: PartRecord, number: int) -> Region:  # noqa: ANN4
     if isinstance(piece, Mapping):
         unknown = set(piece) - {"box", "mask", "label", "score"}
         if unknown or not {"box", "mask"} & set(piece):
-            raise SettingsError(f"region {number} of {record.label} has {sorted(piece)}; give box or mask, and label.")
+            raise SettingsError(
+                f"region {number} of {record.label} has {sorted(map(str, piece))}; give box or mask, and label."
+            )
         label = str(piece.get("label", f"region {number}"))
         if piece.get("mask") is not None:
             return _masked(np.asarray(piece["mask"]), label, record)
@@ -127,19 +236,29 @@ def _box(given: Any, record: PartRecord, width: int, height: int) -> tuple[float
                     f"box {tuple(numbers)} lies outside the {width} x {height} pixels of {record.label}."
                 )
             return max(left, 0.0), max(top, 0.0), min(right, float(width)), min(bottom, float(height))
-    raise SettingsError(f"{given!r} is no box of {record.label}; give (left, top, right, bottom) in pixels.")
+    raise SettingsError(f"{_short(given)} is no box of {record.label}; give (left, top, right, bottom) in pixels.")
 
 
 def _masked(mask: np.ndarray, label: str, record: PartRecord) -> Region:
     width, height = record.size or (0, 0)
     if mask.shape != (height, width):
-        raise SettingsError(
-            f"the mask of {label!r} is {mask.shape}, but {record.label} has {(height, width)} pixels (height, width): "
-            "resize it to the original picture."
-        )
+        raise _other_size(f"the mask of {label!r}", mask, record)
     inside = mask.astype(bool)
     if not inside.any():
         raise SettingsError(f"the mask of {label!r} of {record.label} is empty.")
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     box = (float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
     return Region(box, inside, label)
+
+
+def _other_size(what: str, given: np.ndarray, record: PartRecord) -> SettingsError:
+    width, height = record.size or (0, 0)
+    return SettingsError(
+        f"{what} is {given.shape}, but {record.label} has {(height, width)} pixels (height, width): resize it to the "
+        "original picture."
+    )
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:79]}\N{HORIZONTAL ELLIPSIS}"  # noqa: PLR2004 - one line of a message

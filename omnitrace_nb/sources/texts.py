@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -9,14 +10,14 @@ import numpy as np
 
 from omnitrace_nb import language
 from omnitrace_nb.layout import TEXT
-from omnitrace_nb.sources.given import pieces_of, span
 from omnitrace_nb.statements import most_overlapping
 from omnitrace_nb.trace.records import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from omnitrace_nb.layout import Layout
+    from omnitrace_nb.sources.given import Span
     from omnitrace_nb.sources.options import SourceOptions
     from omnitrace_nb.trace.records import PartRecord
 
@@ -28,9 +29,13 @@ _PATTERNS = {"word": _WORD, "line": _LINE, "paragraph": _PARAGRAPH, "section": _
 
 
 def text_sources(
-    layout: Layout, record: PartRecord, records: Sequence[PartRecord], options: SourceOptions
+    layout: Layout,
+    record: PartRecord,
+    records: Sequence[PartRecord],
+    way: Any,  # noqa: ANN401 - see the docstring
+    options: SourceOptions,
 ) -> Iterator[Source]:
-    """Give the pieces of a text part, in order (ids are given later).
+    """Give the pieces of a text part, in order (ids are given later); `way` is a unit, a pattern, or spans.
 
     A token that straddles two pieces goes to the one that has most of its characters, the earlier of equals; of own
     spans, which may overlap, to each. A token of white space between pieces goes to none.
@@ -41,52 +46,79 @@ def text_sources(
     chars = layout.chars[positions]
     # A token of a few bytes may have an empty interval inside its character; it counts as that character.
     chars = np.stack([chars[:, 0], np.maximum(chars[:, 1], chars[:, 0] + 1)], axis=1)
-    given = pieces_of(options.text, record, records) if options.own("text") else None
-    if given is not None:
-        yield from _given(record, given, positions, chars)
-    elif options.text == "token":
+    if isinstance(way, list):
+        yield from _given(record, way, positions, chars, rest=options.rest)
+    elif way == "token":
         for number, (position, (start, end)) in enumerate(zip(positions, chars.tolist(), strict=True), 1):
             if record.text[start:end].strip():
                 yield _source(record, f"{record.label}, token {number}", np.array([position]), (start, end))
+    elif way in {"part", "turn"} or (way == "document" and (record.document or record.title)):
+        label = _turn(record, records) if way == "turn" else record.label
+        yield from _cut(record, [_trimmed(record.text, 0, len(record.text))], lambda _: label, positions, chars)
     else:
-        yield from _cut(record, record.text, options, positions, chars)
+        unit = "match" if isinstance(way, re.Pattern) else "sentence" if way == "document" else way
+        intervals = _intervals(record.text, way, options)
+        yield from _cut(record, intervals, lambda number: f"{record.label}, {unit} {number}", positions, chars)
 
 
-def _given(record: PartRecord, given: Sequence[Any], positions: np.ndarray, chars: np.ndarray) -> Iterator[Source]:
+def _given(
+    record: PartRecord, given: Sequence[Span], positions: np.ndarray, chars: np.ndarray, *, rest: bool
+) -> Iterator[Source]:
+    held = np.zeros(len(positions), bool)
     for piece in given:
-        start, end, label = span(piece, record)
-        own = positions[(chars[:, 0] < end) & (chars[:, 1] > start)]
-        if len(own):
-            yield _source(record, f"{record.label}, {label}", own, (start, end))
+        own = (chars[:, 0] < piece.end) & (chars[:, 1] > piece.start)
+        held |= own
+        if own.any():
+            yield _source(record, f"{record.label}, {piece.label}", positions[own], (piece.start, piece.end))
+    if not rest:
+        return
+    text = record.text or ""
+    for run in np.split(np.flatnonzero(~held), np.flatnonzero(np.diff(np.flatnonzero(~held)) > 1) + 1):
+        start, end = _trimmed(text, int(chars[run, 0].min(initial=len(text))), int(chars[run, 1].max(initial=0)))
+        if start < end:
+            yield _source(record, f"{record.label}, characters {start}-{end}", positions[run], (start, end))
+
+
+def _turn(record: PartRecord, records: Sequence[PartRecord]) -> str:
+    """Name the message of a chat that a text is of, and the text itself where it is not its only one."""
+    number = 0
+    own: list[PartRecord] = []
+    for before, each in zip([None, *records], records, strict=False):
+        if before is None or before.role != each.role:
+            number, own = number + 1, []
+        own.append(each)
+        if each.index == record.index:
+            break
+    rest = itertools.takewhile(lambda each: each.role == record.role, records[record.index + 1 :])
+    texts = [each for each in (*own, *rest) if each.kind == "text"]
+    return f"turn {number} ({record.role})" + (f", {record.label}" if len(texts) > 1 else "")
 
 
 def _cut(
-    record: PartRecord, text: str, options: SourceOptions, positions: np.ndarray, chars: np.ndarray
+    record: PartRecord,
+    intervals: Sequence[language.Interval],
+    label: Callable[[int], str],
+    positions: np.ndarray,
+    chars: np.ndarray,
 ) -> Iterator[Source]:
-    intervals = _intervals(text, options)
     owner = most_overlapping(chars, np.array(intervals, np.int32).reshape(-1, 2))
     # Grouped by one sort: a long text has thousands of sentences.
     order = np.argsort(owner, kind="stable")
     bounds = np.searchsorted(owner[order], np.arange(len(intervals) + 1))
-    unit = options.text if isinstance(options.text, str) else "sentence" if options.own("text") else "match"
     for index, chars_of in enumerate(intervals):
         own = positions[order[bounds[index] : bounds[index + 1]]]
         if len(own):
-            label = record.label if unit == "part" else f"{record.label}, {unit} {index + 1}"
-            yield _source(record, label, own, chars_of)
+            yield _source(record, label(index + 1), own, chars_of)
 
 
-def _intervals(text: str, options: SourceOptions) -> tuple[language.Interval, ...]:
-    if isinstance(options.text, re.Pattern):
-        return tuple(match.span() for match in options.text.finditer(text) if match.group().strip())
-    unit = options.text if isinstance(options.text, str) else "sentence"  # of parts without own spans
-    if unit in _PATTERNS:
-        found = (_trimmed(text, *match.span()) for match in _PATTERNS[unit].finditer(text))
+def _intervals(text: str, way: str | re.Pattern[str], options: SourceOptions) -> tuple[language.Interval, ...]:
+    if isinstance(way, re.Pattern):
+        return tuple(match.span() for match in way.finditer(text) if match.group().strip())
+    if way in _PATTERNS:
+        found = (_trimmed(text, *match.span()) for match in _PATTERNS[way].finditer(text))
         return tuple(each for each in found if each[0] < each[1])
-    if unit == "part":
-        return (_trimmed(text, 0, len(text)),)
     sentences = language.sentences(text, options.nlp, wrapped=True)
-    return language.clauses(text, sentences, options.nlp) if unit == "clause" else sentences
+    return language.clauses(text, sentences, options.nlp) if way == "clause" else sentences
 
 
 def _trimmed(text: str, start: int, end: int) -> language.Interval:
@@ -95,4 +127,13 @@ def _trimmed(text: str, start: int, end: int) -> language.Interval:
 
 
 def _source(record: PartRecord, label: str, own: np.ndarray, chars: tuple[int, int]) -> Source:
-    return Source(id=0, modality="text", part=record.index, label=label, positions=own.astype(np.int32), chars=chars)
+    return Source(
+        id=0,
+        modality="text",
+        part=record.index,
+        label=label,
+        positions=own.astype(np.int32),
+        chars=chars,
+        document=record.document,
+        title=record.title,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -116,11 +117,17 @@ class Trace(Exports):
 
         Raises:
             SettingsError: a setting out of range, or own pieces outside their part.
+            ContentError: a cut that needs a picture, sound or film which the trace does not keep.
         """
-        from omnitrace_nb.sources import SourceOptions, build  # noqa: PLC0415 (it knows a trace's records)
+        from omnitrace_nb.media import kept  # noqa: PLC0415 (decoding is wanted only here)
+        from omnitrace_nb.sources import SourceOptions, build, resolve  # noqa: PLC0415 (it knows a trace's records)
 
-        cut = build(self.layout, self.parts, options.read(SourceOptions, sources, "sources"))
-        return self._but(sources=cut, ablations={}, verification=None)
+        how = options.read(SourceOptions, sources, "sources")
+        found, parts = resolve(how, self.parts, kept.content)
+        for note in filter(None, (part.note for part in parts)):
+            warnings.warn(note, RuntimeWarning, stacklevel=2)
+        cut = build(self.layout, parts, how, found)
+        return self._but(parts=parts, sources=cut, ablations={}, verification=None)
 
     def source(self, which: int | str) -> Piece:
         """Give one source by itself, by its number or label: its words, crop, frames or seconds, shown in a notebook.

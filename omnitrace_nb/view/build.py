@@ -15,6 +15,7 @@ from omnitrace_nb.view.cells import Cells
 from omnitrace_nb.view.evidence import checked, legend
 from omnitrace_nb.view.records import Box, MediaKept, Note, Said, Span, Spectrogram, ViewPart, ViewSource, ViewStatement
 from omnitrace_nb.view.rows import Rows
+from omnitrace_nb.view.shapes import own_cells
 from omnitrace_nb.view.stepwise import Later, oddities
 from omnitrace_nb.view.viewmodel import ViewModel, concatenate
 from omnitrace_nb.view.words import clean, excerpt
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from omnitrace_nb.curation import CurationSettings
+    from omnitrace_nb.layout import Layout
     from omnitrace_nb.trace import Trace
     from omnitrace_nb.trace.records import PartRecord, Source
 
@@ -43,11 +45,12 @@ def build(trace: Trace, signals: Sequence[str] | None = None) -> ViewModel:
     notes = [] if trace.signals else [Note("This trace has no signal, so nothing can be shaded.")]
     if overlapping(trace.source_records):
         notes.append(Note("Sources overlap: a position counts for each of its sources."))
+    notes += [Note(clean(part.note)) for part in trace.parts if part.note]
     return ViewModel(
         model=clean(trace.run.model),
         signals=names,
         parts=tuple(parts),
-        sources=tuple(_source(source, trace.parts) for source in trace.source_records),
+        sources=tuple(_source(source, trace.parts, trace.layout) for source in trace.source_records),
         statements=_statements(trace),
         said=_said(trace),
         settings=settings_of(trace.settings),
@@ -128,7 +131,7 @@ def _spectrogram(part: PartRecord, values: Span) -> Spectrogram | None:
 
 
 def _detail(part: PartRecord) -> str:
-    said = []
+    said = [clean(part.title)] if part.title and part.title != part.label else []
     if part.size:
         said.append(f"{part.size[0]} \N{MULTIPLICATION SIGN} {part.size[1]}")
     if part.duration is not None:
@@ -143,7 +146,7 @@ def _peaks(part: PartRecord) -> np.ndarray:
     return np.round(127 * peaks / max(float(np.abs(peaks).max()), 1e-9)).astype(np.int8).reshape(-1)
 
 
-def _source(source: Source, parts: Sequence[PartRecord]) -> ViewSource:
+def _source(source: Source, parts: Sequence[PartRecord], layout: Layout) -> ViewSource:
     part = parts[source.part]
     text, chars = part.text or "", None
     if source.chars is not None:
@@ -153,5 +156,6 @@ def _source(source: Source, parts: Sequence[PartRecord]) -> ViewSource:
         width, height = part.size or (source.box[2], source.box[3])
         left, top, right, bottom = source.box
         box = (left / width, top / height, right / width, bottom / height)
-    words = "" if chars is None else excerpt(text[slice(*chars)])
-    return ViewSource(source.id, source.part, source.modality, clean(source.label), words, chars, box, source.time)
+    words = excerpt(source.words if chars is None else text[slice(*chars)])
+    label, cells = clean(source.label), None if box is None else own_cells(layout, source)
+    return ViewSource(source.id, source.part, source.modality, label, words, chars, box, source.time, cells)

@@ -15,6 +15,7 @@ GAMMA, STRONGEST = 0.6, 0.8  # as in js/src/heat.js
 WAVE_SIZE = (480, 56)
 MOST_PIXELS = 1_000_000  # of a thumbnail; those that a trace makes have a tenth of it
 PAPER = (255, 255, 255)
+FADING = 0.82
 
 RGB = tuple[int, int, int]
 
@@ -37,6 +38,15 @@ def heated(
     mask.paste(Image.fromarray(np.uint8(255 * opacity(heat))).resize(size, Image.Resampling.NEAREST), (left, top))
     calm.paste(Image.new("RGB", picture.size, accent), (0, 0), mask)
     return calm
+
+
+def faded(picture: Image.Image, boxes: np.ndarray) -> Image.Image:
+    """Fade all within some boxes, `[k, 4]` in pixels, so that what is left stands out."""
+    pale = Image.blend(picture, Image.new("RGB", picture.size, PAPER), FADING)
+    result = picture.copy()
+    for box in boxes.round().astype(int).tolist():
+        result.paste(pale.crop(box), box[:2])
+    return result
 
 
 def waveform(

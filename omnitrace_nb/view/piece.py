@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image as Pictures
 
-from omnitrace_nb.errors import ContentError, SettingsError
-from omnitrace_nb.view import drawing
+from omnitrace_nb.errors import SettingsError
+from omnitrace_nb.view import drawing, shapes
 from omnitrace_nb.view.words import clean
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from omnitrace_nb.media.loaded import LoadedPart, Sound
+    from omnitrace_nb.media.loaded import Sound
     from omnitrace_nb.trace import Trace
     from omnitrace_nb.trace.records import PartRecord, Source
 
@@ -34,28 +34,39 @@ class Piece:
     Attributes:
         record: the source.
         part: the part of the prompt that it is of.
+        others: `float64 [k, 4]`, boxes in pixels of what lies in its box without being its (see `shapes`); shown faded.
     """
 
     record: Source
     part: PartRecord
+    others: np.ndarray
 
     @classmethod
     def of(cls, trace: Trace, which: int | str) -> Piece:
-        """Find a source by its number or its label.
+        """Find a source by its number or its label; the only one of a part or document also by the name of that.
 
         Raises:
-            SettingsError: no such source.
+            SettingsError: no such source, or a part or document of several.
         """
-        for source in trace.source_records:
-            if which in {source.id, source.label} and not isinstance(which, bool):
-                return cls(source, trace.parts[source.part])
-        count = len(trace.source_records)
-        raise SettingsError(f"there is no source {which!r}: give 0 to {count - 1}, or a label of trace.sources.")
+        sources, parts = trace.source_records, trace.parts
+        found = [each for each in sources if which in {each.id, each.label} and not isinstance(which, bool)][:1]
+        if not found and isinstance(which, str):
+            found = [each for each in sources if which in {each.document, each.title, parts[each.part].label}]
+        if len(found) == 1:
+            return cls(found[0], parts[found[0].part], shapes.others(trace.layout, found[0]))
+        if found:
+            raise SettingsError(
+                f"{which!r} has {len(found)} sources, from {found[0].label!r} to {found[-1].label!r}: give one; "
+                'to have it whole, trace.regroup({"text": "document"}).'
+            )
+        raise SettingsError(f"there is no source {which!r}: give 0 to {len(sources) - 1}, or a label of trace.sources.")
 
     @property
     def text(self) -> str | None:
-        """Its words, of text."""
-        return None if self.record.chars is None else (self.part.text or "")[slice(*self.record.chars)]
+        """Its words: of text, and of speech where they are known."""
+        if self.record.chars is None:
+            return self.record.words or None
+        return (self.part.text or "")[slice(*self.record.chars)]
 
     @cached_property
     def pictures(self) -> tuple[Image, ...]:
@@ -69,7 +80,7 @@ class Piece:
         """Its seconds, of sound, if the trace keeps the original."""
         if self.record.modality != "audio" or self.part.media is None or self.record.time is None:
             return None
-        content: Any = self._loaded().content
+        content: Any = self._content
         heard = content.sound if self.part.kind == "video" else content
         if heard is None:
             return None
@@ -86,7 +97,8 @@ class Piece:
     def __repr__(self) -> str:
         """Name it, with its words or its place."""
         said = f": {self.text!r}" if self.text else ""
-        return f"<{self.record.label}{said}{self._place()}>"
+        of = f" of {self.record.title!r}" if self.record.title else ""
+        return f"<{self.record.label}{of}{said}{self._place()}>"
 
     def _repr_html_(self) -> str:
         shown = (
@@ -103,7 +115,8 @@ class Piece:
             shown += f'<div><audio controls src="data:audio/wav;base64,{data}"></audio></div>'
         elif self.record.modality == "audio":
             shown += "<div>not kept in this trace: nothing to play</div>"
-        return f"<div><b>{html.escape(clean(self.record.label))}</b>{html.escape(self._place())}</div>{shown}"
+        of = f" of {clean(self.record.title)}" if self.record.title else ""
+        return f"<div><b>{html.escape(clean(self.record.label))}</b>{html.escape(of + self._place())}</div>{shown}"
 
     def _place(self) -> str:
         box = self.record.box
@@ -113,13 +126,15 @@ class Piece:
         if self.record.box is None or not self.part.size:
             return picture
         scale = picture.width / self.part.size[0], picture.height / self.part.size[1]
+        if len(self.others):
+            picture = drawing.faded(picture, self.others * (*scale, *scale))
         left, top, right, bottom = (each * scale[at % 2] for at, each in enumerate(self.record.box))
         return picture.crop((int(left), int(top), max(int(left) + 1, round(right)), max(int(top) + 1, round(bottom))))
 
     def _originals(self) -> list[Image]:
         if self.part.media is None:
             return []
-        content: Any = self._loaded().content
+        content: Any = self._content
         if self.part.kind == "image":
             return [Pictures.fromarray(content.pixels)]
         return [Pictures.fromarray(content.frames[at]) for at in self._within(content.times)]
@@ -136,11 +151,8 @@ class Piece:
         inside = np.flatnonzero((times >= start - 1e-6) & (times < end))
         return inside.tolist() or [max(int(np.searchsorted(times, start, "right")) - 1, 0)] * bool(len(times))
 
-    def _loaded(self) -> LoadedPart:
-        from omnitrace_nb import media  # noqa: PLC0415 (decoding is wanted only here)
-        from omnitrace_nb.content import Audio, Image, Video  # noqa: PLC0415
+    @cached_property
+    def _content(self) -> Any:  # noqa: ANN401 - decoded media of the part's kind
+        from omnitrace_nb.media import kept  # noqa: PLC0415 (decoding is wanted only here)
 
-        kind: Any = {"image": Image, "audio": Audio, "video": Video}[self.part.kind]
-        if self.part.media is None:
-            raise ContentError(f"the trace does not keep {self.part.label}")
-        return media.load([kind(self.part.media)])[0]
+        return kept.content(self.part)

@@ -89,7 +89,11 @@ class ViewPart:
 
 @dataclass(frozen=True, slots=True)
 class ViewSource:
-    """A source: `chars` in its part's text, `box` as shares of width and height, `time` in seconds."""
+    """A source: `chars` in its part's text, `box` as shares of width and height, `time` in seconds.
+
+    `excerpt` is the beginning of its words; `cells` are the patches of its picture, from 0, that are its, where that is
+    not all of its box.
+    """
 
     id: int
     part: int
@@ -99,6 +103,7 @@ class ViewSource:
     chars: Span | None = None
     box: Box | None = None
     time: tuple[float, float] | None = None
+    cells: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,117 @@
+"""Regions of a picture, and which of its patches each one owns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from omnitrace_nb.layout import IMAGE
+from omnitrace_nb.sources.detections import Parcels
+from omnitrace_nb.sources.making import bin_of, make
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from omnitrace_nb.layout import Layout
+    from omnitrace_nb.sources.given import Region
+    from omnitrace_nb.trace.records import PartRecord, Source
+
+
+def regions(
+    layout: Layout, record: PartRecord, cut: tuple[int, int] | Sequence[Region] | Parcels, *, rest: bool = False
+) -> Iterator[Source]:
+    """Give the regions of a picture: cells of a grid, or own pieces.
+
+    A patch belongs to the cell or region that holds its centre; a region smaller than a patch has the patches that it
+    touches. Of regions that do not overlap, a patch belongs to the one that has most of it.
+    """
+    positions = layout.positions(record.index, IMAGE)
+    if not len(positions):
+        return
+    boxes = layout.box[positions].astype(np.float64)
+    if isinstance(cut, tuple):
+        yield from _cells(record, positions, boxes, cut)
+        return
+    held = np.zeros(len(positions), bool)
+    pieces = _parcels(cut, boxes) if isinstance(cut, Parcels) else _given(cut, boxes)
+    for label, box, own in pieces:
+        if own.any():
+            held |= own
+            yield make(record, IMAGE, f"{record.label}, {label}", positions[own], box=box)
+    if rest and not held.all():
+        yield make(record, IMAGE, f"{record.label}, the rest", positions[~held], box=_around(boxes[~held]))
+
+
+def _cells(record: PartRecord, positions: np.ndarray, boxes: np.ndarray, grid: tuple[int, int]) -> Iterator[Source]:
+    width, height = record.size or (boxes[:, 2].max(), boxes[:, 3].max())
+    for place, box, own in cells(boxes, (width, height), grid):
+        yield make(record, IMAGE, record.label + place, positions[own], box=box)
+
+
+def cells(
+    boxes: np.ndarray, size: tuple[float, float], grid: tuple[int, int]
+) -> Iterator[tuple[str, tuple[float, float, float, float], np.ndarray]]:
+    """Give the cells of a grid that hold a patch's centre: what to add to a label, box, `bool [k]` of the patches."""
+    (width, height), (rows, columns) = size, grid
+    x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
+    cell = bin_of(y, height / rows, rows) * columns + bin_of(x, width / columns, columns)
+    for at in np.unique(cell).tolist():
+        row, column = divmod(at, columns)
+        place = "" if grid == (1, 1) else f", row {row + 1}, column {column + 1}"
+        edges = (column * width / columns, row * height / rows)
+        yield place, (*edges, (column + 1) * width / columns, (row + 1) * height / rows), cell == at
+
+
+def _given(pieces: Sequence[Region], boxes: np.ndarray) -> Iterator[tuple[str, tuple[float, ...], np.ndarray]]:
+    for one in pieces:
+        yield one.label, one.box, _within(one, boxes)
+
+
+def _within(one: Region, boxes: np.ndarray) -> np.ndarray:
+    """Say which patches are a region's: those whose centre it holds; else those it touches."""
+    left, top, right, bottom = one.box
+    x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
+    inside = (x >= left) & (x < right) & (y >= top) & (y < bottom)
+    if one.mask is not None:
+        height, width = one.mask.shape
+        inside = one.mask[np.clip(y.astype(int), 0, height - 1), np.clip(x.astype(int), 0, width - 1)]
+    if inside.any():
+        return np.asarray(inside, bool)
+    touched = (boxes[:, 0] < right) & (boxes[:, 2] > left) & (boxes[:, 1] < bottom) & (boxes[:, 3] > top)
+    if one.mask is None:
+        return np.asarray(touched, bool)
+    mask = one.mask
+    return np.array([near and bool(_pixels(mask, box).any()) for near, box in zip(touched, boxes, strict=True)], bool)
+
+
+def _parcels(cut: Parcels, boxes: np.ndarray) -> Iterator[tuple[str, tuple[float, ...], np.ndarray]]:
+    """Give regions in the order in which their first patch comes; those without a name are numbered so."""
+    owner = np.array([_most(_pixels(cut.numbers, box)) for box in boxes], np.int64)
+    found, first = np.unique(owner, return_index=True)
+    ordered = [number for number in found[np.argsort(first)].tolist() if number in cut.labels]
+    named = [cut.labels[number] for number in ordered]
+    for place, (number, name) in enumerate(zip(ordered, named, strict=True), 1):
+        own = owner == number
+        again = f" {named[:place].count(name)}" if named.count(name) > 1 else ""
+        yield f"{name}{again}" if name else f"region {place}", _around(boxes[own]), own
+
+
+def _most(numbers: np.ndarray) -> int:
+    """Give the number that most of a patch's pixels have."""
+    found, counts = np.unique(numbers, return_counts=True)
+    return int(found[counts.argmax()])
+
+
+def _pixels(picture: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """Give the pixels of a patch, at least one, also of one that lies in the padding."""
+    height, width = picture.shape
+    left, top = min(max(int(box[0]), 0), width - 1), min(max(int(box[1]), 0), height - 1)
+    right, bottom = max(round(float(box[2])), left + 1), max(round(float(box[3])), top + 1)
+    return picture[top:bottom, left:right]
+
+
+def _around(boxes: np.ndarray) -> tuple[float, float, float, float]:
+    left, top = boxes[:, :2].min(axis=0).tolist()
+    right, bottom = boxes[:, 2:].max(axis=0).tolist()
+    return left, top, right, bottom
