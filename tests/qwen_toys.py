@@ -50,7 +50,7 @@ def token(tokenizer, special, name):
 
 
 def text_config(tokenizer, **more):
-    """A language model of two layers."""
+    """A language model of two layers; a third is for what enters behind the second to have an influence."""
     return {
         "vocab_size": len(tokenizer),
         "hidden_size": 64,

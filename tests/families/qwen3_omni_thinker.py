@@ -34,7 +34,7 @@ def make_config(tokenizer):
         return toys.token(tokenizer, toys.OMNI_SPECIAL, name)
 
     return Qwen3OmniMoeThinkerConfig(
-        text_config=toys.text_config(tokenizer, **toys.experts()),
+        text_config=toys.text_config(tokenizer, **toys.experts(num_hidden_layers=3)),
         vision_config=toys.vision_config(num_position_embeddings=64, deepstack_visual_indexes=[0, 1]),
         audio_config={
             "num_mel_bins": 32,

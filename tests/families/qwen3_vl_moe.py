@@ -26,7 +26,7 @@ def make():
     torch.manual_seed(0)
     model = Qwen3VLMoeForConditionalGeneration(
         Qwen3VLMoeConfig(
-            text_config=toys.text_config(tokenizer, **toys.experts()),
+            text_config=toys.text_config(tokenizer, **toys.experts(num_hidden_layers=3)),
             vision_config=toys.vision_config(num_position_embeddings=64, deepstack_visual_indexes=[0, 1]),
             **toys.vl_tokens(tokenizer),
         )
