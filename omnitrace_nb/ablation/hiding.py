@@ -49,6 +49,10 @@ class Operator:
         """Give the log-probabilities `[b, T]` of the response with sets `bool [b, S]` of sources kept, none whole."""
         raise NotImplementedError
 
+    def _start(self, gone: np.ndarray) -> int:
+        """Give the first position that may not be as it was: a changed one, or one that looks ahead to it."""
+        return int(self.run.begins[min(map(_first, gone))])
+
 
 class Mask(Operator):
     """Sources hidden from every later position: nobody sees them, so they are left out, and positions are kept.
@@ -64,12 +68,22 @@ class Mask(Operator):
         """Give the log-probabilities; `SignalError` if the model cannot leave positions out."""
         _refuse(self.replay, self.name)
         gone = hidden(self.run, keep)
-        start = min(map(_first, gone))
+        start = self._start(gone)
+        if self.replay.windowed:
+            return self._in_place(gone, start)
         after = np.concatenate([~gone[:, start:], np.ones((len(keep), self.run.steps - 1), bool)], axis=1)
         rows = [torch.from_numpy(start + np.flatnonzero(row)) for row in after]
         places = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).to(self.replay.device)
         lengths = torch.tensor([len(row) for row in rows], device=self.replay.device)
         return self.replay.logprobs(places, lengths, start)
+
+    def _in_place(self, gone: np.ndarray, start: int) -> Tensor:
+        """Hide positions where they stand: left out, they would make room in a window for what is outside it."""
+        places = torch.arange(start, self.replay.length, device=self.replay.device).expand(len(gone), -1)
+        lengths = torch.full((len(gone),), places.shape[1], device=self.replay.device)
+        shown = torch.from_numpy(~gone).to(self.replay.device)
+        seen = torch.cat([shown, shown.new_ones(len(gone), self.replay.length - gone.shape[1])], dim=1)
+        return self.replay.logprobs(places, lengths, start, seen=seen)
 
 
 class MaskDirect(Operator):
@@ -108,7 +122,7 @@ class Mean(Operator):
     def logprobs(self, keep: np.ndarray) -> Tensor:
         """Give the log-probabilities."""
         gone = hidden(self.run, keep, last=True)
-        start = 0 if self.replay.layers is None else min(map(_first, gone))
+        start = 0 if self.replay.layers is None else self._start(gone)
         places = torch.arange(start, self.replay.length, device=self.replay.device).expand(len(keep), -1)
         lengths = torch.full((len(keep),), places.shape[1], device=self.replay.device)
         embeddings = self.replay.forced.embeddings[0, places]
@@ -144,8 +158,8 @@ def _refuse(replay: Replay, operator: str) -> None:
     name = type(replay.model).__name__
     if replay.layers is None:
         raise SignalError(
-            f"operator {operator!r} cannot be exact with {name}: some of its layers see a window shorter than the "
-            f"{replay.length} positions, or keep a state instead of keys and values; use operator='mean' or 'raw'"
+            f"operator {operator!r} cannot be exact with {name}: some of its layers keep a state instead of keys and "
+            "values; use operator='mean' or 'raw'"
         )
     if operator == "mask" and not replay.takes_positions:
         raise SignalError(

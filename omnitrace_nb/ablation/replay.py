@@ -6,9 +6,11 @@ import inspect
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
-from transformers.cache_utils import Cache, CacheLayerMixin, DynamicLayer, DynamicSlidingWindowLayer
+from transformers import DynamicCache
+from transformers.cache_utils import Cache, CacheLayerMixin, DummyLayer, DynamicLayer, DynamicSlidingWindowLayer
 
 from omnitrace_nb.passes.teacher import only
 
@@ -29,6 +31,7 @@ class Replay:
         """Take the run; nothing is read yet."""
         self.forced = run.forced
         self.model = self.forced.model
+        self.begins = run.begins
         self.steps = run.steps
         self.length = run.width - 1
         self.device = self.forced.embeddings.device
@@ -39,21 +42,36 @@ class Replay:
         return self._first[0]
 
     @property
-    def layers(self) -> list[tuple[Tensor, Tensor]] | None:
+    def layers(self) -> list[tuple[Tensor, Tensor] | None] | None:
         """Keys and values `[1, heads, N, dim]` of each layer; None if a layer does not keep them all.
 
-        Layers with a window shorter than the sequence, with a recurrent state, or with an index of their own do not.
+        Layers with a recurrent state or with an index of their own do not; those with a window are made to. A layer
+        that reads keys and values of another has None.
         """
         return self._first[1]
 
     @cached_property
-    def _first(self) -> tuple[Tensor, list[tuple[Tensor, Tensor]] | None]:
+    def windowed(self) -> bool:
+        """Whether some layers see a window shorter than the sequence, which positions left out would widen."""
+        own = DynamicCache(config=self.model.config.get_text_config()).layers
+        windows = [layer.sliding_window for layer in own if isinstance(layer, DynamicSlidingWindowLayer)]
+        return any(window < self.length for window in windows)
+
+    @cached_property
+    def _first(self) -> tuple[Tensor, list[tuple[Tensor, Tensor] | None] | None]:
         """Read the whole sequence, once."""
         places = torch.arange(self.length, device=self.device)[None]
         rows = places[:, -self.steps :]
         self.forced.cost.add(forwards=1, tokens=self.length)
-        outputs = self._forward(self.forced.embeddings[:, : self.length], places, None, rows, keep=True)
+        outputs = self._forward(self.forced.embeddings[:, : self.length], places, self._keeping(), rows, keep=True)
         return self._chosen(outputs.logits, rows)[0], _whole(outputs.get("past_key_values"), self.length)
+
+    def _keeping(self) -> Cache | None:
+        """Give a cache whose layers forget nothing, also what is outside their window; None for the model's own."""
+        own = DynamicCache(config=self.model.config.get_text_config()).layers
+        if not own or not all(type(layer) in {DynamicLayer, DynamicSlidingWindowLayer, DummyLayer} for layer in own):
+            return None
+        return Cache(layers=[layer if isinstance(layer, DummyLayer) else DynamicLayer() for layer in own])
 
     @cached_property
     def takes_positions(self) -> bool:
@@ -86,8 +104,10 @@ class Replay:
             embeddings = self.forced.embeddings[0, places]
         rows = lengths[:, None] - self.steps + torch.arange(self.steps, device=self.device)
         cache = self._borrowed(start) if start else None
-        # Behind a prefix, attention needs a mask of queries x positions: long stretches are read in chunks.
-        last = queries if cache is None else max(CHUNK, queries - int(rows.min()))
+        # Behind a prefix, attention needs a mask of queries x positions: long stretches are read in chunks, unless
+        # positions look at later ones, which would not be there yet.
+        ahead = bool((self.begins < np.arange(len(self.begins))).any())
+        last = queries if cache is None or ahead else max(CHUNK, queries - int(rows.min()))
         done = 0
         while queries - done > last:
             end = min(done + CHUNK, queries - last)
@@ -100,7 +120,7 @@ class Replay:
 
     def _borrowed(self, start: int) -> Cache:
         assert self.layers is not None  # noqa: S101 - whoever asks for a prefix has looked
-        return Cache(layers=[_Borrowed(keys[..., :start, :], values[..., :start, :]) for keys, values in self.layers])
+        return Cache(layers=[DummyLayer() if each is None else _Borrowed(each, start) for each in self.layers])
 
     def _forward(
         self,
@@ -145,9 +165,10 @@ class _Borrowed(CacheLayerMixin):
 
     is_sliding = False
 
-    def __init__(self, keys: Tensor, values: Tensor) -> None:
+    def __init__(self, whole: tuple[Tensor, Tensor], start: int) -> None:
         super().__init__()
-        self.keys, self.values, self.is_initialized = keys, values, True
+        self.keys, self.values = (each[..., :start, :] for each in whole)
+        self.is_initialized = True
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
         """Do nothing: the prefix is there."""
@@ -172,15 +193,12 @@ class _Borrowed(CacheLayerMixin):
         return -1
 
 
-def _whole(cache: Any, length: int) -> list[tuple[Tensor, Tensor]] | None:  # noqa: ANN401 - any of transformers' caches
+def _whole(cache: Any, length: int) -> list[tuple[Tensor, Tensor] | None] | None:  # noqa: ANN401 - any of transformers' caches
     layers = getattr(cache, "layers", None)
-    if not layers or not all(_keeps_all(layer, length) for layer in layers):
+    if not layers or not all(isinstance(layer, DummyLayer) or _keeps_all(layer, length) for layer in layers):
         return None
-    return [(layer.keys, layer.values) for layer in layers]
+    return [None if isinstance(layer, DummyLayer) else (layer.keys, layer.values) for layer in layers]
 
 
 def _keeps_all(layer: Any, length: int) -> bool:  # noqa: ANN401 - any of transformers' cache layers
-    if type(layer) not in {DynamicLayer, DynamicSlidingWindowLayer}:
-        return False
-    window = getattr(layer, "sliding_window", None)
-    return layer.keys is not None and layer.keys.shape[-2] == length and (window is None or window > length)
+    return type(layer) is DynamicLayer and layer.keys is not None and layer.keys.shape[-2] == length

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from omnitrace_nb.models.adapter import Adapter, Encoded
 
 STEPS = 8  # tokens decoded
+_HOOKED = "_output_capturing_hooks_installed"  # transformers' own note
 
 
 class Failed(Exception):  # noqa: N818 - it carries a verdict, not an error
@@ -103,14 +104,24 @@ class Subject:
 
 @contextmanager
 def eager(adapter: Adapter) -> Iterator[None]:
-    """Run the language model by transformers' eager attention inside the block, which gives whole matrices."""
+    """Run the language model by transformers' eager attention inside the block, which gives whole matrices.
+
+    The hooks that transformers leaves on a model once it has been asked for them are taken away again: put on a second
+    time, as on encoders that have some of their own already, they break the model.
+    """
     config: Any = adapter.decoder().config
     before = config._attn_implementation  # noqa: SLF001 - transformers has no public reader of it
+    hooks = [(module, dict(module._forward_hooks), _HOOKED in vars(module)) for module in adapter.model.modules()]  # noqa: SLF001
     config._attn_implementation = "eager"  # noqa: SLF001
     try:
         yield
     finally:
         config._attn_implementation = before  # noqa: SLF001
+        for module, own, hooked in hooks:
+            module._forward_hooks.clear()  # noqa: SLF001
+            module._forward_hooks.update(own)  # noqa: SLF001
+            if not hooked:
+                vars(module).pop(_HOOKED, None)
 
 
 def farthest(left: np.ndarray, right: np.ndarray) -> float:

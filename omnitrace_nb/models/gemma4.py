@@ -12,6 +12,7 @@ from transformers import AutoModelForMultimodalLM, AutoProcessor, Gemma4Processo
 from omnitrace_nb.media.loaded import Film, MediaNeeds, Picture, Sound
 from omnitrace_nb.models.belonging import check_processor
 from omnitrace_nb.models.geometry import even_boxes, frame_seconds
+from omnitrace_nb.models.looking_ahead import block_starts
 from omnitrace_nb.models.open_media import Medium, Places
 from omnitrace_nb.models.per_layer import PerLayerModel
 from omnitrace_nb.models.registry import Family, register
@@ -69,6 +70,12 @@ class Gemma4(PerLayerModel):
             return encoded
         last = torch.tensor([-1], device=encoded.inputs["input_ids"].device)
         return replace(encoded, options={**encoded.options, "logits_to_keep": last})
+
+    def blocks(self, encoded: Encoded) -> np.ndarray:
+        """Give the first position of each position's block: in the large models, one picture's look at one another."""
+        types = encoded.inputs["mm_token_type_ids"][0].cpu().numpy()
+        ahead = self.decoder().config.use_bidirectional_attention == "vision"
+        return block_starts(np.isin(types, (1, 2)) & ahead)
 
     def settings(self, media: Sequence[LoadedPart]) -> dict[str, Any]:
         """Give the processor's keyword arguments; `ModelError` for a sound that it would cut."""

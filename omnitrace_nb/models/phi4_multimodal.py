@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM, AutoProcessor, Phi4MultimodalProc
 from omnitrace_nb.errors import ModelError
 from omnitrace_nb.media.loaded import Picture, Sound
 from omnitrace_nb.models.belonging import check_processor
-from omnitrace_nb.models.geometry import crossed, drawn, empty, even_spans
+from omnitrace_nb.models.geometry import crossed, drawn, even_spans
 from omnitrace_nb.models.open_media import Medium, Places
 from omnitrace_nb.models.open_model import OpenModel
 from omnitrace_nb.models.registry import Family, register
@@ -50,7 +50,7 @@ class Phi4Multimodal(OpenModel):
         super().__init__(model, processor)
 
     def places(self, medium: Medium) -> Places:
-        """Fold crops and global view back to the picture; separators and padding are nobody's."""
+        """Fold crops and global view back to the picture; separators are nobody's."""
         content = medium.loaded.content
         if isinstance(content, Picture):
             return self._seen(medium, content)
@@ -74,7 +74,11 @@ class Phi4Multimodal(OpenModel):
         return embeddings, {"attention_mask": mask}
 
     def _seen(self, medium: Medium, picture: Picture) -> Places:
-        """Follow a picture's tokens: rows of the crops, each ended by a separator; one more; rows of the whole."""
+        """Follow a picture's tokens: rows of the crops, each ended by a separator; one more; rows of the whole.
+
+        Where the whole is padded its tokens still hold what the encoder mixes into them: boxes without area, at the
+        edge that the padding continues.
+        """
         height, width = (int(side) for side in medium.features["image_sizes"][medium.number])
         crop = int(self.model.config.vision_config.crop_size)
         token = 2 * int(self.model.config.vision_config.patch_size)
@@ -105,7 +109,7 @@ class Phi4Multimodal(OpenModel):
                 f"The processor gives part {medium.loaded.index + 1} {medium.positions} positions where its crops make "
                 f"{len(box)}: the layout cannot be proven. Give the processor that belongs to this model."
             )
-        return Places(box, nobody=np.isnan(box[:, 0]) | empty(box))
+        return Places(box, nobody=np.isnan(box[:, 0]))
 
 
 register(

@@ -111,7 +111,7 @@ class Finished:
 
     @cached_property
     def begins(self) -> np.ndarray:
-        """`int64 [n]`, the first of the positions that look at one another with each; itself where attention is causal."""
+        """`int64 [n]`, the first of those that look at one another with each; itself if attention is causal."""
         of: Callable[[Encoded], np.ndarray] | None = getattr(self.adapter, "blocks", None)
         return np.arange(self.prompt) if of is None else of(self.encoded)
 
