@@ -10,6 +10,7 @@ import torch
 from omnitrace_nb import capture, passes
 from omnitrace_nb import signals as registry
 from omnitrace_nb.alignment import align
+from omnitrace_nb.conformance.masking import masks_without
 from omnitrace_nb.conformance.subject import Failed, NotApplicable, farthest
 from omnitrace_nb.curation import CurationSettings
 from omnitrace_nb.errors import SignalError
@@ -89,11 +90,8 @@ def hiding(subject: Subject) -> str:
     except SignalError as error:
         raise NotApplicable(str(error)) from error
     width = len(subject.encoded.layout) + len(subject.response)
-    allowed = torch.ones(width, width, dtype=torch.bool).tril()
-    allowed[:, torch.as_tensor(source.positions, dtype=torch.int64)] = False
-    allowed |= torch.eye(width, dtype=torch.bool)
     own = run.forced.options
-    options: dict[str, Any] = {"attention_mask": allowed[None, None].to(run.forced.embeddings.device)}
+    options: dict[str, Any] = {"attention_mask": masks_without(subject, torch.as_tensor(source.positions))}
     if "position_ids" not in own:
         options["position_ids"] = torch.arange(width, device=run.forced.embeddings.device)[None]
     with torch.no_grad():
