@@ -37,6 +37,10 @@ class Bare:
         ids = torch.cat([encoded.inputs["input_ids"], response_ids[None]], 1)
         return self.model.get_input_embeddings()(ids), {"attention_mask": torch.ones_like(ids)}
 
+    def forward(self, embeddings, **options):
+        """Run the model."""
+        return self.model(inputs_embeds=embeddings, **options)
+
 
 def bare(kind, config, **changes):
     """Give the adapter of a model class and its configuration class, always with the same weights."""

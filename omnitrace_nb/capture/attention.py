@@ -1,29 +1,32 @@
 """Attention rows beside the model's own kernel, through transformers' `AttentionInterface`.
 
-Two implementations are registered: one calls SDPA, one the model's eager function, each with its own mask. They behave
-exactly as those do until a tap listens; then the tap also gets rows of the attention matrix, and the matrix itself is
-never built: memory stays O(positions) a layer (research fact: equal to eager's rows to 2e-6).
+Implementations are registered that call SDPA, the model's eager function, or any other kernel that is registered there
+(flash attention, flex attention, one of the user's own), each with its own mask. They behave exactly as those do until
+a tap listens; then the tap also gets rows of the attention matrix, and the matrix itself is never built: memory stays
+O(positions) a layer (research fact: equal to eager's rows to 2e-6).
 """
 
 from __future__ import annotations
 
-import sys
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
-from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import eager_mask, sdpa_mask
+from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, eager_mask, sdpa_mask
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from omnitrace_nb.errors import SignalError
+from omnitrace_nb.capture.calls import EagerCall, KernelCall, SdpaCall, eager_of, written_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-SDPA, EAGER = "omnitrace_sdpa", "omnitrace_eager"
+    from torch import Tensor, nn
+
+SDPA, EAGER, BESIDE = "omnitrace_sdpa", "omnitrace_eager", "omnitrace_beside_"
 _BLOCK = 1 << 22  # numbers of an attention matrix held at once, when many rows are wanted
 
 
@@ -76,138 +79,16 @@ def blocks(which: Tensor, heads: int, keys: int) -> Iterator[Tensor]:
     return iter(torch.split(which, max(1, _BLOCK // (heads * keys))))
 
 
-class SdpaCall:
-    """A call whose output is SDPA's; rows are computed from the same queries, keys and mask, in float32."""
+def beside(kernel: str) -> str:
+    """Give the name of the implementation that runs another registered kernel and shows rows beside its output.
 
-    def __init__(
-        self,
-        module: nn.Module,
-        query: Tensor,
-        key: Tensor,
-        value: Tensor,
-        mask: Tensor | None,
-        **options: Any,  # noqa: ANN401 - whatever a model hands its attention function
-    ) -> None:
-        """Take what a model hands its attention function; `SignalError` for what SDPA would leave out."""
-        if options.get("s_aux") is not None:
-            raise SignalError(
-                f"{type(module).__name__} uses attention sinks, which SDPA leaves out: load the model with "
-                'attn_implementation="eager" to trace its attention'
-            )
-        self.heads, self.queries, self.device = query.shape[1], query.shape[2], query.device
-        self._kernel = partial(sdpa_attention_forward, module, query, key, value, mask, **options)
-        causal = options.get("is_causal")
-        causal = getattr(module, "is_causal", True) if causal is None else causal
-        self._causal = self.queries > 1 and mask is None and bool(causal)
-        self._query, self._mask, self._bias = query, mask, options.get("position_bias")
-        # SDPA's own causal mask starts at the first key, so keys past the queries (an empty static cache) are not seen.
-        seen = self.queries if self._causal else key.shape[2]
-        self._key, self._value = key[:, :, :seen], value[:, :, :seen]
-        self.values = self._value[0]
-        self._scale = query.shape[-1] ** -0.5 if options.get("scaling") is None else options["scaling"]
-
-    def output(self) -> Tensor:
-        """Run SDPA."""
-        output: Tensor = self._kernel()[0]
-        return output
-
-    def rows(self, which: Tensor) -> Tensor:
-        """Compute rows of `softmax(queries keys^T / sqrt(dim) + mask)`, in float32."""
-        keys = self._key.shape[2]
-        query = self._query[0] if self.queries == 1 else self._query[0, :, which]
-        grouped = (query.float() * self._scale).reshape(self._key.shape[1], -1, query.shape[-1])
-        logits = torch.bmm(grouped, self._key[0].float().transpose(1, 2)).view(self.heads, len(which), keys)
-        if self._bias is not None:
-            logits = logits + self._bias[0, :, which]
-        if self._mask is not None:
-            mask = self._mask[0, :, which]
-            lowest = torch.finfo(torch.float32).min
-            logits = logits.masked_fill(~mask, lowest) if mask.dtype == torch.bool else logits + mask
-        elif self._causal:
-            future = torch.arange(keys, device=which.device) > which[:, None]
-            logits = logits.masked_fill_(future, -torch.inf)
-        return logits.softmax(-1)
-
-    def single(self) -> tuple[Tensor, Tensor]:
-        """Compute the row and, in float32, the output from it: keys and values are read once."""
-        row = self._row()
-        # In float32 the row and the values are the output, to 1e-6; half precision keeps the kernel's own rounding.
-        return (self._mix(row) if self._exact else self.output()), row
-
-    def graded(self) -> tuple[Tensor, Tensor]:
-        """Put the row between what came before and the output, which keeps the kernel's own value."""
-        with torch.no_grad():
-            kernel = None if self._exact else self.output()
-        row = self._row().requires_grad_()  # a leaf, unless a layer below is in the graph already
-        torch.set_grad_enabled(True)  # the `no_grad` block around the forward switches it off again
-        mixed = self._mix(row)
-        return (mixed if kernel is None else kernel + (mixed - mixed.detach())), row
-
-    @property
-    def _exact(self) -> bool:
-        return self._value.dtype == torch.float32
-
-    def _row(self) -> Tensor:
-        return self.rows(torch.zeros(1, dtype=torch.long, device=self.device))
-
-    def _mix(self, row: Tensor) -> Tensor:
-        value = self._value[0]
-        mixed = torch.bmm(row.view(len(value), -1, row.shape[-1]), value.float())
-        return mixed.to(value.dtype).view(1, 1, len(row), -1)
-
-
-class EagerCall:
-    """A call of the model's own eager function, which gives the whole matrix: softcaps, sinks and all."""
-
-    def __init__(
-        self,
-        module: nn.Module,
-        query: Tensor,
-        key: Tensor,
-        value: Tensor,
-        mask: Tensor | None,
-        **options: Any,  # noqa: ANN401 - as in SdpaCall
-    ) -> None:
-        """Take what a model hands its attention function."""
-        self.heads, self.queries, self.device = query.shape[1], query.shape[2], query.device
-        self._query = query
-        self._rest = (key, value, mask)
-        self.values = value[0]
-        self._kernel = partial(_eager(module), module, **options)
-        self._done: tuple[Tensor, Tensor] | None = None
-
-    def output(self) -> Tensor:
-        """Run the eager function, once."""
-        self._done = self._done or self._kernel(self._query, *self._rest)
-        return self._done[0]
-
-    def rows(self, which: Tensor) -> Tensor:
-        """Take rows of the matrix that the eager function gives."""
-        self.output()
-        assert self._done is not None  # noqa: S101 - `output` has just filled it
-        return self._done[1][0, :, which].float()
-
-    def single(self) -> tuple[Tensor, Tensor]:
-        """Take both from the eager function."""
-        return self.output(), self.rows(torch.zeros(1, dtype=torch.long, device=self.device))
-
-    def graded(self) -> tuple[Tensor, Tensor]:
-        """Give the weights as they stand in the graph of the eager function."""
-        torch.set_grad_enabled(True)
-        # The weights must stand in the graph between something that requires a gradient and the output.
-        query = self._query if self._query.requires_grad else self._query.detach().requires_grad_()
-        return self._kernel(query, *self._rest)
-
-
-def _eager(module: nn.Module) -> Callable[..., tuple[Tensor, Tensor]]:
-    written_in = sys.modules[type(module).__module__]
-    function = getattr(written_in, "eager_attention_forward", None)
-    if function is None:
-        raise SignalError(
-            f"the eager attention of {type(module).__name__} cannot be read: {written_in.__name__} has no "
-            'eager_attention_forward; load the model with attn_implementation="sdpa"'
-        )
-    return function
+    The name holds the kernel's own: models ask whether "flash" is in it.
+    """
+    name = BESIDE + kernel
+    AttentionInterface.register(name, partial(_kernel_attention, kernel))
+    if kernel in ALL_MASK_ATTENTION_FUNCTIONS:
+        AttentionMaskInterface.register(name, ALL_MASK_ATTENTION_FUNCTIONS[kernel])
+    return name
 
 
 def _sdpa_attention(
@@ -216,7 +97,7 @@ def _sdpa_attention(
     key: Tensor,
     value: Tensor,
     attention_mask: Tensor | None,
-    **options: Any,  # noqa: ANN401 - as in SdpaCall
+    **options: Any,  # noqa: ANN401 - whatever a model hands its attention function
 ) -> tuple[Tensor, None]:
     listener = LISTENER.get()
     if listener is None or not listener.hears(module):
@@ -230,12 +111,49 @@ def _eager_attention(
     key: Tensor,
     value: Tensor,
     attention_mask: Tensor | None,
-    **options: Any,  # noqa: ANN401 - as in SdpaCall
+    **options: Any,  # noqa: ANN401 - as in `_sdpa_attention`
 ) -> tuple[Tensor, Tensor | None]:
     listener = LISTENER.get()
     if listener is None or not listener.hears(module):
-        return _eager(module)(module, query, key, value, attention_mask, **options)
+        return eager_of(module)(module, query, key, value, attention_mask, **options)
     return listener.attend(module, EagerCall(module, query, key, value, attention_mask, **options)), None
+
+
+def _kernel_attention(  # noqa: PLR0917 - in the order in which transformers calls it
+    kernel: str,
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Any,  # noqa: ANN401 - each kernel has a form of its own
+    **options: Any,  # noqa: ANN401 - as in `_sdpa_attention`
+) -> tuple[Tensor, Any]:
+    interface = getattr(written_in(module), "ALL_ATTENTION_FUNCTIONS", ALL_ATTENTION_FUNCTIONS)
+    function = _under_its_name(kernel, interface[kernel])
+    listener = LISTENER.get()
+    if listener is None or not listener.hears(module):
+        return function(module, query, key, value, attention_mask, **options)
+    return listener.attend(module, KernelCall(function, module, query, key, value, attention_mask, **options)), None
+
+
+def _under_its_name(kernel: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a kernel find its own name in the configuration, by which flash attention chooses its version."""
+
+    def run(module: nn.Module, *given: Any, **options: Any) -> Any:  # noqa: ANN401 - as in `_sdpa_attention`
+        with _named(module.config, kernel):
+            return function(module, *given, **options)
+
+    return run
+
+
+@contextmanager
+def _named(config: Any, kernel: str) -> Iterator[None]:  # noqa: ANN401 - a configuration of any family
+    before = config._attn_implementation  # noqa: SLF001 - transformers has no public reader of it
+    config._attn_implementation = kernel  # noqa: SLF001
+    try:
+        yield
+    finally:
+        config._attn_implementation = before  # noqa: SLF001
 
 
 AttentionInterface.register(SDPA, _sdpa_attention)

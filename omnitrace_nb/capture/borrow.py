@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from omnitrace_nb.capture.attention import EAGER, SDPA
+from omnitrace_nb.capture.attention import BESIDE, EAGER, SDPA, beside
+from omnitrace_nb.capture.layers import Layers
 from omnitrace_nb.errors import ModelError, SignalError
 
 if TYPE_CHECKING:
@@ -15,14 +16,6 @@ if TYPE_CHECKING:
 
     from torch import nn
     from transformers import PreTrainedModel
-
-# Layers that keep a running state, beside attention or instead of it, or attend to summaries of several positions.
-_NO_ATTENTION = {
-    *("linear_attention", "conv", "hybrid", "hybrid_sliding"),
-    *("compressed_sparse_attention", "heavily_compressed_attention"),
-}
-# What any decoder allows: hiding sources by a mask would not keep them out of a running state.
-WITHOUT_ATTENTION = 'input_x_gradient or ot.signals.ablate("leave_one_out", operator="mean")'
 
 
 @contextmanager
@@ -38,40 +31,41 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = True
 
 
-def unread(model: nn.Module, why: str) -> str:
-    """Say why attention does not show what a model reads, and what to ask for instead."""
-    return (
-        f"{type(model).__name__} {why}, so what it reads does not all show as attention: ask for signals that need "
-        f"none, such as {WITHOUT_ATTENTION}"
-    )
-
-
 @contextmanager
 def tapped(decoder: nn.Module) -> Iterator[None]:
-    """Route the language model's attention through the registered function that can be listened to.
+    """Route the language model's attention through a registered function that can be listened to.
 
-    An eager model keeps its eager function; any other kernel is replaced by SDPA during the block.
+    Its kernel stays: an eager model's is its eager function, any other's runs and rows are computed beside it. A
+    model set to SDPA that does not support it (it has softcaps or sinks) runs its eager function.
 
     Raises:
-        SignalError: the model supports neither, or has layers that do not attend to positions.
+        SignalError: the model has no attention that can be read, or runs the attention of many prompts at once.
         ModelError: the model is being traced already, in another thread.
     """
     config: Any = decoder.config
-    if others := sorted(_NO_ATTENTION & set(getattr(config, "layer_types", None) or ())):
-        raise SignalError(unread(decoder, f"has layers of type {', '.join(map(repr, others))}"))
+    Layers.of(decoder).require()
     found = config._attn_implementation  # noqa: SLF001 - transformers has no public reader of it
-    if found in {SDPA, EAGER}:
+    if found in {SDPA, EAGER} or (found or "").startswith(BESIDE):
         raise ModelError(f"this {type(decoder).__name__} is being traced already: wait until that run has ended")
-    if found != "eager" and not getattr(decoder, "_supports_sdpa", False):
-        raise SignalError(
-            f"{type(decoder).__name__} runs attention by {found!r} and does not support SDPA: load it with "
-            'attn_implementation="eager" to trace its attention'
-        )
-    config._attn_implementation = EAGER if found == "eager" else SDPA  # noqa: SLF001
+    config._attn_implementation = _listening(decoder, found)  # noqa: SLF001
     try:
         yield
     finally:
         config._attn_implementation = found  # noqa: SLF001
+
+
+def _listening(decoder: nn.Module, found: str | None) -> str:
+    """Give the name of the implementation that runs a model's own kernel and can be listened to."""
+    if found in {None, "eager"} or (found == "sdpa" and not getattr(decoder, "_supports_sdpa", False)):
+        return EAGER
+    if found == "sdpa":
+        return SDPA
+    if found.startswith("paged|"):
+        raise SignalError(
+            f"{type(decoder).__name__} runs attention by {found!r}, which serves many prompts in one forward: load it "
+            f"with attn_implementation={found.removeprefix('paged|')!r} to trace its attention"
+        )
+    return beside(found)
 
 
 @contextmanager

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from omnitrace_nb.capture.borrow import unread
 from omnitrace_nb.capture.head import HeadWatch
+from omnitrace_nb.capture.layers import unread
 from omnitrace_nb.capture.signal import Signal, Step
 from omnitrace_nb.errors import ModelError, SignalError
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel, StoppingCriteriaList
 
     from omnitrace_nb.capture.tap import Rows, Tap
+
+
+_TWICE = "gradients of attention run the prompt's last token twice, {} leave attgrads and its like out"
 
 
 @dataclass(slots=True, eq=False)
@@ -156,15 +159,16 @@ class _Run:
         self.head = HeadWatch(model)
         self._logits = torch.empty(0)
         if graded:
-            _make_croppable(kwargs.get("past_key_values"))
+            _record_past(kwargs.get("past_key_values"))
 
     def prompt(self, ids: Tensor) -> tuple[Tensor, Rows | None]:
         """Read the prompt."""
         outputs, rows = self._watched(lambda: self.model._prefill(ids, self.config, self.kwargs), ids)  # noqa: SLF001
         self.head.learn(outputs.logits)
         if self.tap is not None and (missed := self.tap.missed):
-            raise SignalError(unread(self.model, f"does not run {missed} through transformers' AttentionInterface"))
+            raise SignalError(unread(type(self.model).__name__, missed))
         if self.graded:
+            _refuse_uncroppable(self.kwargs["past_key_values"])
             self._again = dict(self.kwargs)
         return self._finish(outputs, ids), rows
 
@@ -235,13 +239,20 @@ class _Run:
             layer.values[..., -1:, :] = value
 
 
-def _make_croppable(cache: Any) -> None:  # noqa: ANN401 - any of transformers' caches
-    if cache is None or not cache.is_croppable:
+def _record_past(cache: Any) -> None:  # noqa: ANN401 - any of transformers' caches
+    """Let a cache give its last token back; `SignalError` for one that surely cannot."""
+    # Layers with a running state do not know before the prompt whether it can be taken back (convolutions' can).
+    known = [layer for layer in getattr(cache, "layers", ()) if not hasattr(layer, "conv_states")]
+    if cache is None or not all(layer.is_croppable for layer in known):
         raise SignalError(
-            f"gradients of attention run the prompt's last token twice, which {type(cache).__name__} does not allow: "
-            "leave cache_implementation out, or leave attgrads and its like out"
+            _TWICE.format(f"which {type(cache).__name__} does not allow: leave cache_implementation out, or")
         )
     cache.activate_past_recording()
+
+
+def _refuse_uncroppable(cache: Any) -> None:  # noqa: ANN401 - any of transformers' caches
+    if not cache.is_croppable:
+        raise SignalError(_TWICE.format("and this model keeps a running state, which gives no token back:"))
 
 
 def _cut_off(cache: Any) -> None:  # noqa: ANN401 - any of transformers' caches
@@ -249,6 +260,11 @@ def _cut_off(cache: Any) -> None:  # noqa: ANN401 - any of transformers' caches
     for layer in cache.layers:
         if getattr(layer, "keys", None) is not None:
             layer.keys, layer.values = layer.keys.detach(), layer.values.detach()
+        if getattr(layer, "conv_states", None):
+            layer.conv_states = {
+                index: None if state is None else state[..., -layer.conv_kernel_size[index] :].detach()
+                for index, state in layer.conv_states.items()
+            }
 
 
 def _choose(scores: Tensor, *, sample: bool) -> Tensor:

@@ -11,6 +11,7 @@ import torch.nn.functional as F  # noqa: N812 - its usual name
 from torch import Tensor, nn
 
 from omnitrace_nb.capture.attention import LISTENER, Call, blocks
+from omnitrace_nb.capture.layers import Layers
 from omnitrace_nb.capture.norms import Norms
 
 if TYPE_CHECKING:
@@ -56,13 +57,12 @@ class Tap:
         self.usual = usual
         self.graded = bool(reads & {"gradient", "gradients"})
         self._modules = {id(module) for module in decoder.modules()}
-        self._config = getattr(decoder, "config", None)
+        self._depth = Layers.of(decoder)
         self._mean = "mean" in reads
         self._every = bool(reads & {"rows", "gradients", "norms", "response"})
         self._norms = Norms() if "norms" in reads else None
         self._deep = "gradients" in reads
         self._prompt_mean = prompt_mean
-        self._layers: set[int] = set()
         self._final: int | None = None
         self._positions = 0
         self._grading = False
@@ -71,6 +71,7 @@ class Tap:
     def _forget(self) -> None:
         self._sums: dict[torch.device, Tensor] = {}
         self._last: Tensor | None = None
+        self._heard = 0
         self._rows: list[Tensor] = []
         self._leaves: list[Tensor] = []
         self._normed: list[Tensor] = []
@@ -99,9 +100,9 @@ class Tap:
 
     def attend(self, module: nn.Module, call: Call) -> Tensor:
         """Give the layer's output; keep what is wanted of its rows."""
-        layer = int(module.layer_idx)  # type: ignore[arg-type]
+        # Layers are counted as they are run: some of a hybrid's have no attention, and some share a module.
+        layer, self._heard = self._heard, self._heard + 1
         if self._final is None:
-            self._layers.add(layer)
             output = call.output()
             self._keep(self._prompt_row(call), last=True)
             self.usual.hear(call)
@@ -126,11 +127,12 @@ class Tap:
 
     @property
     def missed(self) -> str:
-        """The layers that the prompt's forward has not shown, in words; nothing if it has shown all."""
-        if not self._layers:
-            return "its attention"
-        count = getattr(self._config, "num_hidden_layers", None) or 0
-        return "" if len(self._layers) >= count else f"{count - len(self._layers)} of its {count} layers"
+        """What the prompt's forward has not shown of the layers that attend, in words; nothing if it has shown all."""
+        heard, attending = self._heard, self._depth.attending
+        if heard > attending:
+            return f"runs attention {heard} times in {attending} layers"
+        missing = "its attention" if not heard else f"{attending - heard} of its {attending} layers"
+        return "" if heard == attending else f"does not run {missing} through transformers' AttentionInterface"
 
     def take(self) -> Rows | None:
         """Give the rows of the forward that has just ended; None if it showed none."""
@@ -139,11 +141,11 @@ class Tap:
         on = self._last.device
         if self._norms is not None and self._final is None:
             self._normed = self._norms.of_prompt(self._rows)
-        self._final = max(self._layers)
+        self._final = self._heard - 1
         mean = torch.stack([part.to(on) for part in self._sums.values()]).sum(0) if self._mean else None
         every = torch.stack([row.to(on) for row in self._rows]) if self._every else None
         norms = None if self._norms is None else torch.stack([each.to(on) for each in self._normed])
-        mean = None if mean is None else mean / len(self._layers)
+        mean = None if mean is None else mean / self._heard
         return Rows(mean, self._last, every, norms, tuple(self._leaves))
 
     def placed(self, gradients: Sequence[Tensor]) -> Tensor:

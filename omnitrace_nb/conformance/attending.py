@@ -36,7 +36,11 @@ def rows(subject: Subject) -> str:
         caught.append(step.rows.float().cpu().numpy())
         return step.rows.mean(dim=(0, 1))
 
-    _decode(subject, [Signal(name="rows", summary="", family="custom", cost="", reads=frozenset({"rows"}), score=keep)])
+    signal = Signal(name="rows", summary="", family="custom", cost="", reads=frozenset({"rows"}), score=keep)
+    try:
+        _decode(subject, [signal])
+    except SignalError as error:
+        raise NotApplicable(str(error)) from error
     with torch.no_grad():
         whole = subject.forward(subject.response, attention=True).attentions
     if not whole or whole[0] is None:
@@ -60,7 +64,10 @@ def gradients(subject: Subject) -> str:
     """`attgrads` of a cached step equals a full re-forward with eager attention."""
     if subject.half:
         raise NotApplicable("gradients in half precision differ by more than could be told from an error")
-    got = _decode(subject, [registry.get("attgrads")])["attgrads"]
+    try:
+        got = _decode(subject, [registry.get("attgrads")])["attgrads"]
+    except SignalError as error:
+        raise NotApplicable(str(error)) from error
     n, worst = len(subject.encoded.layout), 0.0
     steps = sorted({0, len(subject.response) - 1})
     for step in steps:

@@ -11,6 +11,7 @@ from omnitrace_nb import capture
 from omnitrace_nb import signals as registry
 from omnitrace_nb.capture.borrow import evaluating
 from omnitrace_nb.conformance.subject import STEPS, Failed, NotApplicable, farthest
+from omnitrace_nb.errors import SignalError
 
 if TYPE_CHECKING:
     from omnitrace_nb.conformance.subject import Subject
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def tokens(subject: Subject) -> str:
     """The tokens of a traced decode are those of `model.generate`."""
-    got = _traced(subject)
+    got = _traced(subject, "attmean", "")
     wanted = subject.response.cpu().tolist()
     if got.token_ids.tolist() != wanted:
         raise Failed(f"traced: {got.token_ids.tolist()}, by generate alone: {wanted}")
@@ -47,7 +48,7 @@ def embeddings(subject: Subject) -> str:
 def untouched(subject: Subject) -> str:
     """After a traced decode and a gradient, the model is as it was: weights, hooks, mode, attention, configuration."""
     before = _state(subject)
-    _traced(subject, "attgrads")
+    _traced(subject, "attgrads", "attmean", "")
     if changed := [name for name, value in _state(subject).items() if before[name] != value]:
         raise Failed(f"changed: {', '.join(changed)}")
     return ", ".join(before)
@@ -69,7 +70,10 @@ def half_precision(subject: Subject) -> str:
 
 def caches(subject: Subject) -> str:
     """With a static cache the traced tokens and rows are those of the dynamic one."""
-    plain = _traced(subject, "attmean")
+    try:
+        plain = _traced(subject, "attmean")
+    except SignalError as error:
+        raise NotApplicable(str(error)) from error
     try:
         with evaluating(subject.adapter.model):
             static = _traced(subject, "attmean", cache_implementation="static")
@@ -85,17 +89,23 @@ def caches(subject: Subject) -> str:
     return f"dynamic and static: rows differ by {worst:.1e}{sliding}"
 
 
-def _traced(subject: Subject, signal: str = "attmean", **settings: Any) -> Any:  # noqa: ANN401 - settings of generate
-    return capture.decode(
-        subject.adapter,
-        subject.encoded,
-        [registry.get(signal)],
-        subject.prompt.baseline,
-        progress=False,
-        max_new_tokens=STEPS,
-        do_sample=False,
-        **settings,
-    )
+def _traced(subject: Subject, signal: str = "attmean", *others: str, **settings: Any) -> Any:  # noqa: ANN401 - settings of generate
+    """Trace with the first of some signals that the model allows; "" is none, with which any model is decoded."""
+    try:
+        return capture.decode(
+            subject.adapter,
+            subject.encoded,
+            [registry.get(signal)] if signal else [],
+            subject.prompt.baseline,
+            progress=False,
+            max_new_tokens=STEPS,
+            do_sample=False,
+            **settings,
+        )
+    except SignalError:
+        if not others:
+            raise
+    return _traced(subject, *others, **settings)
 
 
 def _state(subject: Subject) -> dict[str, object]:

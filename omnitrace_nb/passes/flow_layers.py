@@ -9,13 +9,14 @@ from __future__ import annotations
 from contextlib import ExitStack
 from copy import copy
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from omnitrace_nb.capture.attention import LISTENER, Call
-from omnitrace_nb.capture.borrow import WITHOUT_ATTENTION, tapped
+from omnitrace_nb.capture.borrow import tapped
+from omnitrace_nb.capture.layers import WITHOUT_ATTENTION, Layers
 from omnitrace_nb.errors import SignalError
 from omnitrace_nb.passes.flow_writes import Written, watching
 
@@ -49,6 +50,9 @@ def read_layers(run: Finished, *, writes: bool = False) -> list[FlowLayer]:
         SignalError: a model some of whose layers have no attention that can be read.
     """
     decoder, forced = run.adapter.decoder(), run.forced
+    layers = Layers.of(decoder)
+    layers.require()
+    _check(layers, layers.attending)
     listener = _Keeper({id(module) for module in decoder.modules()})
     last = torch.tensor([run.steps - 1])
     with ExitStack() as held:
@@ -59,28 +63,25 @@ def read_layers(run: Finished, *, writes: bool = False) -> list[FlowLayer]:
         token = LISTENER.set(listener)
         held.callback(LISTENER.reset, token)
         forced.logits(forced.inputs(last), last)
-    _check(decoder, len(listener.calls))
+    _check(layers, len(listener.calls))
     ordered = [listener.calls[index] for index in sorted(listener.calls)]
     return [FlowLayer(module, call, seen.get(id(module))) for module, call in ordered]
 
 
-def depth_of(decoder: Any) -> int:  # noqa: ANN401 - a language model of any family
-    """Give the number of layers that a language model says it has."""
-    return int(decoder.config.num_hidden_layers)
+def depth_of(decoder: nn.Module) -> int:
+    """Give the number of layers of a language model that attend."""
+    return Layers.of(decoder).attending
 
 
-def _check(decoder: nn.Module, found: int) -> None:
-    wanted = depth_of(decoder)
-    if found == 0:
+def _check(layers: Layers, found: int) -> None:
+    if layers.unread:
         raise SignalError(
-            f"{type(decoder).__name__} does not run its attention through transformers' AttentionInterface, so the "
-            f"flow through its layers cannot be read: ask for {WITHOUT_ATTENTION}"
+            f"in {layers.name}, {layers.unread}, so the flow through all layers is unknown: ask for {WITHOUT_ATTENTION}"
         )
-    if found < wanted:
+    if found < layers.attending:
         raise SignalError(
-            f"{found} of the {wanted} layers of {type(decoder).__name__} have attention that can be read; the others "
-            "(linear attention or state spaces) mix positions too, so the flow through all layers is unknown: ask for "
-            f"{WITHOUT_ATTENTION}"
+            f"{layers.name} runs {found} of its {layers.attending} layers through transformers' AttentionInterface, so "
+            f"the flow through all layers is unknown: ask for {WITHOUT_ATTENTION}"
         )
 
 

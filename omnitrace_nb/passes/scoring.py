@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from omnitrace_nb.capture import decode
+from omnitrace_nb.capture.layers import Layers
 from omnitrace_nb.errors import SignalError
 from omnitrace_nb.passes.batches import run_passes
 
@@ -32,8 +33,8 @@ class Scored:
         scores: label -> `float32 [T, n + T]`; row t scores every earlier position; entries from `n + t` on are 0.
         notes: label -> what a reader of its scores must know: how many rows there are (`steps`), whether its passes
             were interrupted (`interrupted`), why there are none (`failed`), steps whose scores were not finite and
-            stand as 0 (`not_finite`), and what its passes cost (`forwards`, `backwards`, `tokens`); besides, whatever
-            the signal itself reports.
+            stand as 0 (`not_finite`), what of the model attention does not show (`unread`), and what its passes cost
+            (`forwards`, `backwards`, `tokens`); besides, whatever the signal itself reports.
         seconds: label -> wall time of its passes.
     """
 
@@ -70,10 +71,12 @@ def score(
         raise SignalError(f"two signals are called {twice[0]!r}: give one of them another label by .named(...)")
     run.reading = run.reading or tuple(each.bare for each in signals if each.online and each.controls)
     raw, passed = _read(run, signals, known or {}), dict[object, np.ndarray]()
-    result = Scored()
+    result, unread = Scored(), Layers.of(run.adapter.decoder()).unread
     for signal in signals:
         before, started = copy(run.cost), time.perf_counter()
         note: dict[str, Any] = {"steps": run.steps}
+        if signal.online and unread:
+            note["unread"] = unread
         try:
             found = _controlled(run, signal, raw, passed, note)
         except KeyboardInterrupt:

@@ -17,6 +17,7 @@ import numpy as np
 from omnitrace_nb.budget import PLACES, by_place
 from omnitrace_nb.curation import ASSIGNMENTS
 from omnitrace_nb.view.records import Note
+from omnitrace_nb.view.words import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,9 +135,12 @@ def _positive(values: np.ndarray) -> np.ndarray:
 
 
 def oddities(trace: Trace, signals: Sequence[str]) -> list[Note]:
-    """Say which scores cannot be shown as they are: those that are no numbers, and negative ones."""
+    """Say which scores cannot be shown as they are (no numbers, negative ones), and what scores do not cover."""
     notes, signed = [], []
+    unread: dict[str, list[str]] = {}
     for name in signals:
+        if said := trace.run.signals.get(name, {}).get("unread"):
+            unread.setdefault(str(said), []).append(name)
         broken, negative = trace.odd(name)
         if broken:
             notes.append(Note(f"{name}: {broken} scores are no numbers and count as 0.", (name,)))
@@ -144,6 +148,7 @@ def oddities(trace: Trace, signals: Sequence[str]) -> list[Note]:
             signed.append(name)
     if signed:
         notes.append(Note(f"Negative scores are not shown, only support is ({', '.join(signed)}).", tuple(signed)))
+    notes += [Note(f"{clean(said)}.", tuple(names)) for said, names in unread.items()]
     return notes
 
 
