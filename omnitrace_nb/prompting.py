@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from omnitrace_nb import media
-from omnitrace_nb.content import Audio, Image, Text, Video, as_parts
+from omnitrace_nb.content import Text, as_parts
 from omnitrace_nb.errors import ContentError
 from omnitrace_nb.layout import AUDIO
+from omnitrace_nb.media import kept
+from omnitrace_nb.media.sampling import restored
 from omnitrace_nb.sources import SourceOptions, build, resolve, row_sets
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from omnitrace_nb.content.parts import Part, Role
     from omnitrace_nb.media.loaded import LoadedPart
     from omnitrace_nb.models import Adapter
@@ -46,11 +50,11 @@ class Prompt:
         """Read what a user gave, and cut it into sources; a function of theirs that fails is warned about."""
         parts = as_parts(content)
         loaded = tuple(media.load(parts, adapter.needs, adapter.modalities))
-        kept = [media.record(part, label) for part, label in zip(loaded, media.labels(parts), strict=True)]
-        found, records = resolve(cut or SourceOptions(), kept, lambda record: loaded[record.index].content)
+        kept_of = [media.record(part, label) for part, label in zip(loaded, media.labels(parts), strict=True)]
+        found, records = resolve(cut or SourceOptions(), kept_of, lambda record: loaded[record.index].content)
         for note in filter(None, (record.note for record in records)):
             warnings.warn(note, RuntimeWarning, stacklevel=3)
-        encoded = adapter.encode(loaded)
+        encoded = _encoded(adapter, loaded)
         sources = build(encoded.layout, records, cut, found)
         return cls(loaded, encoded, records, sources, row_sets(encoded.layout, sources))
 
@@ -63,7 +67,7 @@ class Prompt:
         """
         parts = [_again(record, trace) for record in trace.parts] if content is None else as_parts(content)
         loaded = tuple(media.load(parts, adapter.needs, adapter.modalities))
-        encoded = adapter.encode(loaded)
+        encoded = _encoded(adapter, loaded)
         if not np.array_equal(encoded.layout.token_ids, trace.layout.token_ids):
             raise ContentError(
                 f"this is not the prompt of the trace: it has {len(encoded.layout)} positions, the trace's "
@@ -87,6 +91,12 @@ class Prompt:
         return cls(loaded, encoded, tuple(trace.parts), sources, row_sets(encoded.layout, sources))
 
 
+def _encoded(adapter: Adapter, loaded: Sequence[LoadedPart]) -> Encoded:
+    """Encode decoded parts; the layout is in the originals' seconds and pixels."""
+    encoded = adapter.encode(loaded)
+    return replace(encoded, layout=restored(encoded.layout, loaded))
+
+
 def _again(record: PartRecord, trace: Trace) -> Part:
     role = cast("Role", record.role)
     if record.kind == "text":
@@ -96,8 +106,4 @@ def _again(record: PartRecord, trace: Trace) -> Part:
             f"the trace does not keep {record.label}: pass the prompt again as content=, or save traces with "
             "embed_media=True"
         )
-    if record.kind == "video":
-        heard = len(trace.layout.positions(record.index, AUDIO)) > 0
-        return Video(record.media, role=role, sound=heard)
-    kind = Image if record.kind == "image" else Audio
-    return kind(record.media, role=role)
+    return replace(kept.part(record, heard=len(trace.layout.positions(record.index, AUDIO)) > 0), role=role)

@@ -234,7 +234,7 @@ def test_a_sample_file_that_is_missing_or_no_text_is_told(tmp_path):
         ({"image": "a.png", "text": "b"}, "exactly one"),
         ({"type": "image"}, 'under "image"'),
         ({"type": "image", "audio": "a.wav"}, 'under "image"'),
-        ({"type": "image", "image": "a.png", "max_pixels": 5}, "max_pixels"),
+        ({"type": "image", "image": "a.png", "pixels": 5}, "max_pixels"),
         ({"type": "image", "image": {"href": "a.png"}}, "href"),
         ({"type": "picture", "picture": "a.png"}, "picture"),
         ({"type": ["image"], "image": "a.png"}, "the type"),

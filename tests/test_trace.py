@@ -702,6 +702,7 @@ def test_json_is_plain_and_complete(trace, empty):
         "index": 1, "kind": "image", "role": "user", "label": "image 1", "text": None, "size": [320, 240],
         "duration": None, "mime": "image/png", "sha256": hashlib.sha256(part.media).hexdigest(),
             "document": None, "title": None, "note": "",
+        "read": None, "frames": None, "fps": None, "max_pixels": None, "read_size": None,
     }  # fmt: skip
     assert json.loads(empty.to_json())["spans"] == []
 

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from omnitrace_nb.media.loaded import Film, Picture, Sound
+from omnitrace_nb.media.sampling import as_decoded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,10 +31,11 @@ def edited(parts: Sequence[LoadedPart], gone: Sequence[Source]) -> list[LoadedPa
 
 def _without(part: LoadedPart, gone: list[Source]) -> str | Picture | Sound | Film:
     content = part.content
+    gone = [as_decoded(one, content) for one in gone]
     if isinstance(content, str):
         return deleted(content, [one.chars for one in gone if one.chars])
     if isinstance(content, Picture):
-        return Picture(blurred(content.pixels, [one.box for one in gone if one.box]))
+        return replace(content, pixels=blurred(content.pixels, [one.box for one in gone if one.box]))
     if isinstance(content, Sound):
         return muted(content, [one.time for one in gone if one.time])
     seen = [one.time for one in gone if one.time and one.modality == "video"]

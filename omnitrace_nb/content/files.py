@@ -4,27 +4,69 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import io
+from contextlib import contextmanager
 from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from omnitrace_nb.content.limits import LIMITS
-from omnitrace_nb.content.sniff import Found, Kind, refuse, sniff
+from omnitrace_nb.content.sniff import UNKNOWN, Found, Kind, refuse, sniff
+from omnitrace_nb.content.stored import Stored
 from omnitrace_nb.errors import MediaError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import IO
+
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class File:
-    """A file's bytes; `found` is what they are, `name` how messages call them."""
+    """A file that a part names; `found` is what it is, `name` how messages call it.
 
-    data: bytes
+    `original` are its bytes, or where it lies if it is too large to be held (`LIMITS.kept_bytes`).
+    """
+
+    original: bytes | Stored
     found: Found
     name: str
+
+    @contextmanager
+    def opened(self) -> Iterator[IO[bytes]]:
+        """Open it for reading."""
+        if isinstance(self.original, bytes):
+            yield io.BytesIO(self.original)
+            return
+        self.original.check()
+        with self.original.path.open("rb") as stream:
+            yield stream
+
+    @contextmanager
+    def viewed(self) -> Iterator[bytes | mmap]:
+        """Give its bytes for looking at some of them: a large file's are not read, but mapped."""
+        if isinstance(self.original, bytes):
+            yield self.original
+            return
+        with self.opened() as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as mapped:
+            yield mapped
+
+    @property
+    def data(self) -> bytes:
+        """All of its bytes."""
+        return self.original if isinstance(self.original, bytes) else self.original.contents()
+
+    def sha256(self) -> str:
+        """Give the hash of its bytes, read piece by piece."""
+        with self.opened() as stream:
+            digest = hashlib.sha256()
+            while block := stream.read(_BLOCK):
+                digest.update(block)
+        return digest.hexdigest()
 
 
 def read_file(source: object, wanted: Kind, name: str) -> File:
@@ -33,24 +75,31 @@ def read_file(source: object, wanted: Kind, name: str) -> File:
     Raises:
         MediaError: missing, unreadable, a directory, empty, too large, or something else than `wanted`.
     """
+    original: bytes | Stored
     if isinstance(source, (bytes, bytearray, memoryview)):
-        data, name = _checked_bytes(bytes(source), name), f"{name} ({len(source):,} bytes)"
+        original, name = _checked_bytes(bytes(source), name), f"{name} ({len(source):,} bytes)"
     elif isinstance(source, str) and source.startswith("data:"):
-        data = _checked_bytes(_data_address(source, name), name)
+        original = _checked_bytes(_data_address(source, name), name)
+    elif isinstance(source, Stored):
+        source.check()
+        original, name = source, f"{name} ({source.path.name})"
     elif isinstance(source, (str, Path)):
         path = as_path(source, name)
         name = f"{name} ({path.name})"
-        with open_path(path, name) as stream:
-            data = stream.read()
+        limit = LIMITS.picture_bytes if wanted == "image" else LIMITS.file_bytes
+        with open_path(path, name, limit) as stream:
+            large = path.stat().st_size > LIMITS.kept_bytes
+            original = Stored.of(path) if large else stream.read()
     else:
         raise MediaError(
             f"{name} is a {type(source).__module__}.{type(source).__name__}; expected a path, encoded bytes, "
             f"{'a PIL.Image ' if wanted == 'image' else ''}or a numpy array (of a tensor: .cpu().numpy())"
         )
-    found = sniff(io.BytesIO(data), name)
+    with File(original, UNKNOWN, name).opened() as stream:
+        found = sniff(stream, name)
     if found.kind != wanted:
         raise refuse(found, wanted, name)
-    return File(data, found, name)
+    return File(original, found, name)
 
 
 def as_path(source: str | Path, name: str) -> Path:

@@ -14,7 +14,10 @@ class Limits:
     """The most that a part may hold. Everything is checked before it is decoded, as far as headers tell.
 
     Attributes:
-        file_bytes: bytes of one file (or of encoded bytes); they are kept for playing.
+        file_bytes: bytes of one file (or of encoded bytes).
+        picture_bytes: bytes of one file of a picture, which is read whole.
+        kept_bytes: bytes of one file that are kept with its trace, for playing; a larger one is read from where it
+            lies (`content.stored`).
         text_bytes: bytes of one text, in UTF-8.
         label_chars: characters of a label, of a document's id or title.
         picture_pixels: width x height of a picture.
@@ -32,12 +35,14 @@ class Limits:
         samples: entries of one sample file.
     """
 
-    file_bytes: int = 1_000_000_000
+    file_bytes: int = 8_000_000_000
+    picture_bytes: int = 1_000_000_000
+    kept_bytes: int = 64_000_000
     text_bytes: int = 8_000_000
     label_chars: int = 200
     picture_pixels: int = 100_000_000
     frame_pixels: int = 36_000_000
-    film_pixels: int = 400_000_000
+    film_pixels: int = 200_000_000
     seconds: float = 2 * 3600.0
     frames: int = 100_000
     lowest_rate: int = 1_000

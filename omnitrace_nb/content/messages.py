@@ -23,9 +23,9 @@ _TYPES = {kind: kind for kind in _KINDS} | {
 _PLACES = ("url", "path", "base64", "bytes")
 _SETTINGS = {
     "text": {"label", "id", "title"},
-    "image": {"label"},
-    "audio": {"label", "sampling_rate"},
-    "video": {"label", "fps", "sound"},
+    "image": {"label", "max_pixels"},
+    "audio": {"label", "sampling_rate", "start", "end"},
+    "video": {"label", "fps", "sound", "max_frames", "max_pixels", "start", "end"},
 }
 
 

@@ -72,10 +72,12 @@ class Image:
     """A picture: a path, encoded bytes, a `PIL.Image`, or an array `[height, width]` or `[height, width, 3 or 4]`.
 
     An open binary file and a torch tensor are taken too, here and in `Audio` and `Video`. Of an animated picture (GIF,
-    WebP, PNG) the first frame is read.
+    WebP, PNG) the first frame is read. A picture of more than `max_pixels` (width x height) is read smaller; boxes stay
+    those of the original.
     """
 
     source: str | Path | bytes | IO[bytes] | PILImage.Image | np.ndarray
+    max_pixels: int | None = field(default=None, kw_only=True)
     label: str | None = field(default=None, kw_only=True)
     role: Role = field(default="user", kw_only=True)
 
@@ -88,10 +90,15 @@ class Image:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Audio:
-    """A sound: a path, encoded bytes, or samples `[n]` or `[channels, n]` in -1..1 with their `sampling_rate` in Hz."""
+    """A sound: a path, encoded bytes, or samples `[n]` or `[channels, n]` in -1..1 with their `sampling_rate` in Hz.
+
+    `start` and `end`, in seconds, read a part of it; times stay those of the whole.
+    """
 
     source: str | Path | bytes | np.ndarray
     sampling_rate: int | None = None
+    start: float | None = field(default=None, kw_only=True)
+    end: float | None = field(default=None, kw_only=True)
     label: str | None = field(default=None, kw_only=True)
     role: Role = field(default="user", kw_only=True)
 
@@ -108,6 +115,10 @@ class Video:
 
     `audio` (samples with `sampling_rate` in Hz) is the sound track of a film given as frames; a file brings its
     own. `sound=False` ignores it.
+
+    Of a file, `fps` is how many frames a second are read; left out, as many as the model wants. `max_frames` is the
+    most, spread evenly: where it is reached, fewer a second are read. Frames of more than `max_pixels` (width x height)
+    are read smaller. `start` and `end`, in seconds, read a part. Times and boxes stay those of the original.
     """
 
     source: str | Path | bytes | np.ndarray | Sequence[PILImage.Image | np.ndarray]
@@ -115,6 +126,10 @@ class Video:
     audio: np.ndarray | None = field(default=None, kw_only=True)
     sampling_rate: int | None = field(default=None, kw_only=True)
     sound: bool = field(default=True, kw_only=True)
+    max_frames: int | None = field(default=None, kw_only=True)
+    max_pixels: int | None = field(default=None, kw_only=True)
+    start: float | None = field(default=None, kw_only=True)
+    end: float | None = field(default=None, kw_only=True)
     label: str | None = field(default=None, kw_only=True)
     role: Role = field(default="user", kw_only=True)
 

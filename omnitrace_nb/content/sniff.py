@@ -78,14 +78,14 @@ _UNREADABLE = (
     (rb"\x93NUMPY", Found("a NumPy array", advice="Read it with numpy.load and give the array")),
     (rb"\x1f\x8b", Found("gzip data", advice="Unpack it first")),
 )  # fmt: skip
-_UNKNOWN = Found(
+UNKNOWN = Found(
     "something else",
     advice=(
         "Pictures may be PNG, JPEG, WebP or GIF, sounds WAV, FLAC, MP3, Ogg or M4A, films MP4, WebM or MKV; "
         "a file that was one of these is damaged"
     ),
 )
-_TEXT = Found("text", advice=_UNKNOWN.advice)
+_TEXT = Found("text", advice=UNKNOWN.advice)
 _ID3 = rb"ID3[\x02-\x04]"
 _MATROSKA = rb"\x1a\x45\xdf\xa3"
 # Of each: the start, what it is with sound alone, and with pictures.
@@ -133,7 +133,7 @@ def sniff(stream: IO[bytes], name: str) -> Found:
     for start, sound, film in _CONTAINERS:
         if re.match(start, head, re.DOTALL):
             return _container(stream, name, sound, film)
-    return _UNKNOWN
+    return UNKNOWN
 
 
 def refuse(found: Found, wanted: Kind, name: str) -> MediaError:

@@ -9,8 +9,11 @@ from omnitrace_nb.errors import MediaError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from mmap import mmap
 
     from omnitrace_nb.content.files import File
+
+    Bytes = bytes | mmap
 
 # Programs that write WAV into a pipe cannot know its length and promise about 2 or 4 GB.
 _STREAMED = 0x7FFF_0000
@@ -25,7 +28,7 @@ def refuse_incomplete(file: File) -> None:
     Raises:
         MediaError: saying what is missing, as far as the format tells. JPEG and GIF are left to their decoder.
     """
-    checks: dict[str, Callable[[bytes], str | None]] = {
+    checks: dict[str, Callable[[Bytes], str | None]] = {
         "png": _png,
         "wav": _wav,
         "webp": _webp,
@@ -35,12 +38,15 @@ def refuse_incomplete(file: File) -> None:
         "ogg": _ogg,
     }
     find = checks.get(file.found.reader)
-    missing = find(file.data) if find else None
+    if find is None:
+        return
+    with file.viewed() as data:
+        missing = find(data)
     if missing:
         raise MediaError(f"{file.name} is truncated: {missing}. Copy or export it again")
 
 
-def flac_samples(data: bytes) -> int | None:
+def flac_samples(data: Bytes) -> int | None:
     """Give the number of samples that a FLAC's header promises; None where it does not say."""
     start = data.find(b"fLaC") + 8
     if start + 18 > len(data):
@@ -52,7 +58,7 @@ def _short(what: str, promised: int, there: int) -> str | None:
     return f"{what} promises {promised:,} bytes, {max(there, 0):,} are there" if there < promised else None
 
 
-def _png(data: bytes) -> str | None:
+def _png(data: Bytes) -> str | None:
     place = 8
     while place + 8 <= len(data):
         size, name = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]
@@ -64,7 +70,7 @@ def _png(data: bytes) -> str | None:
     return 'its last chunk ("IEND") is not there'
 
 
-def _wav(data: bytes) -> str | None:
+def _wav(data: Bytes) -> str | None:
     place = 12
     while place + 8 <= len(data):
         name, size = data[place : place + 4], int.from_bytes(data[place + 4 : place + 8], "little")
@@ -75,11 +81,11 @@ def _wav(data: bytes) -> str | None:
     return "its sound (the data chunk) is not there"
 
 
-def _webp(data: bytes) -> str | None:
+def _webp(data: Bytes) -> str | None:
     return _short("its header", int.from_bytes(data[4:8], "little"), len(data) - 8)
 
 
-def _mp4(data: bytes) -> str | None:
+def _mp4(data: Bytes) -> str | None:
     place = 0
     while place + 8 <= len(data):
         size = int.from_bytes(data[place : place + 4], "big")
@@ -94,7 +100,7 @@ def _mp4(data: bytes) -> str | None:
     return None
 
 
-def _matroska(data: bytes) -> str | None:
+def _matroska(data: Bytes) -> str | None:
     place = 0
     while place < len(data):
         name, place = _number(data, place, keep_marker=True)
@@ -107,7 +113,7 @@ def _matroska(data: bytes) -> str | None:
     return "its segment is not there"
 
 
-def _number(data: bytes, place: int, *, keep_marker: bool) -> tuple[int | None, int]:
+def _number(data: Bytes, place: int, *, keep_marker: bool) -> tuple[int | None, int]:
     """Read a Matroska number of variable length; None for "unknown", as live recordings write."""
     first = data[place] if place < len(data) else 0
     length = 9 - first.bit_length()
@@ -116,10 +122,10 @@ def _number(data: bytes, place: int, *, keep_marker: bool) -> tuple[int | None, 
     return (None if not keep_marker and value == (1 << 7 * length) - 1 else value), place + length
 
 
-def _mp3(data: bytes) -> str | None:
+def _mp3(data: Bytes) -> str | None:
     """Compare with the length that most encoders write into a first, silent frame ("Xing" or "Info")."""
     start = 0
-    if data.startswith(b"ID3"):
+    if data[:3] == b"ID3":
         start = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(data[6:10], (21, 14, 7, 0), strict=False))
     head = data[start : start + 64]
     tag = max(head.find(b"Xing"), head.find(b"Info"))
@@ -130,7 +136,7 @@ def _mp3(data: bytes) -> str | None:
     return _short("its header", numbers[1 if has_frames else 0], len(data) - start) if has_bytes else None
 
 
-def _ogg(data: bytes) -> str | None:
+def _ogg(data: Bytes) -> str | None:
     ended: dict[bytes, bool] = {}
     for flags, serial, complete in _ogg_pages(data):
         if not complete:
@@ -139,7 +145,7 @@ def _ogg(data: bytes) -> str | None:
     return None if all(ended.values()) else "its last page, which says that the sound ends there, is not there"
 
 
-def _ogg_pages(data: bytes) -> Iterator[tuple[int, bytes, bool]]:
+def _ogg_pages(data: Bytes) -> Iterator[tuple[int, bytes, bool]]:
     """Give each page's flags, its stream's number, and whether it is complete."""
     place = 0
     while data[place : place + 4] == b"OggS":

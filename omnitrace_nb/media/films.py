@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +17,7 @@ from omnitrace_nb.media.frames import array_film, hash_frames
 from omnitrace_nb.media.loaded import Film, Opened
 from omnitrace_nb.media.pictures import check_pixels
 from omnitrace_nb.media.samples import check_seconds
+from omnitrace_nb.media.sampling import check_start, fitting, stretch, wanted
 from omnitrace_nb.media.sounds import check_coding, decode_track, opened
 from omnitrace_nb.media.timing import PADDING, ROUNDING, common_end, sample_times
 
@@ -34,20 +33,18 @@ def open_film(part: Video, name: str, needs: MediaNeeds, *, sound: bool = True) 
     if isinstance(part.source, (np.ndarray, list, tuple)):
         film = array_film(part, name, needs, sound=sound)
         return Opened(lambda: film, hash_frames(part.source))
-    if part.fps is not None or part.audio is not None or part.sampling_rate is not None:
+    if part.audio is not None or part.sampling_rate is not None:
         raise MediaError(
-            f"{name}: fps, audio and sampling_rate belong to frames given as an array; "
-            "a file brings its own frame rate and sound: leave them out"
+            f"{name}: audio and sampling_rate belong to frames given as an array; a file brings its own sound: "
+            "leave them out"
         )
+    asked = stretch(part, name)
+    needs = wanted(part, needs, name)
     file = read_file(part.source, "video", name)
     refuse_incomplete(file)
     span = _span(file)
-    return Opened(
-        lambda: _decode(file, span, needs, sound=sound),
-        hashlib.sha256(file.data).hexdigest(),
-        file.data,
-        file.found.mime,
-    )
+    check_start(asked[0], span.duration, file.name)
+    return Opened(lambda: _decode(file, span, asked, needs, sound=sound), file.sha256(), file.original, file.found.mime)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,31 +98,35 @@ def _last_end(starts: np.ndarray, end: int, declared: int | None, rate: float) -
     return last + (float(np.median(np.diff(starts))) if starts.size > 1 else 1 / rate if rate else 0)
 
 
-def _decode(file: File, span: _Span, needs: MediaNeeds, *, sound: bool) -> Film:
-    times, fps = sample_times(span.duration, needs)
+def _decode(file: File, span: _Span, asked: tuple[float, float], needs: MediaNeeds, *, sound: bool) -> Film:
+    start, end = asked[0], min(asked[1], span.duration)
+    times, fps = sample_times(end - start, needs)
     with opened(file) as container:
-        frames, size = _sampled(container, times, span.origin, file.name)
-    track = _sound_track(file, span, needs.sampling_rate) if sound else None
-    duration, track = common_end(span.duration, track)
-    return Film(frames, times, fps, duration, track, size)
+        frames, size = _sampled(container, times + start, span.origin, file.name, needs.frame_pixels)
+    track = _sound_track(file, span, needs.sampling_rate, asked) if sound else None
+    duration, track = common_end(end - start, track)
+    whole = max(span.duration, start + duration)
+    return Film(frames, times, fps, duration, track, size, start, whole)
 
 
 def _sampled(
-    container: av.container.InputContainer, times: np.ndarray, origin: float, name: str
+    container: av.container.InputContainer, times: np.ndarray, origin: float, name: str, most: int | None
 ) -> tuple[np.ndarray, tuple[int, int]]:
     """Keep, for each time, the frame shown then: the last one whose time stamp is not later.
 
-    Frames pass by one at a time, so that variable frame rates are right and only kept ones are held.
+    Frames pass by one at a time, so that variable frame rates are right, and only kept ones are held, at once in the
+    size in which they are kept: of `most` pixels, and all together of `LIMITS.film_pixels`.
     """
     stream = real_streams(container, "video")[0]
     stream.codec_context.options = {"err_detect": "explode"}
+    stream.thread_type = "AUTO"
     slack = float(stream.time_base) / 2 + ROUNDING
     kept: _Kept | None = None
     shown: av.VideoFrame | None = None
     for frame in container.decode(stream):
         if frame.time is None:
             raise MediaError(f"{name} has frames without time stamps: convert it to MP4 or WebM")
-        kept = kept or _Kept(frame, len(times), name)
+        kept = kept or _Kept(frame, len(times), name, most)
         if shown is not None:
             kept.fill(shown, int(np.searchsorted(times, frame.time - origin - slack)))
         shown = frame
@@ -140,11 +141,11 @@ def _sampled(
 class _Kept:
     """The sampled frames, filled from the front; `size` is the film's own, `(width, height)`, upright."""
 
-    def __init__(self, first: av.VideoFrame, count: int, name: str) -> None:
+    def __init__(self, first: av.VideoFrame, count: int, name: str, most: int | None) -> None:
         check_pixels((first.width, first.height), LIMITS.frame_pixels, name)
         self._turns = round(first.rotation / 90) % 4
-        scale = min(1.0, math.sqrt(LIMITS.film_pixels / (count * first.width * first.height)))
-        self._width, self._height = max(1, int(first.width * scale)), max(1, int(first.height * scale))
+        most = min(most or LIMITS.frame_pixels, LIMITS.film_pixels // count)
+        self._width, self._height = fitting((first.width, first.height), most)
         turned = self._turns % 2 == 1
         self.size = (first.height, first.width) if turned else (first.width, first.height)
         height, width = (self._width, self._height) if turned else (self._height, self._width)
@@ -159,11 +160,11 @@ class _Kept:
             self.filled = end
 
 
-def _sound_track(file: File, span: _Span, rate: int) -> Sound | None:
+def _sound_track(file: File, span: _Span, rate: int, part: tuple[float, float]) -> Sound | None:
     with opened(file) as container:
         if not container.streams.audio:
             return None
         name = f"The sound of {file.name}"
         check_coding(container.streams.audio[0], name, "AAC or Opus, or leave it out with sound=False")
-        sound, taken = decode_track(container, container.streams.audio[0], rate, name, span.origin)
-    return sound if taken else None
+        sound, _ = decode_track(container, container.streams.audio[0], rate, name, span.origin, part=part)
+    return sound if sound.samples.size else None

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import math
-from numbers import Real
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +13,9 @@ from PIL import Image as PILImage
 from omnitrace_nb.content.limits import LIMITS
 from omnitrace_nb.errors import MediaError
 from omnitrace_nb.media.loaded import Film
-from omnitrace_nb.media.pictures import array_pixels, hash_array, image_pixels
+from omnitrace_nb.media.pictures import array_pixels, hash_array, image_pixels, smaller
 from omnitrace_nb.media.samples import array_sound
+from omnitrace_nb.media.sampling import check_start, rate_of, stretch, wanted
 from omnitrace_nb.media.timing import ROUNDING, common_end, sample_times
 
 if TYPE_CHECKING:
@@ -35,18 +35,25 @@ def array_film(part: Video, name: str, needs: MediaNeeds, *, sound: bool) -> Fil
     if isinstance(frames, (str, bytes, Path)):
         raise TypeError("a file is no array of frames")
     _check_frames(frames, name)
-    rate = _check_fps(part.fps, name)
+    if part.fps is None:
+        raise MediaError(f"{name} is given as frames, whose rate is not known: give fps=... in frames a second")
+    rate = rate_of(part.fps, name)
     if part.audio is None and part.sampling_rate is not None:
         raise MediaError(f"{name} has a sampling_rate but no audio: give audio=samples, or leave sampling_rate out")
-    count = len(frames)
-    times, fps = sample_times(count / rate, needs)
-    picks = np.minimum((times * rate + ROUNDING).astype(np.int64), count - 1)
-    kept = np.stack([_frame_pixels(frames[pick], f"{name}, frame {pick}") for pick in picks])
+    count, asked = len(frames), stretch(part, name)
+    check_start(asked[0], count / rate, name)
+    start, end = asked[0], min(asked[1], count / rate)
+    needs = wanted(replace(part, fps=None), needs, name)
+    times, fps = sample_times(end - start, needs)
+    picks = np.minimum(((times + start) * rate + ROUNDING).astype(np.int64), count - 1)
+    size = _size(frames[0])
+    most = min(needs.frame_pixels or LIMITS.frame_pixels, LIMITS.film_pixels // len(picks))
+    kept = np.stack([_frame_pixels(frames[pick], f"{name}, frame {pick}", most) for pick in picks])
     track = None
     if sound and part.audio is not None:
-        track = array_sound(part.audio, part.sampling_rate, f"The sound of {name}", needs.sampling_rate)
-    duration, track = common_end(count / rate, track)
-    return Film(kept, times, fps, duration, track, (kept.shape[2], kept.shape[1]))
+        track = array_sound(part.audio, part.sampling_rate, f"The sound of {name}", needs.sampling_rate, asked)
+    duration, track = common_end(end - start, track)
+    return Film(kept, times, fps, duration, track, size, start, max(count / rate, start + duration))
 
 
 def hash_frames(frames: np.ndarray | Sequence[PILImage.Image | np.ndarray]) -> str:
@@ -79,19 +86,15 @@ def _check_frames(frames: np.ndarray | Sequence[PILImage.Image | np.ndarray], na
     for place, frame in enumerate(frames):
         if not isinstance(frame, (PILImage.Image, np.ndarray)):
             raise MediaError(f"{name}, frame {place} is a {type(frame).__name__}, expected a PIL.Image or an array")
-    sizes = {frame.size if isinstance(frame, PILImage.Image) else frame.shape[1::-1] for frame in frames}
+    sizes = {_size(frame) for frame in frames}
     if len(sizes) > 1:
         raise MediaError(f"{name} has frames of different (width, height): {sorted(sizes)}; make them alike")
 
 
-def _check_fps(fps: object, name: str) -> float:
-    if fps is None:
-        raise MediaError(f"{name} is given as frames, whose rate is not known: give fps=... in frames a second")
-    rate = float(fps) if isinstance(fps, Real) and not isinstance(fps, bool) else math.nan
-    if not 0 < rate <= LIMITS.highest_fps:
-        raise MediaError(f"{name} has fps={fps!r}, expected a number above 0, at most {LIMITS.highest_fps:g}")
-    return rate
+def _size(frame: PILImage.Image | np.ndarray) -> tuple[int, int]:
+    return frame.size if isinstance(frame, PILImage.Image) else frame.shape[1::-1]
 
 
-def _frame_pixels(frame: PILImage.Image | np.ndarray, name: str) -> np.ndarray:
-    return array_pixels(frame, name) if isinstance(frame, np.ndarray) else image_pixels(frame, name)
+def _frame_pixels(frame: PILImage.Image | np.ndarray, name: str, most: int) -> np.ndarray:
+    pixels = array_pixels(frame, name) if isinstance(frame, np.ndarray) else image_pixels(frame, name)
+    return smaller(pixels, most)

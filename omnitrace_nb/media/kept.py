@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from omnitrace_nb.media.loaded import Media
     from omnitrace_nb.trace.records import PartRecord
 
-_CLASSES: dict[str, Any] = {"image": Image, "audio": Audio, "video": Video}
-
 
 def content(record: PartRecord) -> str | Media:
     """Give the text of a part, or its media decoded again.
@@ -23,8 +21,24 @@ def content(record: PartRecord) -> str | Media:
     """
     if record.kind == "text":
         return record.text or ""
+    return load([part(record)])[0].content
+
+
+def part(record: PartRecord, *, heard: bool = True) -> Image | Audio | Video:
+    """Give a part that reads a picture, sound or film as it was read for the trace; `heard`: with a film's sound.
+
+    Raises:
+        ContentError: the trace does not keep it.
+    """
     if record.media is None:
         raise ContentError(
             f"the trace does not keep {record.label}: save traces with embed_media=True, or cut while tracing."
         )
-    return load([_CLASSES[record.kind](record.media)])[0].content
+    source: Any = record.media
+    start, end = record.read or (None, None)
+    if record.kind == "image":
+        return Image(source, max_pixels=record.max_pixels)
+    if record.kind == "audio":
+        return Audio(source, start=start, end=end)
+    pixels, frames = record.max_pixels, record.frames
+    return Video(source, record.fps, sound=heard, max_frames=frames, max_pixels=pixels, start=start, end=end)

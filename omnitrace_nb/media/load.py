@@ -63,7 +63,7 @@ def _check_modality(part: Part, name: str, modalities: Sequence[str]) -> None:
 
 def _open(part: Image | Audio | Video, name: str, needs: MediaNeeds, *, sound: bool) -> Opened:
     if isinstance(part, Image):
-        return open_picture(part, name)
+        return open_picture(part, name, needs)
     return open_sound(part, name, needs) if isinstance(part, Audio) else open_film(part, name, needs, sound=sound)
 
 

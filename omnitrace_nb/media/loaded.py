@@ -11,40 +11,59 @@ if TYPE_CHECKING:
     import numpy as np
 
     from omnitrace_nb.content.parts import Part
+    from omnitrace_nb.content.stored import Stored
 
 
 @dataclass(frozen=True, slots=True)
 class MediaNeeds:
-    """What a model wants: sound at `sampling_rate` Hz, film at `fps` frames a second, at most `max_frames`."""
+    """What a model wants: sound at `sampling_rate` Hz, film at `fps` frames a second, at most `max_frames`.
+
+    Pictures of more than `picture_pixels`, and frames of more than `frame_pixels`, are more than it can use and are
+    decoded smaller; None where that is not known.
+    """
 
     sampling_rate: int = 16_000
     fps: float = 2.0
     max_frames: int = 768
+    picture_pixels: int | None = None
+    frame_pixels: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """A picture, upright: `pixels` is `uint8 [height, width, 3]`, in the user's own resolution."""
+    """A picture, upright: `pixels` is `uint8 [height, width, 3]`; `size` the original `(width, height)` if larger."""
 
     pixels: np.ndarray
+    size: tuple[int, int] | None = None
+
+    @property
+    def original_size(self) -> tuple[int, int]:
+        """Give the original `(width, height)`."""
+        return self.size or (self.pixels.shape[1], self.pixels.shape[0])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sound:
-    """A sound, mono: `samples` is `float32 [n]` at `sampling_rate` Hz; `duration` in seconds, of the original."""
+    """A sound, mono: `samples` is `float32 [n]` at `sampling_rate` Hz, of `duration` seconds.
+
+    Of a part of a sound, `start` is the original's second at which it begins, `whole` the original's seconds.
+    """
 
     samples: np.ndarray
     sampling_rate: int
     duration: float
+    start: float = 0.0
+    whole: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Film:
     """A film, upright: `frames` is `uint8 [n, height, width, 3]`, at `times` (seconds, `float64 [n]`, each `1 / fps`).
 
-    `fps` is the model's, or less where the film would have more frames than the model wants. `duration` is the
-    original's, in seconds. `sound` is its sound track, if it has one and it is wanted, from the film's second 0 on.
-    `size` is the original `(width, height)`: frames of a long film in a high resolution are kept smaller.
+    `fps` is the user's or the model's, or less where the film would have more frames than wanted. `duration` is in
+    seconds. `sound` is its sound track, if it has one and it is wanted, from the film's second 0 on. `size` is the
+    original `(width, height)`: frames of a long film in a high resolution are kept smaller. Of a part of a film,
+    `start` is the original's second at which it begins (second 0 here), `whole` the original's seconds.
     """
 
     frames: np.ndarray
@@ -53,6 +72,8 @@ class Film:
     duration: float
     sound: Sound | None
     size: tuple[int, int] | None = None
+    start: float = 0.0
+    whole: float | None = None
 
     @property
     def original_size(self) -> tuple[int, int]:
@@ -69,7 +90,7 @@ class Opened:
 
     decode: Callable[[], Media]
     sha256: str
-    original: bytes | None = None
+    original: bytes | Stored | None = None
     mime: str | None = None
 
 
@@ -77,15 +98,16 @@ class Opened:
 class LoadedPart:
     """A part with its decoded content: a `str` for text; `index` is its place in the prompt, from 0.
 
-    `original` keeps the encoded bytes a user gave (or that a file held), for playing and for `embed_media`; None for
-    arrays. `mime` says what they are. `sha256` is the hash of the original bytes, or of the array's.
+    `original` keeps the encoded bytes a user gave (or that a file held), for playing and for `embed_media`, or where a
+    large file lies; None for arrays. `mime` says what they are. `sha256` is the hash of the original bytes, or of the
+    array's.
     """
 
     index: int
     part: Part
     content: str | Media
     sha256: str
-    original: bytes | None = field(default=None, repr=False)
+    original: bytes | Stored | None = field(default=None, repr=False)
     mime: str | None = None
 
     @property

@@ -17,12 +17,14 @@ from omnitrace_nb.content.limits import LIMITS
 from omnitrace_nb.errors import MediaError
 from omnitrace_nb.media.complete import refuse_incomplete
 from omnitrace_nb.media.loaded import Opened, Picture
+from omnitrace_nb.media.sampling import fitting, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from omnitrace_nb.content.files import File
     from omnitrace_nb.content.parts import Image
+    from omnitrace_nb.media.loaded import MediaNeeds
 
 # Opened by class and not by `PIL.Image.open`, so that a file is read by the reader of what it is and by no other, and
 # so that its size is checked here, in our words, instead of by Pillow's own warning.
@@ -39,31 +41,46 @@ _DAMAGE = (
 )
 _CHANNELS = (3, 4)
 _WIDE = 257  # 65535 / 255
+_ORIENTATION, _ON_ITS_SIDE = 0x0112, {5, 6, 7, 8}  # of EXIF
 
 
-def open_picture(part: Image, name: str) -> Opened:
+def open_picture(part: Image, name: str, needs: MediaNeeds) -> Opened:
     """Open a picture and check its size; see `load`.
 
     The first frame of an animated picture (GIF, WebP, PNG) is the picture. EXIF rotation is applied; transparent
     places become white; 16-bit samples are scaled to 8 bits.
     """
-    source = part.source
+    source, most = part.source, wanted(part, needs, name).picture_pixels
     if isinstance(source, np.ndarray):
-        picture = Picture(array_pixels(source, name))
+        picture = _picture(array_pixels(source, name), most)
         return Opened(lambda: picture, hash_array(source))
     if isinstance(source, PILImage.Image):
-        picture = Picture(image_pixels(source, name))
-        return Opened(lambda: picture, hash_array(picture.pixels))
+        pixels = image_pixels(source, name)
+        return Opened(lambda: _picture(pixels, most), hash_array(pixels))
     file = read_file(source, "image", name)
     refuse_incomplete(file)
-    image = _reader(file)
-    check_pixels(image.size, LIMITS.picture_pixels, file.name)
-    return Opened(
-        lambda: Picture(image_pixels(image, file.name)),
-        hashlib.sha256(file.data).hexdigest(),
-        file.data,
-        file.found.mime,
-    )
+    data = file.data
+    size = _reader(data, file).size
+    check_pixels(size, LIMITS.picture_pixels, file.name)
+
+    def decode() -> Picture:
+        image = _reader(data, file)
+        # A JPEG can be decoded at a half, a quarter or an eighth of its size.
+        image.draft(None, fitting(size, most))
+        picture = _picture(image_pixels(image, file.name), most)
+        upright = size[::-1] if image.getexif().get(_ORIENTATION) in _ON_ITS_SIDE else size
+        return Picture(picture.pixels, upright)
+
+    return Opened(decode, file.sha256(), file.original, file.found.mime)
+
+
+def smaller(pixels: np.ndarray, most: int | None) -> np.ndarray:
+    """Give `uint8 [height, width, 3]` scaled down to at most so many pixels."""
+    height, width = pixels.shape[:2]
+    size = fitting((width, height), most)
+    if size == (width, height):
+        return pixels
+    return np.array(PILImage.fromarray(pixels).resize(size, PILImage.Resampling.LANCZOS, reducing_gap=3.0))
 
 
 def array_pixels(array: np.ndarray, name: str) -> np.ndarray:
@@ -116,9 +133,13 @@ def hash_array(array: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def _reader(file: File) -> PILImage.Image:
+def _picture(pixels: np.ndarray, most: int | None) -> Picture:
+    return Picture(smaller(pixels, most), (pixels.shape[1], pixels.shape[0]))
+
+
+def _reader(data: bytes, file: File) -> PILImage.Image:
     try:
-        return _READERS[file.found.reader](io.BytesIO(file.data))
+        return _READERS[file.found.reader](io.BytesIO(data))
     except _DAMAGE as error:
         raise _damaged(file.name, error) from error
 

@@ -14,6 +14,7 @@ from omnitrace_nb.media.spectrograms import spectrogram
 from omnitrace_nb.trace.records import PartRecord
 
 if TYPE_CHECKING:
+    from omnitrace_nb.content.stored import Stored
     from omnitrace_nb.media.loaded import LoadedPart, Media
 
 LONGEST_SIDE = 320
@@ -34,7 +35,8 @@ def record(loaded: LoadedPart, label: str) -> PartRecord:
         named = (loaded.part.id, loaded.part.title) if isinstance(loaded.part, Text) else (None, None)
         return replace(bare, text=content, document=named[0], title=named[1])
     media, mime = _playable(loaded, content)
-    return replace(_outlined(bare, content), media=media, mime=mime)
+    pixels = getattr(loaded.part, "max_pixels", None)
+    return replace(_outlined(bare, content), media=media, mime=mime, read=_read(content), max_pixels=pixels)
 
 
 def peaks(samples: np.ndarray, slices: int = MOST_SLICES) -> np.ndarray:
@@ -50,19 +52,26 @@ def peaks(samples: np.ndarray, slices: int = MOST_SLICES) -> np.ndarray:
 def _outlined(bare: PartRecord, content: Media) -> PartRecord:
     match content:
         case Picture():
-            height, width = content.pixels.shape[:2]
-            return replace(bare, size=(width, height), thumbnails=(encode.webp(content.pixels, LONGEST_SIDE),))
+            return replace(
+                bare,
+                size=content.original_size,
+                read_size=_other(content.pixels, content.original_size),
+                thumbnails=(encode.webp(content.pixels, LONGEST_SIDE),),
+            )
         case Sound():
-            return _heard(replace(bare, duration=content.duration), content)
+            return _heard(replace(bare, duration=_whole(content)), content)
         case Film():
             count = len(content.frames)
             shown = np.unique(np.linspace(0, count - 1, min(count, MOST_FRAMES)).round().astype(int))
             film = replace(
                 bare,
                 size=content.original_size,
-                duration=content.duration,
+                read_size=_other(content.frames[0], content.original_size),
+                duration=_whole(content),
+                frames=count,
+                fps=content.fps,
                 thumbnails=tuple(encode.webp(content.frames[place], LONGEST_SIDE) for place in shown),
-                thumbnail_times=tuple(float(content.times[place]) for place in shown),
+                thumbnail_times=tuple(float(content.times[place]) + content.start for place in shown),
             )
             return _heard(film, content.sound) if content.sound else film
 
@@ -71,7 +80,23 @@ def _heard(bare: PartRecord, sound: Sound) -> PartRecord:
     return replace(bare, peaks=peaks(sound.samples), spectrogram=spectrogram(sound.samples, sound.sampling_rate))
 
 
-def _playable(loaded: LoadedPart, content: Media) -> tuple[bytes | None, str | None]:
+def _whole(content: Sound | Film) -> float:
+    return content.duration if content.whole is None else content.whole
+
+
+def _read(content: Media) -> tuple[float, float] | None:
+    """Give the seconds that were read, if not all."""
+    if isinstance(content, Picture) or (not content.start and content.duration >= _whole(content)):
+        return None
+    return content.start, content.start + content.duration
+
+
+def _other(pixels: np.ndarray, size: tuple[int, int]) -> tuple[int, int] | None:
+    found = (pixels.shape[1], pixels.shape[0])
+    return None if found == size else found
+
+
+def _playable(loaded: LoadedPart, content: Media) -> tuple[bytes | Stored | None, str | None]:
     if loaded.original is not None:
         return loaded.original, loaded.mime
     match content:

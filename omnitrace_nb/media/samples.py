@@ -11,13 +11,17 @@ from omnitrace_nb.content.limits import LIMITS
 from omnitrace_nb.errors import MediaError
 from omnitrace_nb.media.loaded import Sound
 from omnitrace_nb.media.resample import resample
+from omnitrace_nb.media.sampling import check_start
 
 
-def array_sound(samples: np.ndarray, sampling_rate: object, name: str, rate: int) -> Sound:
-    """Give the sound of an array `[n]` or `[channels, n]`, at `rate` Hz.
+def array_sound(
+    samples: np.ndarray, sampling_rate: object, name: str, rate: int, part: tuple[float, float] = (0.0, math.inf)
+) -> Sound:
+    """Give the sound of an array `[n]` or `[channels, n]`, at `rate` Hz: all of it, or `part`, in seconds.
 
     Raises:
-        MediaError: no or an impossible sampling rate, another shape, no samples, NaN, or floats outside -1..1.
+        MediaError: no or an impossible sampling rate, another shape, no samples, none in the part, NaN, or floats
+            outside -1..1.
     """
     if sampling_rate is None:
         raise MediaError(f"{name} is an array, whose sampling rate is not known: give sampling_rate=... in Hz")
@@ -30,11 +34,14 @@ def array_sound(samples: np.ndarray, sampling_rate: object, name: str, rate: int
         )
     if samples.size == 0:
         raise MediaError(f"{name} has 0 samples (an array of shape {samples.shape}): there is nothing to hear")
-    check_seconds(samples.shape[-1] / given, name)
-    floats = as_floats(np.atleast_2d(samples), name)
+    whole = samples.shape[-1] / given
+    check_seconds(whole, name)
+    check_start(part[0], whole, name)
+    first, stop = round(part[0] * given), round(min(part[1], whole) * given)
+    floats = as_floats(np.atleast_2d(samples)[:, first:stop], name)
     check_values(floats, name)
     mono = floats.mean(axis=0, dtype=np.float32)
-    return Sound(resample(mono, given, rate), rate, mono.size / given)
+    return Sound(resample(mono, given, rate), rate, mono.size / given, first / given, whole)
 
 
 def check_rate(rate: object, name: str) -> int:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
+import math
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from omnitrace_nb.media.loaded import Opened, Sound
 from omnitrace_nb.media.pictures import hash_array
 from omnitrace_nb.media.resample import Resampler
 from omnitrace_nb.media.samples import array_sound, as_floats, check_rate, check_seconds, check_values
+from omnitrace_nb.media.sampling import check_start, stretch
 from omnitrace_nb.media.timing import PADDING
 
 if TYPE_CHECKING:
@@ -28,12 +28,14 @@ if TYPE_CHECKING:
     from omnitrace_nb.media.loaded import MediaNeeds
 
 _JITTER = 0.05  # seconds; time stamps of sound are rounded, and only a larger gap is one
+_TOGETHER = 1 << 16  # samples that are mixed and resampled at once
 
 
 def open_sound(part: Audio, name: str, needs: MediaNeeds) -> Opened:
     """Open a sound and check its header; see `load`."""
+    asked = stretch(part, name)
     if isinstance(part.source, np.ndarray):
-        sound = array_sound(part.source, part.sampling_rate, name, needs.sampling_rate)
+        sound = array_sound(part.source, part.sampling_rate, name, needs.sampling_rate, asked)
         return Opened(lambda: sound, hash_array(part.source))
     file = read_file(part.source, "audio", name)
     refuse_incomplete(file)
@@ -42,41 +44,96 @@ def open_sound(part: Audio, name: str, needs: MediaNeeds) -> Opened:
         check_coding(stream, file.name, "WAV or FLAC")
         check_rate(stream.rate, file.name)
         _check_given_rate(part.sampling_rate, stream.rate, file.name)
-        check_seconds((container.duration or 0) / av.time_base, file.name)
-    return Opened(
-        lambda: _decode(file, needs.sampling_rate),
-        hashlib.sha256(file.data).hexdigest(),
-        file.data,
-        file.found.mime,
-    )
+        seconds = (container.duration or 0) / av.time_base
+        check_seconds(seconds, file.name)
+        check_start(asked[0], seconds or math.inf, file.name)
+    return Opened(lambda: _decode(file, needs.sampling_rate, asked), file.sha256(), file.original, file.found.mime)
 
 
 def decode_track(
-    container: av.container.InputContainer, stream: av.audio.AudioStream, rate: int, name: str, origin: float | None
+    container: av.container.InputContainer,
+    stream: av.audio.AudioStream,
+    rate: int,
+    name: str,
+    origin: float | None,
+    *,
+    part: tuple[float, float] = (0.0, math.inf),
 ) -> tuple[Sound, int]:
-    """Decode a sound track, block by block, mixed down and at `rate` Hz.
+    """Decode a sound track, block by block, mixed down and at `rate` Hz; of it, `part`, in seconds.
 
     Each block goes where its time stamp says, seconds after `origin` (None: the first block's); what lies between
-    is silent. Gives the sound and how many samples the track has at its own rate.
+    is silent. What lies before the part is decoded and passed over, which is exact in every format. Gives the sound and
+    how many samples the track was found to have at its own rate.
 
     Raises:
         MediaError: damaged, longer than the limit, or with values that no sound has.
     """
     given = check_rate(stream.rate, name)
-    out = Resampler(given, rate)
+    known = (container.duration or 0) / av.time_base
+    out = _Track(given, rate, part, min(part[1], known) - part[0])
     alone = origin is None
+    check_each = stream.codec_context.name.startswith("pcm_f")
+    pending: list[np.ndarray] = []  # frames that follow each other, in their own format
+    waiting = 0
     with translated(name):
         for frame in container.decode(stream):
             if frame.sample_rate != given:
                 raise MediaError(f"{name} changes its sampling rate from {given} to {frame.sample_rate} Hz: convert it")
-            block = _mono(frame, name, checked=stream.codec_context.name.startswith("pcm_f"))
+            gap = 0
             if frame.time is not None:
                 origin = frame.time if origin is None else origin
-                block = _placed(block, frame.time - origin, out, name)
-            check_seconds((out.taken + block.size) / given, name)
-            out.push(block)
-    seconds = _end(out.taken / given, container, stream, 0.0 if alone else origin or 0.0)
-    return Sound(out.finish()[: round(seconds * rate)], rate, seconds), out.taken
+                at = out.at + waiting
+                gap = round((frame.time - origin) * given) - at
+                gap = gap if abs(gap) > (_JITTER * given if at else 0) else 0
+            if gap or waiting >= _TOGETHER:
+                out.take(_mono(pending, name, checked=check_each))
+                pending, waiting = [], 0
+            check_seconds((out.at + gap) / given, name)
+            out.silence(gap)
+            block = _channels(frame)[:, max(0, -gap) :]
+            pending.append(block)
+            waiting += block.shape[1]
+            check_seconds((out.at + waiting) / given, name)
+            if out.at + waiting >= out.stop:
+                break
+        out.take(_mono(pending, name, checked=check_each))
+    seconds = out.at / given
+    if seconds < part[1]:
+        seconds = _end(seconds, container, stream, 0.0 if alone else origin or 0.0)
+    end = min(seconds, part[1])
+    length = max(0.0, end - part[0])
+    samples = out.resampler.finish()[: round(length * rate)]
+    return Sound(samples, rate, length, min(part[0], end), max(seconds, known) if end < seconds else seconds), out.at
+
+
+class _Track:
+    """A track that is decoded from its beginning on, of which a part is kept.
+
+    Attributes:
+        at: samples that went by, at the track's own rate.
+        stop: the sample at which the part ends.
+        resampler: takes those of the part.
+    """
+
+    def __init__(self, given: int, rate: int, part: tuple[float, float], expected: float) -> None:
+        self.at = 0
+        self.first = round(part[0] * given)
+        self.stop: float = round(part[1] * given) if math.isfinite(part[1]) else math.inf
+        self.resampler = Resampler(given, rate, max(expected, 0.0))
+
+    def take(self, block: np.ndarray) -> None:
+        """Take mono samples."""
+        low, high = max(self.first - self.at, 0), min(self.stop - self.at, block.size)
+        self.at += block.size
+        if low < high:
+            self.resampler.push(block[low : int(high)])
+
+    def silence(self, count: int) -> None:
+        """Take so many silent samples, if any."""
+        low, high = max(self.first - self.at, 0), min(self.stop - self.at, count)
+        self.at += max(count, 0)
+        if low < high:
+            self.resampler.silence(int(high) - low)
 
 
 def check_coding(stream: av.stream.Stream, name: str, advice: str) -> None:
@@ -88,7 +145,11 @@ def check_coding(stream: av.stream.Stream, name: str, advice: str) -> None:
 @contextmanager
 def opened(file: File) -> Iterator[av.container.InputContainer]:
     """Open a file's container by the one demuxer that it is for, errors told as `MediaError`."""
-    with translated(file.name), open_container(io.BytesIO(file.data), file.found.reader) as container:
+    with (
+        translated(file.name),
+        file.opened() as stream,
+        open_container(stream, file.found.reader) as container,
+    ):
         yield container
 
 
@@ -108,27 +169,21 @@ def _check_given_rate(given: object, own: int, name: str) -> None:
         raise MediaError(f"{name} has {own} Hz of its own, but sampling_rate={given!r} was given: leave that out")
 
 
-def _decode(file: File, rate: int) -> Sound:
+def _decode(file: File, rate: int, part: tuple[float, float]) -> Sound:
     with opened(file) as container:
-        sound, taken = decode_track(container, container.streams.audio[0], rate, file.name, None)
+        sound, taken = decode_track(container, container.streams.audio[0], rate, file.name, None, part=part)
     if taken == 0:
         raise MediaError(f"{file.name} has a header but 0 samples: there is nothing to hear; record or export it again")
-    promised = flac_samples(file.data) if file.found.reader == "flac" else None
-    if promised and taken < promised:
-        raise MediaError(
-            f"{file.name} is truncated: {promised:,} samples are promised, {taken:,} are there. Copy or export it again"
-        )
+    check_start(part[0], (sound.whole or 0.0), file.name)
+    if file.found.reader == "flac" and not math.isfinite(part[1]):
+        with file.viewed() as data:
+            promised = flac_samples(data)
+        if promised and taken < promised:
+            raise MediaError(
+                f"{file.name} is truncated: {promised:,} samples are promised, {taken:,} are there. Copy or export it "
+                "again"
+            )
     return sound
-
-
-def _placed(block: np.ndarray, start: float, out: Resampler, name: str) -> np.ndarray:
-    """Give what of a block that starts at a second is still to be taken, after silence up to there."""
-    gap = round(start * out.rate_in) - out.taken
-    if abs(gap) <= (_JITTER * out.rate_in if out.taken else 0):
-        return block
-    check_seconds(gap / out.rate_in, name)
-    out.silence(gap)
-    return block[max(0, -gap) :]
 
 
 def _end(seconds: float, container: av.container.InputContainer, stream: av.audio.AudioStream, origin: float) -> float:
@@ -139,10 +194,16 @@ def _end(seconds: float, container: av.container.InputContainer, stream: av.audi
     return end if end < seconds <= end + PADDING else seconds
 
 
-def _mono(frame: av.AudioFrame, name: str, *, checked: bool) -> np.ndarray:
-    channels = frame.layout.nb_channels
-    array = frame.to_ndarray()
-    floats = as_floats(array if frame.format.is_planar else array.reshape(-1, channels).T, name)
+def _channels(frame: av.AudioFrame) -> np.ndarray:
+    """Give a frame's samples as they are: `[channels, n]`."""
+    array: np.ndarray = frame.to_ndarray()
+    return array if frame.format.is_planar else array.reshape(-1, frame.layout.nb_channels).T
+
+
+def _mono(frames: list[np.ndarray], name: str, *, checked: bool) -> np.ndarray:
+    if not frames:
+        return np.zeros(0, np.float32)
+    floats = as_floats(np.concatenate(frames, axis=1), name)
     if checked:
         check_values(floats, name)
     elif not np.isfinite(floats).all():

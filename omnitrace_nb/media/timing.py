@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from omnitrace_nb.media.loaded import Sound
-
 if TYPE_CHECKING:
-    from omnitrace_nb.media.loaded import MediaNeeds
+    from omnitrace_nb.media.loaded import MediaNeeds, Sound
 
 ROUNDING = 1e-6  # seconds
 _SCRAP = 0.1  # of the time between two frames: a film of 6.006 s is one of 6 s, not one with a frame more
@@ -41,4 +40,4 @@ def common_end(duration: float, track: Sound | None) -> tuple[float, Sound | Non
     if track.duration > duration + PADDING:
         return track.duration, track
     kept = track.samples[: round(duration * track.sampling_rate)]
-    return duration, Sound(kept, track.sampling_rate, duration)
+    return duration, replace(track, samples=kept, duration=duration)

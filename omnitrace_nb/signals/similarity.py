@@ -12,6 +12,7 @@ from PIL import Image
 from omnitrace_nb.capture.signal import Signal
 from omnitrace_nb.errors import SettingsError, SignalError
 from omnitrace_nb.media.loaded import Film, Picture
+from omnitrace_nb.media.sampling import as_decoded
 from omnitrace_nb.passes.choices import in_turns, refuse_edited
 from omnitrace_nb.signals.registry import register
 
@@ -116,6 +117,7 @@ def _encoded(encode: Callable[[list[Any]], Any], things: list[Any], called: str)
 def _thing(run: Finished, source: Source) -> str | Image.Image:
     """Give what an encoder reads of a source."""
     content = run.loaded[source.part].content
+    source = as_decoded(source, content)
     if isinstance(content, str):
         return content[slice(*source.chars)] if source.chars else content
     if isinstance(content, Picture):

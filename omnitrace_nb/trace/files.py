@@ -94,7 +94,7 @@ def _entries(trace: Trace, *, embed_media: bool) -> dict[str, bytes]:
     for part in trace.parts:
         entries |= {f"thumbnails/{part.index}-{at}.webp": data for at, data in enumerate(part.thumbnails)}
         if embed_media and part.media is not None:
-            entries[f"media/{part.index}.bin"] = part.media
+            entries[f"media/{part.index}.bin"] = part.media if isinstance(part.media, bytes) else part.media.contents()
     return entries
 
 
@@ -186,7 +186,7 @@ def _part(about: Mapping[str, Any], entries: Mapping[str, bytes], got: Mapping[s
     index = int(about["index"])
     known = {
         **about,
-        "size": None if about["size"] is None else (about["size"][0], about["size"][1]),
+        **{name: about.get(name) and (about[name][0], about[name][1]) for name in ("size", "read", "read_size")},
         "thumbnails": tuple(entries[f"thumbnails/{index}-{at}.webp"] for at in range(about["thumbnails"])),
         "thumbnail_times": tuple(about["thumbnail_times"]),
         **{name: got.get(f"{name}_{index}") for name in _OUTLINES},

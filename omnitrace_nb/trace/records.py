@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
+    from omnitrace_nb.content.stored import Stored
+
 HIGHEST_HERTZ = 8000.0  # of spectrograms
 
 
@@ -23,12 +25,19 @@ class PartRecord:
         sha256: hash of the original bytes (of the array's for arrays).
         text: the text of a text part.
         size: original `(width, height)` in pixels, of pictures and films.
-        duration: seconds, of sounds and films.
+        duration: seconds, of sounds and films; of the whole, also where a part of it was read.
+        read: start and end in seconds of what was read of a sound or film; None if all of it.
+        frames: how many frames of a film were read.
+        fps: how many a second.
+        max_pixels: the most that the user wanted to be read of a picture or frame.
+        read_size: `(width, height)` in pixels of what was read of a picture or film, before the model's own processor;
+            None if that is `size`.
         thumbnails: encoded WebP pictures; one for a picture, up to 16 for a film.
         thumbnail_times: seconds of each thumbnail, for films.
         peaks: `float32 [k, 2]`, lowest and highest sample of `k` even slices, of sounds and sound tracks.
         spectrogram: `uint8 [bands, k]`, of the same (`omnitrace_nb.media.spectrograms`).
-        media: original encoded bytes, in a live session or with `embed_media=True`; else None.
+        media: original encoded bytes, in a live session or with `embed_media=True`; where the file lies, if it is too
+            large to be held; else None.
         mime: what `media` is, such as "audio/wav".
         document: id of a document.
         title: title of a document.
@@ -43,11 +52,16 @@ class PartRecord:
     text: str | None = None
     size: tuple[int, int] | None = None
     duration: float | None = None
+    read: tuple[float, float] | None = None
+    frames: int | None = None
+    fps: float | None = None
+    max_pixels: int | None = None
+    read_size: tuple[int, int] | None = None
     thumbnails: tuple[bytes, ...] = ()
     thumbnail_times: tuple[float, ...] = ()
     peaks: np.ndarray | None = None
     spectrogram: np.ndarray | None = None
-    media: bytes | None = None
+    media: bytes | Stored | None = None
     mime: str | None = None
     document: str | None = None
     title: str | None = None

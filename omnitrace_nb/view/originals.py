@@ -21,12 +21,12 @@ def answer(model: ViewModel, question: Mapping[str, Any]) -> tuple[dict[str, Any
     """Answer `{"type": "media", "part": i}` with what it is and one buffer, or with the reason why there is none."""
     index = question.get("part")
     said: dict[str, Any] = {"type": "media", "part": index, "mime": "", "error": None}
-    if not isinstance(index, int) or not 0 <= index < len(model.parts) or model.parts[index].media is None:
+    part = model.parts[index] if isinstance(index, int) and 0 <= index < len(model.parts) else None
+    if part is None or part.media is None:
         return {**said, "error": "this trace does not keep its original"}, []
-    part, data = model.parts[index], model.originals[index]
-    if len(data) > MOST:
-        return {**said, "error": f"{len(data) / 1e6:.0f} MB are too many to send to a browser"}, []
-    mime = part.media.mime if part.media else ""
+    if part.media.bytes > MOST:
+        return {**said, "error": f"{part.media.bytes / 1e6:.0f} MB are too many to send to a browser"}, []
+    data, mime = model.originals[part.index], part.media.mime
     if part.kind == "image" and mime not in SHOWN:
         try:
             data, mime = _as_webp(data), "image/webp"

@@ -85,7 +85,7 @@ class Piece:
         if heard is None:
             return None
         start, end = self.record.time
-        first, stop = (round(time * heard.sampling_rate) for time in (start, end))
+        first, stop = (max(0, round((time - heard.start) * heard.sampling_rate)) for time in (start, end))
         return replace(heard, samples=heard.samples[first:stop], duration=end - start)
 
     def show(self) -> None:
@@ -137,7 +137,7 @@ class Piece:
         content: Any = self._content
         if self.part.kind == "image":
             return [Pictures.fromarray(content.pixels)]
-        return [Pictures.fromarray(content.frames[at]) for at in self._within(content.times)]
+        return [Pictures.fromarray(content.frames[at]) for at in self._within(content.times + content.start)]
 
     def _thumbnails(self) -> list[Image]:
         kept = self.part.thumbnails

@@ -119,7 +119,7 @@ class ViewModel:
         kept: dict[int, bytes] = {}
         for part in sorted(self.parts, key=lambda part: part.kind == "image"):
             data = self.originals[part.index]
-            if part.media and len(data) <= room:
+            if part.media and part.media.bytes == len(data) <= room:
                 room -= len(data)
                 kept[part.index] = data
         parts = tuple(

@@ -11,6 +11,7 @@ from PIL import ImageColor
 
 from omnitrace_nb.content.parts import Image
 from omnitrace_nb.errors import MediaError
+from omnitrace_nb.media.loaded import MediaNeeds
 from omnitrace_nb.media.pictures import open_picture
 from omnitrace_nb.view import drawing
 from omnitrace_nb.view.figure.canvas import Canvas, mixed
@@ -178,7 +179,7 @@ def _opened(model: ViewModel, part: ViewPart, size: tuple[int, int]) -> tuple[PI
     data = model.originals[part.index]
     if data and part.media:
         try:
-            pixels = open_picture(Image(data), part.label).decode().pixels  # type: ignore[union-attr]
+            pixels = open_picture(Image(data), part.label, MediaNeeds()).decode().pixels  # type: ignore[union-attr]
             return PILImage.fromarray(pixels).resize(size, PILImage.Resampling.LANCZOS), True
         except MediaError:
             pass  # its thumbnail shows it
