@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from omnitrace_nb.layout import IMAGE, TEXT, VIDEO
-from omnitrace_nb.view.painting import Painted, joined, paint, raster
+from omnitrace_nb.view.painting import Painted, joined, paint, picture
 from omnitrace_nb.view.records import Box, Grid, Span, Strip, Tokens
 
 if TYPE_CHECKING:
@@ -113,12 +113,10 @@ class Cells:
 
     def _painted(self, part: PartRecord, pictures: list[np.ndarray]) -> Grid | None:
         """Add pictures (one, or a film's frames) of positions in no one grid; None where they lie nowhere in it."""
-        if not len(pictures[0]) or not part.size:
+        found = picture(pictures[0], self.layout.box[pictures[0]])
+        if found is None or not part.size:
             return None
-        boxes = self.layout.box[pictures[0]].astype(np.float64)
-        if not np.isfinite(boxes).all() or (boxes == boxes[0]).all():
-            return None
-        rows, columns, bounds = raster(boxes)
+        _, rows, columns, bounds = found
         painted = [paint(each, self.layout.box[each], rows, columns, bounds) for each in pictures]
         return Grid(self._add(joined(painted)), rows, columns, _share(bounds, part.size))
 

@@ -46,6 +46,17 @@ class Painted:
         return painted
 
 
+def picture(positions: np.ndarray, boxes: np.ndarray) -> tuple[Painted, int, int, Bounds] | None:
+    """Give the painting of a picture's positions `[k]`, with its rows, columns and bounds; None if it has but one cell.
+
+    `boxes` are `[k, 4]`. Positions that lie nowhere, or each on the whole picture, say nothing about any place in it.
+    """
+    if not len(boxes) or not np.isfinite(boxes).all() or (boxes == boxes[0]).all():
+        return None
+    rows, columns, bounds = raster(boxes)
+    return paint(positions, boxes, rows, columns, bounds), rows, columns, bounds
+
+
 def raster(boxes: np.ndarray) -> tuple[int, int, Bounds]:
     """Give rows, columns and bounds of even cells as fine as most of the boxes `[k, 4]`, and at most as many."""
     bounds = (*boxes[:, :2].min(axis=0), *boxes[:, 2:].max(axis=0))
@@ -53,7 +64,8 @@ def raster(boxes: np.ndarray) -> tuple[int, int, Bounds]:
     width, height = np.median(boxes[:, 2:] - boxes[:, :2], axis=0)
     columns, rows = max(1, round((right - left) / float(width))), max(1, round((bottom - top) / float(height)))
     shrunk = min(1.0, float(np.sqrt(len(boxes) / (rows * columns))))
-    return max(1, int(rows * shrunk)), max(1, int(columns * shrunk)), (left, top, right, bottom)
+    columns = max(1, min(int(columns * shrunk), len(boxes)))
+    return max(1, min(int(rows * shrunk), len(boxes) // columns)), columns, (left, top, right, bottom)
 
 
 def paint(positions: np.ndarray, boxes: np.ndarray, rows: int, columns: int, bounds: Bounds) -> Painted:
@@ -61,7 +73,7 @@ def paint(positions: np.ndarray, boxes: np.ndarray, rows: int, columns: int, bou
     left, top, right, bottom = bounds
     scale = np.array([columns / (right - left), rows / (bottom - top)] * 2)
     placed = (boxes.astype(np.float64) - np.array([left, top, left, top])) * scale
-    first = np.maximum(np.floor(placed[:, :2] + _EDGE).astype(int), 0)
+    first = np.clip(np.floor(placed[:, :2] + _EDGE).astype(int), 0, [columns - 1, rows - 1])
     last = np.minimum(np.ceil(placed[:, 2:] - _EDGE).astype(int), [columns, rows])
     last = np.maximum(last, first + 1)
     wide, many = last[:, 0] - first[:, 0], (last - first).prod(axis=1)
@@ -70,8 +82,8 @@ def paint(positions: np.ndarray, boxes: np.ndarray, rows: int, columns: int, bou
     column, row = first[of, 0] + step % wide[of], first[of, 1] + step // wide[of]
     across = np.minimum(placed[of, 2], column + 1) - np.maximum(placed[of, 0], column)
     down = np.minimum(placed[of, 3], row + 1) - np.maximum(placed[of, 1], row)
-    share = np.maximum(across, 0) * np.maximum(down, 0)
-    # What was too thin a sliver for a cell of its own goes to the others: every score is painted whole.
+    # A sliver that lies within what is no edge counts too: every score is painted whole.
+    share = np.maximum(across, _EDGE / 2) * np.maximum(down, _EDGE / 2)
     weights = share / np.bincount(of, share, len(boxes))[of]
     cell = row * columns + column
     order = np.argsort(cell, kind="stable")

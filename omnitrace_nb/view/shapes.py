@@ -7,19 +7,33 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from omnitrace_nb.layout import IMAGE
+from omnitrace_nb.view.painting import picture
 
 if TYPE_CHECKING:
     from omnitrace_nb.layout import Layout
     from omnitrace_nb.trace.records import Source
+    from omnitrace_nb.view.painting import Painted
 
 
 def own_cells(layout: Layout, source: Source) -> tuple[int, ...] | None:
-    """Give a region's patches by their place in the picture's grid; None where that is all of its box."""
+    """Give a region's patches by their place in the picture's grid; None where that is all of its box.
+
+    Of a picture seen in tiles, they are the cells of its painting of which the region's positions cover most.
+    """
     positions = layout.positions(source.part, IMAGE)
     grid = layout.grids.get(source.part)
-    if grid is None or int(np.prod(grid)) != len(positions) or not len(others(layout, source)):
+    if not len(others(layout, source)):
         return None
+    if grid is None or int(np.prod(grid)) != len(positions):
+        found = picture(positions, layout.box[positions])
+        return None if found is None else _covered(found[0], len(layout), source)
     return tuple(np.searchsorted(positions, np.sort(source.positions)).tolist())
+
+
+def _covered(painted: Painted, count: int, source: Source) -> tuple[int, ...]:
+    own = np.zeros((1, count), np.float32)
+    own[0, source.positions] = 1
+    return tuple(np.flatnonzero(painted.sums(own)[0] > painted.sums(np.ones_like(own))[0] / 2).tolist())
 
 
 def others(layout: Layout, source: Source) -> np.ndarray:
