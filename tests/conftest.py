@@ -5,14 +5,11 @@ What they are made of is in `toys.py`, imported only when it is needed: tests of
 
 from __future__ import annotations
 
-import wave
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 from hypothesis import settings
-from PIL import Image as PILImage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,17 +72,6 @@ def embedded():
 @pytest.fixture(scope="session")
 def media_dir(tmp_path_factory) -> Path:
     """A folder with `red.png` (160 x 120), `tone.wav` (3 s, mono, 16 kHz), `film.mp4` (4 s, sound) and `silent.mp4`."""
-    toys = import_module("toys")
     folder = tmp_path_factory.mktemp("media")
-    picture = np.zeros((120, 160, 3), np.uint8)
-    picture[..., 0] = np.linspace(80, 255, 160).astype(np.uint8)
-    PILImage.fromarray(picture).save(folder / "red.png")
-    tone = (np.sin(2 * np.pi * 440 * np.arange(3 * 16_000) / 16_000) * 12_000).astype("<i2")
-    with wave.open(str(folder / "tone.wav"), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16_000)
-        file.writeframes(tone.tobytes())
-    toys.write_film(folder / "film.mp4", seconds=4, sound=True)
-    toys.write_film(folder / "silent.mp4", seconds=4, sound=False)
+    import_module("toys").write_media(folder)
     return folder

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import wave
+
 import av
 import numpy as np
 import torch
+from PIL import Image
 from transformers import (
     GenerationConfig,
     LlamaConfig,
@@ -146,6 +149,21 @@ def make_text(tokenizer):
 
 def make_generation_config(tokenizer):
     return GenerationConfig(eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, do_sample=False)
+
+
+def write_media(folder):
+    """Write `red.png` (160 x 120), `tone.wav` (3 s, mono, 16 kHz), `film.mp4` (4 s, sound) and `silent.mp4`."""
+    picture = np.zeros((120, 160, 3), np.uint8)
+    picture[..., 0] = np.linspace(80, 255, 160).astype(np.uint8)
+    Image.fromarray(picture).save(folder / "red.png")
+    tone = (np.sin(2 * np.pi * 440 * np.arange(3 * 16_000) / 16_000) * 12_000).astype("<i2")
+    with wave.open(str(folder / "tone.wav"), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(tone.tobytes())
+    write_film(folder / "film.mp4", seconds=4, sound=True)
+    write_film(folder / "silent.mp4", seconds=4, sound=False)
 
 
 def write_film(path, *, seconds, sound, rate=10, side=112):
