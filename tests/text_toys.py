@@ -7,11 +7,9 @@ import torch
 from tests.toys import QWEN_TEMPLATE, make_generation_config, make_tokenizer
 
 NO_MEDIA = dict.fromkeys(("patches", "seconds", "frames", "tracks"), "it reads text alone")
-WINDOWED = {"hiding": "positions left out by a mask would move its windows"}
-STATEFUL = {
-    "gradients": "its running state cannot be taken back by one token",
-    "hiding": "what it has read stays in its running state",
-}
+HIDDEN = {"hiding": "what it has read of a source stays in its running state"}
+STATEFUL = HIDDEN | {"gradients": "its running state gives no token back, and the prompt's last is run twice"}
+WITHOUT = HIDDEN | dict.fromkeys(("rows", "gradients", "caches"), "nothing in it attends to positions")
 SIZES = {
     "hidden_size": 32,
     "intermediate_size": 48,

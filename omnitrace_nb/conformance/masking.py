@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def masks_without(subject: Subject, hidden: Tensor) -> Tensor | dict[str, Tensor]:
     """Give a full attention mask `[1, 1, n + T, n + T]` in which hidden positions are seen by none but themselves.
 
-    Where the model has windows, or positions that look ahead, what is seen is what its own eager attention gives any
+    Where the model has windows, chunks, or positions that look ahead, what is seen is what its own eager attention gives any
     weight; a mask for each type of layer if there are several.
 
     Args:
@@ -25,7 +25,8 @@ def masks_without(subject: Subject, hidden: Tensor) -> Tensor | dict[str, Tensor
     config: Any = subject.adapter.decoder().config
     width = len(subject.encoded.layout) + len(subject.response)
     kinds = list(getattr(config, "layer_types", None) or ())
-    if getattr(config, "sliding_window", None) is None and not hasattr(subject.adapter, "blocks"):
+    windows = [getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size")]
+    if windows == [None, None] and not hasattr(subject.adapter, "blocks"):
         seen = {"": torch.ones(width, width, dtype=torch.bool).tril()}
     else:
         with torch.no_grad():
