@@ -27,15 +27,14 @@ def spectrogram(samples: np.ndarray, rate: int) -> np.ndarray:
     size = 2 ** round(np.log2(_WINDOW * rate))
     count = min(MOST_COLUMNS, int(np.ceil(samples.size / (_SHORTEST * rate))))
     edges = np.arange(count + 1) * samples.size // max(count, 1)
-    padded = np.pad(samples, size // 2)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, size)
     shape = np.hanning(size).astype(np.float32)
     power = np.zeros((size // 2 + 1, count), np.float32)
     for column in range(count):
         start, stop = edges[column], max(edges[column + 1], edges[column] + 1)
         each = max(1, (stop - start) // size)  # windows side by side; the first one's middle is in the slice
         at = start + ((2 * np.arange(each) + 1) * (stop - start)) // (2 * each)
-        power[:, column] = (np.abs(np.fft.rfft(windows[at] * shape)) ** 2).mean(axis=0)
+        windows = np.lib.stride_tricks.sliding_window_view(_around(samples, at[0], at[-1], size), size)
+        power[:, column] = (np.abs(np.fft.rfft(windows[at - at[0]] * shape)) ** 2).mean(axis=0)
     loud = _filters(size, rate) @ power
     most = loud.max(initial=0.0)
     if most <= 0:
@@ -43,6 +42,13 @@ def spectrogram(samples: np.ndarray, rate: int) -> np.ndarray:
     decibels = 10 * np.log10(np.maximum(loud / most, 1e-12))
     levels = np.round((LEVELS - 1) * np.clip(1 + decibels / DEPTH, 0, 1))
     return np.round(levels * (255 / (LEVELS - 1))).astype(np.uint8)[::-1]
+
+
+def _around(samples: np.ndarray, first: int, last: int, size: int) -> np.ndarray:
+    """Give the samples of all windows of `size` whose middles lie from `first` to `last`; silence beyond the sound."""
+    begin, end = first - size // 2, last - size // 2 + size
+    inside = samples[max(begin, 0) : min(end, samples.size)]
+    return np.pad(inside, (max(-begin, 0), max(end - samples.size, 0)))
 
 
 def _filters(size: int, rate: int) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 from omnitrace_nb.layout import AUDIO, VIDEO
 from omnitrace_nb.sources import overlapping
 from omnitrace_nb.trace.records import HIGHEST_HERTZ
+from omnitrace_nb.view import outlines
 from omnitrace_nb.view.cells import Cells
 from omnitrace_nb.view.evidence import checked, legend
 from omnitrace_nb.view.records import Box, MediaKept, Note, Said, Span, Spectrogram, ViewPart, ViewSource, ViewStatement
@@ -34,14 +35,13 @@ def build(trace: Trace, signals: Sequence[str] | None = None) -> ViewModel:
     names = tuple(signals) if signals else trace.signals
     cells = Cells(trace.layout)
     thumbnails, thumbnail_spans = concatenate([each for part in trace.parts for each in part.thumbnails])
-    peaks = [_peaks(part) for part in trace.parts]
-    none = np.zeros(0, np.uint8)
-    spectra = [none if part.spectrogram is None else part.spectrogram.reshape(-1) for part in trace.parts]
+    peaks = [outlines.peaks(part) for part in trace.parts]
+    spectra = [outlines.spectrogram(part) for part in trace.parts]
     parts, at, heard, first = [], 0, 0, 0
     for part, own, spectrum in zip(trace.parts, peaks, spectra, strict=True):
         shown = thumbnail_spans[first : first + len(part.thumbnails)]
-        parts.append(_part(part, cells, shown, (at, len(own)), (heard, len(spectrum))))
-        at, heard, first = at + len(own), heard + len(spectrum), first + len(part.thumbnails)
+        parts.append(_part(part, cells, shown, (at, len(own)), _spectrogram(spectrum, heard)))
+        at, heard, first = at + len(own), heard + spectrum.size, first + len(part.thumbnails)
     notes = [] if trace.signals else [Note("This trace has no signal, so nothing can be shaded.")]
     if overlapping(trace.source_records):
         notes.append(Note("Sources overlap: a position counts for each of its sources."))
@@ -56,7 +56,7 @@ def build(trace: Trace, signals: Sequence[str] | None = None) -> ViewModel:
         settings=settings_of(trace.settings),
         chars=np.concatenate([np.zeros((0, 2), np.int32), *cells.chars]),
         peaks=np.concatenate([np.zeros(0, np.int8), *peaks]),
-        spectrograms=np.concatenate([none, *spectra]),
+        spectrograms=np.concatenate([np.zeros(0, np.uint8), *(each.reshape(-1) for each in spectra)]),
         thumbnails=thumbnails,
         originals=tuple(part.media if isinstance(part.media, bytes) else b"" for part in trace.parts),
         cells=cells.count,
@@ -98,21 +98,23 @@ def _said(trace: Trace) -> Said:
     )
 
 
-def _part(part: PartRecord, cells: Cells, thumbnails: tuple[Span, ...], peaks: Span, spectrum: Span) -> ViewPart:
+def _part(
+    part: PartRecord, cells: Cells, thumbnails: tuple[Span, ...], peaks: Span, spectrum: Spectrogram | None
+) -> ViewPart:
     timed = part.kind in {"audio", "video"}
     return ViewPart(
         index=part.index,
         kind=part.kind,
         role=part.role,
         label=clean(part.label),
-        detail=_detail(part),
+        detail=outlines.detail(part),
         text=None if part.text is None else clean(part.text),
         size=part.size,
         duration=part.duration,
         thumbnails=thumbnails,
         thumbnail_times=tuple(map(float, part.thumbnail_times)),
         peaks=peaks if peaks[1] else None,
-        spectrogram=_spectrogram(part, spectrum),
+        spectrogram=spectrum,
         media=MediaKept(len(part.media), part.mime or "") if part.media and part.kind != "text" else None,
         media_note="not kept in this trace" if timed and not part.media else None,
         tokens=cells.tokens(part),
@@ -123,27 +125,9 @@ def _part(part: PartRecord, cells: Cells, thumbnails: tuple[Span, ...], peaks: S
     )
 
 
-def _spectrogram(part: PartRecord, values: Span) -> Spectrogram | None:
-    if part.spectrogram is None or not values[1]:
-        return None
-    bands, columns = part.spectrogram.shape
-    return Spectrogram(values, bands, columns, HIGHEST_HERTZ)
-
-
-def _detail(part: PartRecord) -> str:
-    said = [clean(part.title)] if part.title and part.title != part.label else []
-    if part.size:
-        said.append(f"{part.size[0]} \N{MULTIPLICATION SIGN} {part.size[1]}")
-    if part.duration is not None:
-        said.append(f"{part.duration:.1f}".removesuffix(".0") + " s")
-    return " \N{MIDDLE DOT} ".join(said)
-
-
-def _peaks(part: PartRecord) -> np.ndarray:
-    if part.peaks is None or not len(part.peaks):
-        return np.zeros(0, np.int8)
-    peaks = np.nan_to_num(np.asarray(part.peaks, np.float64))
-    return np.round(127 * peaks / max(float(np.abs(peaks).max()), 1e-9)).astype(np.int8).reshape(-1)
+def _spectrogram(values: np.ndarray, at: int) -> Spectrogram | None:
+    bands, columns = values.shape
+    return Spectrogram((at, values.size), bands, columns, HIGHEST_HERTZ) if values.size else None
 
 
 def _source(source: Source, parts: Sequence[PartRecord], layout: Layout) -> ViewSource:
