@@ -155,16 +155,13 @@ def _fitting(shape: Shape, free: int) -> list[str]:
 def speed(adapter: Adapter) -> tuple[float, float]:
     """Measure the decoder: floating-point operations a second in a forward, and seconds of a decoding step."""
     decoder = adapter.decoder()
-    weight = next(decoder.parameters())
-    width = adapter.model.get_input_embeddings().weight.shape[1]
-    inputs = torch.zeros(1, PROBE, width, dtype=weight.dtype, device=weight.device)
+    ids = torch.zeros(1, PROBE, dtype=torch.long, device=adapter.model.get_input_embeddings().weight.device)
     with torch.no_grad(), evaluating(adapter.model):
-        decoder(inputs_embeds=inputs[:, :2], use_cache=True)
-        taken, outputs = _timed(lambda: decoder(inputs_embeds=inputs, use_cache=True), weight.device)
-        cache = outputs.past_key_values
-        one = inputs[:, :1]
+        decoder(input_ids=ids[:, :2], use_cache=True)
+        taken, outputs = _timed(lambda: decoder(input_ids=ids, use_cache=True), ids.device)
+        cache, one = outputs.past_key_values, ids[:, :1]
         step = min(
-            _timed(lambda: decoder(inputs_embeds=one, past_key_values=cache, use_cache=True), weight.device)[0]
+            _timed(lambda: decoder(input_ids=one, past_key_values=cache, use_cache=True), ids.device)[0]
             for _ in range(3)
         )
     weights = sum(each.numel() for each in decoder.parameters()) - adapter.model.get_input_embeddings().weight.numel()

@@ -20,6 +20,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from torch import nn
 
 from omnitrace_nb.ablation import Effects
 from omnitrace_nb.capture.norms import ROOM
@@ -95,8 +96,9 @@ class Shape:
         width = _size(config, "hidden_size", embedding)
         heads = _size(config, "num_attention_heads", 1)
         layers = sum(weight.numel() for weight in decoder.parameters())
+        tables = sum(each.weight.numel() for each in decoder.modules() if isinstance(each, nn.Embedding))
         return {
-            "P": max(layers - count * embedding, 1),
+            "P": max(layers - tables, 1),
             "L": _size(config, "num_hidden_layers", 1),
             "H": heads,
             "K": _size(config, "num_key_value_heads", heads),
@@ -135,8 +137,10 @@ class Shape:
 
 def _size(config: Any, name: str, otherwise: int) -> int:  # noqa: ANN401 - a configuration of any model
     """Give a size; the largest where layers differ."""
-    value = getattr(config, name, None)
-    return int(max(value) if isinstance(value, (list, tuple)) and value else value or otherwise)
+    differ = name in (getattr(config, "per_layer_attributes", None) or ())
+    layers = config.per_layer_config if differ else [config]
+    found = [getattr(each, name, None) or otherwise for each in layers]
+    return int(max(size for each in found for size in (each if isinstance(each, (list, tuple)) else [each])))
 
 
 def decoding(shape: Shape) -> Need:
