@@ -7,7 +7,6 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw
 
 from omnitrace_nb.errors import SettingsError
 
@@ -46,11 +45,18 @@ def _polygon(points: Any) -> list[tuple[float, float]]:  # noqa: ANN401 - a user
 
 
 def _polygons(polygons: Sequence[list[tuple[float, float]]], size: tuple[int, int]) -> np.ndarray:
-    drawn = Image.new("1", size)
+    """Give the pixels whose centre is inside any of them: left of it, edges are crossed an odd number of times."""
+    width, height = size
+    centres = np.arange(height) + 0.5
+    inside = np.zeros((height, width), bool)
     for polygon in polygons:
-        # A pixel is drawn where its centre is inside: centres are half a pixel from the corners that polygons count by.
-        ImageDraw.Draw(drawn).polygon([(x - 0.5, y - 0.5) for x, y in polygon], fill=1)
-    return np.asarray(drawn, bool)
+        crossed = np.zeros((height, width + 1), np.int64)
+        for (x0, y0), (x1, y1) in zip(polygon, [*polygon[1:], polygon[0]], strict=True):
+            rows = np.flatnonzero((y0 <= centres) != (y1 <= centres))
+            at = x0 + (centres[rows] - y0) * (x1 - x0) / ((y1 - y0) or 1.0)
+            np.add.at(crossed, (rows, np.clip(np.ceil(at - 0.5), 0, width).astype(int)), 1)
+        inside |= crossed.cumsum(axis=1)[:, :width] % 2 == 1
+    return inside
 
 
 def _runs(given: Mapping[Any, Any]) -> np.ndarray:

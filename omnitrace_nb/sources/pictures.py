@@ -34,7 +34,8 @@ def regions(
         yield from _cells(record, positions, boxes, cut)
         return
     held = np.zeros(len(positions), bool)
-    pieces = _parcels(cut, boxes) if isinstance(cut, Parcels) else _given(cut, boxes)
+    size = record.size or (boxes[:, 2].max(), boxes[:, 3].max())
+    pieces = _parcels(cut, boxes, size) if isinstance(cut, Parcels) else _given(cut, boxes, size)
     for label, box, own in pieces:
         if own.any():
             held |= own
@@ -63,31 +64,32 @@ def cells(
         yield place, (*edges, (column + 1) * width / columns, (row + 1) * height / rows), cell == at
 
 
-def _given(pieces: Sequence[Region], boxes: np.ndarray) -> Iterator[tuple[str, tuple[float, ...], np.ndarray]]:
+def _given(
+    pieces: Sequence[Region], boxes: np.ndarray, size: tuple[float, float]
+) -> Iterator[tuple[str, tuple[float, ...], np.ndarray]]:
     for one in pieces:
-        yield one.label, one.box, _within(one, boxes)
+        yield one.label, one.box, _within(one, boxes, size)
 
 
-def _within(one: Region, boxes: np.ndarray) -> np.ndarray:
+def _within(one: Region, boxes: np.ndarray, size: tuple[float, float]) -> np.ndarray:
     """Say which patches are a region's: those whose centre it holds; else those it touches."""
     left, top, right, bottom = one.box
     x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
     inside = (x >= left) & (x < right) & (y >= top) & (y < bottom)
-    if one.mask is not None:
-        height, width = one.mask.shape
-        inside = one.mask[np.clip(y.astype(int), 0, height - 1), np.clip(x.astype(int), 0, width - 1)]
-    if inside.any():
-        return np.asarray(inside, bool)
     touched = (boxes[:, 0] < right) & (boxes[:, 2] > left) & (boxes[:, 1] < bottom) & (boxes[:, 3] > top)
-    if one.mask is None:
-        return np.asarray(touched, bool)
-    mask = one.mask
-    return np.array([near and bool(_pixels(mask, box).any()) for near, box in zip(touched, boxes, strict=True)], bool)
+    if one.mask is not None:
+        centres = np.stack([x, y, x, y], axis=1)
+        inside = np.array([_pixels(one.mask, box, size).flat[0] for box in centres], bool)
+        near = zip(touched, boxes, strict=True)
+        touched = np.array([each and _pixels(one.mask, box, size).any() for each, box in near], bool)
+    return np.asarray(inside if inside.any() else touched, bool)
 
 
-def _parcels(cut: Parcels, boxes: np.ndarray) -> Iterator[tuple[str, tuple[float, ...], np.ndarray]]:
+def _parcels(
+    cut: Parcels, boxes: np.ndarray, size: tuple[float, float]
+) -> Iterator[tuple[str, tuple[float, ...], np.ndarray]]:
     """Give regions in the order in which their first patch comes; those without a name are numbered so."""
-    owner = np.array([_most(_pixels(cut.numbers, box)) for box in boxes], np.int64)
+    owner = np.array([_most(_pixels(cut.numbers, box, size)) for box in boxes], np.int64)
     found, first = np.unique(owner, return_index=True)
     ordered = [number for number in found[np.argsort(first)].tolist() if number in cut.labels]
     named = [cut.labels[number] for number in ordered]
@@ -103,11 +105,15 @@ def _most(numbers: np.ndarray) -> int:
     return int(found[counts.argmax()])
 
 
-def _pixels(picture: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """Give the pixels of a patch, at least one, also of one that lies in the padding."""
+def _pixels(picture: np.ndarray, box: np.ndarray, size: tuple[float, float]) -> np.ndarray:
+    """Give what a map of a picture of `size`, which may be smaller, says of a box: at least one of its pixels.
+
+    A patch in the padding has the nearest ones.
+    """
     height, width = picture.shape
-    left, top = min(max(int(box[0]), 0), width - 1), min(max(int(box[1]), 0), height - 1)
-    right, bottom = max(round(float(box[2])), left + 1), max(round(float(box[3])), top + 1)
+    x, y = width / size[0], height / size[1]
+    left, top = min(max(int(box[0] * x), 0), width - 1), min(max(int(box[1] * y), 0), height - 1)
+    right, bottom = max(round(float(box[2] * x)), left + 1), max(round(float(box[3] * y)), top + 1)
     return picture[top:bottom, left:right]
 
 

@@ -19,7 +19,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from omnitrace_nb.sources.given import readable
+from omnitrace_nb.sources.detections import Parcels
+from omnitrace_nb.sources.given import Region, readable
 from omnitrace_nb.sources.shots import shots
 from omnitrace_nb.sources.superpixels import superpixels
 from omnitrace_nb.sources.ways import DEFAULTS, Shots, Superpixels, check_parts, chosen, leading
@@ -58,10 +59,8 @@ def resolve(
             led = leading(options, record, records, track)
             way = chosen(options, record, records, led)
             if (record.index, led) not in found and (isinstance(way, (Superpixels, Shots)) or callable(way)):
-                given = content(record)
-                if led == record.kind or given.sound is not None:
-                    found[record.index, led], said = _worked_out(way, given, record, led)
-                    notes += said
+                found[record.index, led], said = _worked_out(way, content(record), record, led)
+                notes += said
             if (record.index, led) in found:
                 found[record.index, track] = found[record.index, led]
         noted.append(replace(record, note=" ".join(notes)))
@@ -74,11 +73,14 @@ def _worked_out(way: Any, content: Any, record: PartRecord, track: str) -> tuple
         return superpixels(content.pixels, way), []
     if isinstance(way, Shots):
         return list(shots(content.frames, content.times, content.duration, way)), []
+    if track == "audio" and getattr(content, "sound", content) is None:
+        return None, []  # a film without sound
     name = str(getattr(way, "__name__", type(way).__name__))
     pieces: Own = []
     try:
         given = way(*_arguments(content, track))
-        pieces, wrong = readable(given, record, track) if _some(given) else ([], [])
+        pieces, wrong = readable(given, _as_given(content, record), track) if _some(given) else ([], [])
+        pieces = _enlarged(pieces, content, record)
         said = f"gave nothing that can be used: {wrong[0]}" if wrong else "found nothing"
     except Exception as error:  # noqa: BLE001 (of a user's function: told)
         said, wrong = f"failed ({_words(error)})", []
@@ -88,6 +90,25 @@ def _worked_out(way: Any, content: Any, record: PartRecord, track: str) -> tuple
         count = len(pieces) + len(wrong)
         return pieces, [f"{record.label}: {len(wrong)} of the {count} pieces by {name} are left out: {wrong[0]}"]
     return pieces, []
+
+
+def _as_given(content: Any, record: PartRecord) -> PartRecord:  # noqa: ANN401
+    """Give the record of a picture as a function has seen it: a large one is decoded smaller."""
+    pixels = getattr(content, "pixels", None)
+    return record if pixels is None else replace(record, size=(pixels.shape[1], pixels.shape[0]))
+
+
+def _enlarged(pieces: Own, content: Any, record: PartRecord) -> Own:  # noqa: ANN401
+    """Give regions in pixels of the original; maps and masks stay of the size that was seen."""
+    if isinstance(pieces, Parcels) or record.kind != "image" or not record.size:
+        return pieces
+    x, y = record.size[0] / content.pixels.shape[1], record.size[1] / content.pixels.shape[0]
+    return [
+        replace(each, box=(each.box[0] * x, each.box[1] * y, each.box[2] * x, each.box[3] * y))
+        if isinstance(each, Region)
+        else each
+        for each in pieces
+    ]
 
 
 def _some(given: Any) -> bool:  # noqa: ANN401 - whatever a function gives

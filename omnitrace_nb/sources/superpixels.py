@@ -33,7 +33,4 @@ def superpixels(pixels: np.ndarray, way: Superpixels) -> Parcels:
     scale = min(1.0, LONGEST_SIDE / max(height, width))
     small = Image.fromarray(pixels).resize((max(1, round(width * scale)), max(1, round(height * scale))))
     found = slic(np.asarray(small), n_segments=way.count, compactness=COMPACTNESS, start_label=0, channel_axis=-1)
-    rows = np.arange(height) * found.shape[0] // height
-    columns = np.arange(width) * found.shape[1] // width
-    numbers = found[rows[:, None], columns]
-    return Parcels(numbers, {int(each): "" for each in np.unique(found)})
+    return Parcels(found, {int(each): "" for each in np.unique(found)})

@@ -69,7 +69,7 @@ def check(kind: str, given: object) -> None:
 
 def read(kind: str, given: Any) -> Way | None:  # noqa: ANN401 - a user's
     """Give the way that a user meant; None for what is none."""
-    match kind, given:
+    match kind, given if isinstance(given, (str, Mapping)) else None:
         case ("image", "superpixels"):
             return Superpixels()
         case ("video", "shots"):
