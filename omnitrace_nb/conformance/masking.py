@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def masks_without(subject: Subject, hidden: Tensor) -> Tensor | dict[str, Tensor]:
     """Give a full attention mask `[1, 1, n + T, n + T]` in which hidden positions are seen by none but themselves.
 
-    Where the model has windows, chunks, or positions that look ahead, what is seen is what its own eager attention gives any
-    weight; a mask for each type of layer if there are several.
+    Where the model has windows, chunks, or positions that look ahead, what is seen is what its own eager attention
+    gives any weight; a mask for each type of layer if there are several.
 
     Args:
         subject: the model, with its prompt and response.
