@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import torch
 from PIL import Image
+from transformers.processing_utils import OmniModalProcessorMixin
 
 from omnitrace_nb.errors import ModelError
 from omnitrace_nb.layout import AUDIO, IMAGE, TEMPLATE, VIDEO
@@ -99,7 +100,7 @@ def check_pair(config: PreTrainedConfig, processor: Processor) -> None:
 def _picture(processor: Processor, picture: Picture) -> Seen:
     # A PIL picture leaves no doubt which axis is colour, whatever its size.
     image = Image.fromarray(np.ascontiguousarray(picture.pixels))
-    out = processor(text=[processor.image_token], images=[image], text_kwargs=TEXT_ONLY, return_tensors="pt")
+    out = _called(processor, text=[processor.image_token], images=[image])
     grid = _merged(out["image_grid_thw"][0], processor.image_processor.merge_size)
     height, width = picture.pixels.shape[:2]
     ids = out["input_ids"][0].numpy()
@@ -111,9 +112,7 @@ def _picture(processor: Processor, picture: Picture) -> Seen:
 
 def _sound(processor: Processor, sound: Sound, hearing: Hearing) -> Seen:
     samples, settings = _samples(processor, sound, hearing)
-    out = processor(
-        text=[processor.audio_token], audio=[samples], audio_kwargs=settings, text_kwargs=TEXT_ONLY, return_tensors="pt"
-    )
+    out = _called(processor, text=[processor.audio_token], audio=[samples], audio_kwargs=settings)
     ids = out["input_ids"][0].numpy()
     modality = _modality(processor, ids, {AUDIO: _heard(out, hearing)})
     time = _no_times(ids)
@@ -134,8 +133,7 @@ def _film(processor: Processor, film: Film, hearing: Hearing) -> Seen:
             "audio_from_video_indices": [0],
             "load_audio_from_video": True,
         }
-    settings |= {"text": [processor.video_token], "videos": [frames], "text_kwargs": TEXT_ONLY}
-    out = processor(**settings, return_tensors="pt")
+    out = _called(processor, text=[processor.video_token], videos=[frames], **settings)
     grid = _merged(out["video_grid_thw"][0], processor.video_processor.merge_size)
     tokens[VIDEO] = math.prod(grid)
     if film.sound is not None:
@@ -150,6 +148,14 @@ def _film(processor: Processor, film: Film, hearing: Hearing) -> Seen:
     if film.sound is not None:
         time[modality == AUDIO] = _seconds(processor, tokens[AUDIO], film.sound.duration, hearing)
     return Seen(ids, modality, box, time, grid, _features(out))
+
+
+def _called(processor: Processor, **given: Any) -> Mapping[str, torch.Tensor]:  # noqa: ANN401 - as a processor's
+    """Call a processor as its base class does: Qwen3-Omni's own call loses `audio_kwargs`."""
+    out: Mapping[str, torch.Tensor] = OmniModalProcessorMixin.__call__(
+        processor, text_kwargs=TEXT_ONLY, return_tensors="pt", **given
+    )
+    return out
 
 
 def frame_settings(processor: Processor) -> dict[str, Any]:
