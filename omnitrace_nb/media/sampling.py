@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from omnitrace_nb.media.loaded import LoadedPart, MediaNeeds
     from omnitrace_nb.trace.records import Source
 
+# Pixels that a view and cuts by content have a use for, however few the model uses.
+PICTURE_SHOWN, FRAME_SHOWN = 4_000_000, 100_000
+
 
 def wanted(part: Image | Audio | Video, needs: MediaNeeds, name: str) -> MediaNeeds:
     """Give what is to be read of a part: what the user wishes, else what the model wants.
@@ -39,8 +42,8 @@ def wanted(part: Image | Audio | Video, needs: MediaNeeds, name: str) -> MediaNe
         needs,
         fps=needs.fps if fps is None else rate_of(fps, name),
         max_frames=needs.max_frames if frames is None else frames,
-        picture_pixels=min(filter(None, (pixels, needs.picture_pixels)), default=None),
-        frame_pixels=min(filter(None, (pixels, needs.frame_pixels)), default=None),
+        picture_pixels=_least(pixels, needs.picture_pixels, PICTURE_SHOWN),
+        frame_pixels=_least(pixels, needs.frame_pixels, FRAME_SHOWN),
     )
 
 
@@ -104,6 +107,11 @@ def as_decoded(source: Source, content: object) -> Source:
         across, down = np.divide(content.pixels.shape[1::-1], content.original_size).tolist()
         box = (box[0] * across, box[1] * down, box[2] * across, box[3] * down)
     return replace(source, time=time, box=box)
+
+
+def _least(asked: int | None, used: int | None, shown: int) -> int | None:
+    """Give the most pixels that are read: no more than asked, nor than anybody has a use for."""
+    return min(filter(None, (asked, None if used is None else max(used, shown))), default=None)
 
 
 def _count(value: object, argument: str, name: str) -> int | None:

@@ -158,6 +158,13 @@ def _called(processor: Processor, **given: Any) -> Mapping[str, torch.Tensor]:  
     return out
 
 
+def most_pixels(processor: Processor) -> dict[str, int]:
+    """Give the most pixels of a picture and of a frame that a processor keeps; larger ones are made smaller."""
+    default = getattr(processor, "videos_kwargs", {}).get("size") or {}
+    frame = min(processor.video_processor.size["longest_edge"], default.get("longest_edge", math.inf))
+    return {"picture_pixels": int(processor.image_processor.size["longest_edge"]), "frame_pixels": int(frame)}
+
+
 def frame_settings(processor: Processor) -> dict[str, Any]:
     """Give the frame size that a checkpoint asks for where it is smaller than the processor's own default.
 

@@ -23,7 +23,7 @@ from omnitrace_nb.models.deepstack import seen_at_all_depths, width
 from omnitrace_nb.models.hearing import QWEN2_5
 from omnitrace_nb.models.positions import rope_positions
 from omnitrace_nb.models.qwen_inputs import raw_media
-from omnitrace_nb.models.qwen_media import check_pair, join, look
+from omnitrace_nb.models.qwen_media import check_pair, join, look, most_pixels
 from omnitrace_nb.models.registry import Family, register
 from omnitrace_nb.models.rendering import render
 from omnitrace_nb.models.splicing import splice
@@ -65,6 +65,7 @@ class QwenOmni:
             sampling_rate=self.processor.feature_extractor.sampling_rate,
             fps=2.0,
             max_frames=self.processor.video_processor.max_frames,
+            **most_pixels(self.processor),
         )
         self._check_pair()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -15,11 +16,11 @@ from transformers import (
 )
 
 from omnitrace_nb.errors import ModelError
-from omnitrace_nb.media.loaded import Film
+from omnitrace_nb.media.loaded import Film, MediaNeeds
 from omnitrace_nb.models.geometry import even_boxes, step_seconds
 from omnitrace_nb.models.open_media import Places
 from omnitrace_nb.models.open_model import OpenModel
-from omnitrace_nb.models.qwen_media import check_pair
+from omnitrace_nb.models.qwen_media import check_pair, most_pixels
 from omnitrace_nb.models.registry import Family, register
 from omnitrace_nb.models.tiles import check_count, picture_size
 
@@ -51,6 +52,9 @@ class QwenVL(OpenModel):
             )
         super().__init__(model, processor)
         check_pair(model.config, processor)
+
+    def _needs(self) -> MediaNeeds:
+        return replace(super()._needs(), **most_pixels(self.processor))
 
     def settings(self, media: Sequence[LoadedPart]) -> dict[str, Any]:
         """Give the processor's settings: what films show and when, and the paper's own bound on their pixels."""
