@@ -6,14 +6,15 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from traces import make_layout, make_parts, make_trace
 
 import omnitrace_nb as ot
-from omnitrace_nb.errors import SettingsError
+from omnitrace_nb.errors import ContentError, SettingsError
 from omnitrace_nb.layout import AUDIO, IMAGE, VIDEO
 from omnitrace_nb.sources import SourceOptions, build, overlapping
+from omnitrace_nb.sources.ways import TEXT_UNITS
 from omnitrace_nb.speech import read_transcript
 
 NOTE = """# Harbour
@@ -65,10 +66,9 @@ def test_clauses_and_tokens(prompt):
     ]
 
 
-@given(unit=st.sampled_from(["token", "word", "clause", "sentence", "line", "paragraph", "section", "part"]))
-def test_units_are_disjoint_and_hold_every_word(unit):
-    parts = make_parts(note=NOTE)
-    layout = make_layout(parts)
+@given(unit=st.sampled_from(TEXT_UNITS))
+def test_units_are_disjoint_and_hold_every_word(prompt, unit):
+    layout, parts = prompt
     sources = [source for source in build(layout, parts, SourceOptions(text=unit)) if source.part == 0]
     owned = np.concatenate([source.positions for source in sources])
     assert not overlapping(sources)
@@ -155,12 +155,111 @@ def test_a_film_is_credited_for_its_frames_its_sound_or_both(prompt, which, moda
         ({"audio": [(-1, 2)]}, "empty, negative or beyond"),
         ({"audio": [(0, 9)]}, "ends after the 3.4 s of sound 1"),
         ({"audio": [(2, 1)]}, "give 0 <= t0 < t1"),
-        ({"audio": ["0-1"]}, "no interval of sound 1"),
+        ({"audio": {"sound 1": ["0-1"]}}, "no interval of sound 1"),
+        ({"audio": {"sound 1": [(float("nan"), 1)]}}, "empty, negative or beyond"),
+        ({"audio": {"sound 1": [{"start": 0, "end": 1}, {"text": "no times"}]}}, "has no start and end"),
+        ({"audio": {"sound 1": []}}, "there are no pieces of sound 1"),
+        ({"video": {"film 1": [(5, 9)]}}, "beyond its 4 s"),
+        ({"video": {"film 1": 3}}, "video=3 is not usable"),
+        ({"audio": {"image 1": [(0, 1)]}}, "the audio parts are 3 \\(sound 1\\), 4 \\(film 1\\)"),
+        ({"text": {"text 1": []}}, "there are no pieces of text 1"),
+        ({"text": ["The boats", "Mia sells"]}, "'Mia sells' does not occur in text 1 behind the piece before it"),
+        ({"text": [""]}, "'' does not occur"),
+        ({"text": [(3, 3)]}, "or empty"),
+        ({"image": {1: []}}, "there are no pieces of image 1"),
+        ({"image": {1: {"boxes": [[0, 0, 5, 5]], "labels": []}}}, "0 labels for 1 regions"),
     ],
 )
 def test_own_pieces_outside_their_part_are_named(prompt, options, told):
-    with pytest.raises(SettingsError, match=told):
+    with pytest.raises((SettingsError, ContentError), match=told):
         build(*prompt, SourceOptions(**options))
+
+
+def test_own_pieces_of_a_kind_that_the_prompt_does_not_have_are_named():
+    layout, parts = make_layout(make_parts()), make_parts()
+    texts = [part for part in parts if part.kind == "text"]
+    for kind, piece in (("image", (0, 0, 5, 5)), ("audio", (0, 1)), ("video", (0, 1))):
+        with pytest.raises(SettingsError, match=f"{kind}= holds your own sources, but the prompt has no part"):
+            build(layout, texts, SourceOptions(**{kind: [piece]}))
+
+
+def test_strings_are_found_in_their_text_in_order(prompt):
+    assert texts(prompt, text=["Mia sells honey", "sells clocks", "The boats"]) == [
+        "Mia sells honey", "sells clocks", "The boats"
+    ]  # fmt: skip
+
+
+def owners(sources, part):
+    """For each position of a part, the sources that own it."""
+    held = {}
+    for source in sources:
+        if source.part == part:
+            for position in source.positions.tolist():
+                held.setdefault(position, set()).add(source.label)
+    return held
+
+
+SECONDS = st.integers(0, 340).map(lambda each: each / 100)
+INTERVALS = st.lists(st.tuples(SECONDS, SECONDS).filter(lambda each: each[0] < each[1]), min_size=1, max_size=5)
+
+
+@given(intervals=INTERVALS, rest=st.booleans())
+@settings(max_examples=60)
+def test_seconds_belong_to_every_interval_that_holds_their_middle_and_rest_loses_none(prompt, intervals, rest):
+    layout, parts = prompt
+    named = [(t0, t1, f"no {at}") for at, (t0, t1) in enumerate(intervals)]
+    held = owners(build(layout, parts, SourceOptions(audio={3: named}, rest=rest)), 3)
+    for position in layout.positions(3):
+        middle = layout.time[position].astype(float).mean()
+        wanted = {at for at, (t0, t1) in enumerate(intervals) if t0 <= middle < t1}
+        # float32 seconds decide nothing at an edge
+        if min(abs(middle - edge) for pair in intervals for edge in pair) > 1e-4:
+            assert {int(label.split("no ")[1]) for label in held.get(position, ()) if "no " in label} == wanted
+    if rest:
+        assert sorted(held) == layout.positions(3).tolist()
+
+
+BOXES = st.lists(
+    st.tuples(st.integers(0, 310), st.integers(0, 230), st.integers(1, 320), st.integers(1, 240)),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(corners=BOXES, rest=st.booleans())
+@settings(max_examples=60)
+def test_patches_belong_to_every_region_that_holds_their_centre_and_rest_loses_none(prompt, corners, rest):
+    layout, parts = prompt
+    boxes = [(x, y, min(x + width, 320), min(y + height, 240)) for x, y, width, height in corners]
+    held = owners(build(layout, parts, SourceOptions(image={1: boxes}, rest=rest)), 1)
+    patches = layout.positions(1)
+    places = layout.box[patches]
+    centres = (places[:, :2] + places[:, 2:]) / 2
+    for at, (left, top, right, bottom) in enumerate(boxes):
+        own = [bool(left <= x < right and top <= y < bottom) for x, y in centres]
+        if not any(own):
+            own = [bool(p[0] < right and p[2] > left and p[1] < bottom and p[3] > top) for p in places]
+        label = f"image 1, region {at + 1}"
+        assert [label in held.get(position, ()) for position in patches.tolist()] == own
+    if rest:
+        assert sorted(held) == patches.tolist()
+
+
+@given(
+    spans=st.lists(st.tuples(st.integers(0, len(NOTE) - 1), st.integers(1, 40)), min_size=1, max_size=5),
+    rest=st.booleans(),
+)
+@settings(max_examples=60)
+def test_tokens_belong_to_every_span_that_they_touch_and_rest_loses_no_word(prompt, spans, rest):
+    layout, parts = prompt
+    own = [(start, min(start + length, len(NOTE)), f"no {at}") for at, (start, length) in enumerate(spans)]
+    held = owners(build(layout, parts, SourceOptions(text={0: own}, rest=rest)), 0)
+    for position in layout.positions(0).tolist():
+        start, end = layout.chars[position]
+        wanted = {f"text 1, {label}" for t0, t1, label in own if start < t1 and end > t0}
+        assert {label for label in held.get(position, ()) if "no " in label} == wanted
+        if rest and NOTE[start:end].strip():
+            assert position in held
 
 
 def test_a_trace_is_cut_anew_without_a_model_and_its_masses_are_those_of_its_scores():
