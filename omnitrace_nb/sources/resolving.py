@@ -20,7 +20,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from omnitrace_nb.sources.detections import Parcels
-from omnitrace_nb.sources.given import Region, readable
+from omnitrace_nb.sources.given import Interval, Region, readable
 from omnitrace_nb.sources.shots import shots
 from omnitrace_nb.sources.superpixels import superpixels
 from omnitrace_nb.sources.ways import DEFAULTS, Shots, Superpixels, check_parts, chosen, leading
@@ -72,7 +72,7 @@ def _worked_out(way: Any, content: Any, record: PartRecord, track: str) -> tuple
     if isinstance(way, Superpixels):
         return superpixels(content.pixels, way), []
     if isinstance(way, Shots):
-        return list(shots(content.frames, content.times, content.duration, way)), []
+        return _later(list(shots(content.frames, content.times, content.duration, way)), content), []
     if track == "audio" and getattr(content, "sound", content) is None:
         return None, []  # a film without sound
     name = str(getattr(way, "__name__", type(way).__name__))
@@ -80,7 +80,7 @@ def _worked_out(way: Any, content: Any, record: PartRecord, track: str) -> tuple
     try:
         given = way(*_arguments(content, track))
         pieces, wrong = readable(given, _as_given(content, record), track) if _some(given) else ([], [])
-        pieces = _enlarged(pieces, content, record)
+        pieces = _later(_enlarged(pieces, content, record), content)
         said = f"gave nothing that can be used: {wrong[0]}" if wrong else "found nothing"
     except Exception as error:  # noqa: BLE001 (of a user's function: told)
         said, wrong = f"failed ({_words(error)})", []
@@ -93,9 +93,21 @@ def _worked_out(way: Any, content: Any, record: PartRecord, track: str) -> tuple
 
 
 def _as_given(content: Any, record: PartRecord) -> PartRecord:  # noqa: ANN401
-    """Give the record of a picture as a function has seen it: a large one is decoded smaller."""
+    """Give a record as a function has seen its part: a large picture is smaller, seconds are those that were read."""
     pixels = getattr(content, "pixels", None)
-    return record if pixels is None else replace(record, size=(pixels.shape[1], pixels.shape[0]))
+    if pixels is not None:
+        return replace(record, size=(pixels.shape[1], pixels.shape[0]))
+    return replace(record, duration=getattr(content, "duration", record.duration))
+
+
+def _later(pieces: Any, content: Any) -> Any:  # noqa: ANN401
+    """Give intervals in seconds of the original, of which a part may have been read."""
+    start = getattr(content, "start", 0.0)
+    if not start or isinstance(pieces, Parcels):
+        return pieces
+    return [
+        replace(each, t0=each.t0 + start, t1=each.t1 + start) if isinstance(each, Interval) else each for each in pieces
+    ]
 
 
 def _enlarged(pieces: Own, content: Any, record: PartRecord) -> Own:  # noqa: ANN401
