@@ -245,6 +245,17 @@ def test_what_changes_in_a_slice_moves_its_own_positions_and_the_overview(adapte
         assert set(np.flatnonzero(moved)) == set(np.flatnonzero((layout.box == box).all(axis=1) | overview))
 
 
+def test_an_overview_is_a_source_of_its_own_and_slices_are_their_regions(adapter):
+    tracer = ot.Tracer(adapter)
+    content = [ot.Image(picture(1300, 870).pixels), QUESTION]
+    trace = tracer.trace(content, ["attmean"], max_new_tokens=1, progress=False, sources={"image": (1, 2)})
+    overview, left, right, _ = trace.sources.itertuples()
+    assert overview.label == "image 1, as a whole"
+    assert overview.tokens == adapter.processor.image_processor.image_feature_size
+    assert left.tokens + right.tokens + overview.tokens == len(trace.layout.positions(0))
+    assert trace.regroup({"image": "whole"}).sources["label"].tolist()[:-1] == ["image 1"]
+
+
 def test_a_position_of_sound_is_a_tenth_of_a_second(adapter):
     encoded = adapter.encode(prompt(sound(2.75), QUESTION))
     times = encoded.layout.time[encoded.layout.positions(0)]

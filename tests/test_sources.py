@@ -89,7 +89,8 @@ def test_a_patch_belongs_to_the_region_that_holds_its_centre(patches, regions, s
         assert left - 1e-3 <= x <= right + 1e-3
         assert top - 1e-3 <= y <= bottom + 1e-3
         row, column = int(top / height * rows + 0.5) + 1, int(left / width * columns + 0.5) + 1
-        assert source.label == ("image 1" if rows == columns == 1 else f"image 1, row {row}, column {column}")
+        place = "as a whole" if down == across == 1 else f"row {row}, column {column}"
+        assert source.label == ("image 1" if rows == columns == 1 else f"image 1, {place}")
     assert labels(sources) == sorted(labels(sources))
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from omnitrace_nb.sources.given import Region
     from omnitrace_nb.trace.records import PartRecord, Source
 
+ROUNDING = 1e-3  # of a picture's side
+
 
 def regions(
     layout: Layout, record: PartRecord, cut: tuple[int, int] | Sequence[Region] | Parcels, *, rest: bool = False
@@ -24,12 +26,17 @@ def regions(
     """Give the regions of a picture: cells of a grid, or own pieces.
 
     A patch belongs to the cell or region that holds its centre; a region smaller than a patch has the patches that it
-    touches. Of regions that do not overlap, a patch belongs to the one that has most of it.
+    touches. Of regions that do not overlap, a patch belongs to the one that has most of it. Positions that show the
+    whole picture at once, such as an overview's, are a source of their own.
     """
     positions = layout.positions(record.index, IMAGE)
     if not len(positions):
         return
     boxes = layout.box[positions].astype(np.float64)
+    if cut != (1, 1) and (overview := at_once(boxes, record.size)).any():
+        full = _around(boxes[overview])
+        yield make(record, IMAGE, f"{record.label}, as a whole", positions[overview], box=full)
+        positions, boxes = positions[~overview], boxes[~overview]
     if isinstance(cut, tuple):
         yield from _cells(record, positions, boxes, cut)
         return
@@ -42,6 +49,13 @@ def regions(
             yield make(record, IMAGE, f"{record.label}, {label}", positions[own], box=box)
     if rest and not held.all():
         yield make(record, IMAGE, f"{record.label}, the rest", positions[~held], box=_around(boxes[~held]))
+
+
+def at_once(boxes: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
+    """Say which positions show all of a picture or frame: `bool [k]`; there is no telling where in it they look."""
+    width, height = size or (boxes[:, 2].max(), boxes[:, 3].max())
+    shares = boxes / np.array([width, height, width, height])
+    return np.asarray((shares[:, :2] <= ROUNDING).all(axis=1) & (shares[:, 2:] >= 1 - ROUNDING).all(axis=1))
 
 
 def _cells(record: PartRecord, positions: np.ndarray, boxes: np.ndarray, grid: tuple[int, int]) -> Iterator[Source]:

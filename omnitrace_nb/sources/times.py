@@ -9,7 +9,7 @@ import numpy as np
 from omnitrace_nb.layout import AUDIO, VIDEO
 from omnitrace_nb.sources.given import Interval
 from omnitrace_nb.sources.making import EDGE, bin_of, make
-from omnitrace_nb.sources.pictures import cells
+from omnitrace_nb.sources.pictures import at_once, cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -78,7 +78,10 @@ def _cut(
         yield "", None, positions
         return
     boxes = layout.box[positions].astype(np.float64)
-    width, height = record.size or (boxes[:, 2].max(), boxes[:, 3].max())
+    if (overview := at_once(boxes, record.size)).any():
+        yield ", as a whole", None, positions[overview]
+        positions, boxes = positions[~overview], boxes[~overview]
+    width, height = record.size or (boxes[:, 2].max(initial=0), boxes[:, 3].max(initial=0))
     for place, box, own in cells(boxes, (width, height), grid):
         yield place, box, positions[own]
 
