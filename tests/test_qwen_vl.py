@@ -191,6 +191,19 @@ def test_a_pasted_placeholder_stays_text(adapter):
         assert adapter.model(**encoded.inputs).logits.isfinite().all()
 
 
+def test_input_maps_go_back_to_pixels(adapter):
+    parts = prompt("See", picture(150, 97, 1), film(2, seed=2), picture(64, 200, 3), "?")
+    encoded = adapter.encode(parts)
+    media, embed = adapter.raw_media(encoded, parts)
+    assert [(medium.part, medium.kind) for medium in media] == [(1, "image"), (3, "image")]
+    embeddings, options = adapter.embed(encoded, RESPONSE)
+    raw = [medium.values.clone().requires_grad_() for medium in media]
+    made = embed(embeddings, *raw)
+    torch.testing.assert_close(made, embeddings, rtol=0, atol=2e-4)
+    gradients = torch.autograd.grad(adapter.forward(made, **options).logits[0, -1, 40], raw)
+    assert all(gradient.abs().max() > 0 for gradient in gradients)
+
+
 # ---------------------------------------------------------------- what is refused
 
 

@@ -20,14 +20,18 @@ from omnitrace_nb.media.loaded import Film, MediaNeeds
 from omnitrace_nb.models.geometry import even_boxes, step_seconds
 from omnitrace_nb.models.open_media import Places
 from omnitrace_nb.models.open_model import OpenModel
+from omnitrace_nb.models.qwen_inputs import raw_media
 from omnitrace_nb.models.qwen_media import check_pair, most_pixels
 from omnitrace_nb.models.registry import Family, register
 from omnitrace_nb.models.tiles import check_count, picture_size
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    import torch
 
     from omnitrace_nb.media.loaded import LoadedPart
+    from omnitrace_nb.models.adapter import Encoded, RawMedium
     from omnitrace_nb.models.open_media import Medium
 
 NAME = "qwen_vl"
@@ -82,6 +86,16 @@ class QwenVL(OpenModel):
             )
         seconds = step_seconds(film, grid[0], made.temporal_patch_size)
         return Places(box, np.repeat(seconds, grid[1] * grid[2], axis=0), grid)
+
+    def raw_media(
+        self, encoded: Encoded, parts: Sequence[LoadedPart]
+    ) -> tuple[list[RawMedium], Callable[..., torch.Tensor]]:
+        """Give a prompt's pictures before the processor, and the way from them to its embeddings, under autograd.
+
+        Raises:
+            SignalError: a processor whose steps could not be followed back exactly.
+        """
+        return raw_media(self.model, self.processor, encoded, parts)
 
 
 register(
