@@ -83,6 +83,11 @@ def make():
     words = r"\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s+"
     tokenizer = byte_level(CORPUS, SPECIAL, size=400, pattern=words)
     model = Phi4MultimodalForCausalLM(make_config(tokenizer)).eval()
+    for separator in (
+        model.model.embed_tokens_extend.image_embed.sub_img_feature_extensor,
+        model.model.embed_tokens_extend.image_embed.global_img_feature_extensor,
+    ):
+        torch.nn.init.normal_(separator)
     model.generation_config = make_generation_config(tokenizer)
     processor = Phi4MultimodalProcessor(
         Phi4MultimodalImageProcessor(), Phi4MultimodalFeatureExtractor(), tokenizer, chat_template=TEMPLATE
