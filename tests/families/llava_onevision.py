@@ -86,6 +86,8 @@ def make():
         initializer_range=0.2,
     )
     model = LlavaOnevisionForConditionalGeneration(config).eval()
+    with torch.no_grad():  # what a patch shows outweighs where it stands, as it does in trained encoders
+        model.model.vision_tower.embeddings.patch_embedding.weight.mul_(4)
     model.generation_config = make_generation_config(tokenizer)
     return model, processor
 

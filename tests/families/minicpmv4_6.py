@@ -23,6 +23,7 @@ NOTE = "an overview, then slices of the picture's own shape, of films too; three
 NOT_APPLICABLE = {
     "seconds": "it reads no sound",
     "tracks": "it reads no sound",
+    "gradients": "layers without softmax keep a state, from which the prompt's last token cannot be taken back",
     "hiding": "layers without softmax keep a state, from which no position can be hidden",
 }
 
