@@ -66,7 +66,8 @@ class Gemma4(PerLayerModel):
         Asking for that position by its index, not by a count, has them read the whole prompt, as all others do.
         """
         encoded = super().encode(parts)
-        if not self.decoder().config.num_kv_shared_layers:
+        config: Any = self.decoder().config
+        if not config.num_kv_shared_layers:
             return encoded
         last = torch.tensor([-1], device=encoded.inputs["input_ids"].device)
         return replace(encoded, options={**encoded.options, "logits_to_keep": last})
@@ -74,8 +75,8 @@ class Gemma4(PerLayerModel):
     def blocks(self, encoded: Encoded) -> np.ndarray:
         """Give the first position of each position's block: in the large models, one picture's look at one another."""
         types = encoded.inputs["mm_token_type_ids"][0].cpu().numpy()
-        ahead = self.decoder().config.use_bidirectional_attention == "vision"
-        return block_starts(np.isin(types, (1, 2)) & ahead)
+        config: Any = self.decoder().config
+        return block_starts(np.isin(types, (1, 2)) & (config.use_bidirectional_attention == "vision"))
 
     def settings(self, media: Sequence[LoadedPart]) -> dict[str, Any]:
         """Give the processor's keyword arguments; `ModelError` for a sound that it would cut."""

@@ -25,15 +25,17 @@ class PerLayerModel(OpenModel):
         prompt = given.get("per_layer_inputs")
         if prompt is None:
             return None
-        following = self.decoder().get_per_layer_inputs(response)
+        decoder: Any = self.decoder()
+        following = decoder.get_per_layer_inputs(response)
         return torch.cat([prompt, following.to(prompt)], dim=1).flatten(2)
 
     def forward(self, embeddings: torch.Tensor, **options: Any) -> Any:  # noqa: ANN401 - a model's output class
         """Run the model over `[b, q, width]` embeddings."""
         hidden = self.model.get_input_embeddings().weight.shape[1]
         if embeddings.shape[-1] > hidden:
-            layers = self.decoder().config.num_hidden_layers
-            options["per_layer_inputs"] = embeddings[..., hidden:].unflatten(-1, (layers, -1))
+            config: Any = self.decoder().config
+            layers = embeddings[..., hidden:].reshape(*embeddings.shape[:2], config.num_hidden_layers, -1)
+            options["per_layer_inputs"] = layers
         return self.model(inputs_embeds=embeddings[..., :hidden], **self._behind(options))
 
     @staticmethod
