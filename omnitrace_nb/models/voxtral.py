@@ -8,8 +8,6 @@ parts' own, byte for byte.
 from __future__ import annotations
 
 import base64
-import io
-import wave
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -19,6 +17,7 @@ from transformers import AutoProcessor, VoxtralForConditionalGeneration, Voxtral
 
 from omnitrace_nb.errors import ModelError
 from omnitrace_nb.layout import AUDIO, TEXT, Layout
+from omnitrace_nb.media.encode import wav
 from omnitrace_nb.media.loaded import MediaNeeds, Sound
 from omnitrace_nb.models.adapter import Encoded
 from omnitrace_nb.models.checks import check_length, check_text, check_tokenizer
@@ -151,7 +150,7 @@ def _conversation(blocks: Sequence[_Block]) -> list[dict[str, Any]]:
     messages = []
     for role, run in groupby(blocks, key=lambda block: block.role):
         items = [
-            {"type": "audio", "base64": _wave(_sound(block.sound))}
+            {"type": "audio", "base64": base64.b64encode(wav(_sound(block.sound))).decode()}
             if block.sound
             else {"type": "text", "text": block.text.text if block.text else ""}
             for block in run
@@ -165,17 +164,6 @@ def _conversation(blocks: Sequence[_Block]) -> list[dict[str, Any]]:
 def _sound(loaded: LoadedPart) -> Sound:
     assert isinstance(loaded.content, Sound)  # noqa: S101 - `_blocks` has looked
     return loaded.content
-
-
-def _wave(sound: Sound) -> str:
-    """Write a sound as a WAV file of 16 bits, which the tokenizer reads."""
-    file = io.BytesIO()
-    with wave.open(file, "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(sound.sampling_rate)
-        out.writeframes((sound.samples.clip(-1, 1) * 32767).round().astype("<i2").tobytes())
-    return base64.b64encode(file.getvalue()).decode()
 
 
 register(
