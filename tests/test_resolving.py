@@ -97,7 +97,7 @@ def _centres(layout, positions):
 
 
 @given(
-    st.integers(1, 80), st.tuples(*[st.integers(1, 9)] * 2), st.tuples(*[st.integers(8, 120)] * 2), st.integers(0, 9)
+    st.integers(1, 80), st.tuples(*[st.integers(2, 9)] * 2), st.tuples(*[st.integers(8, 120)] * 2), st.integers(0, 9)
 )
 @settings(max_examples=25)
 def test_superpixels_of_any_picture_give_every_patch_to_exactly_one_region(count, grid, size, seed):
@@ -165,6 +165,22 @@ def test_shots_of_any_film_give_every_position_to_exactly_one(seconds, tracks):
     assert sorted(np.concatenate([source.positions for source in sources])) == positions.tolist()
     # Neighbours of one colour are one shot: colours take turns, so no two neighbours are.
     assert len({source.time for source in sources}) == len(seconds)
+
+
+def test_what_is_found_in_a_stretch_of_a_film_is_told_in_seconds_of_the_whole(embedded, tmp_path):
+    write_film(tmp_path / "film.mp4", seconds=4, sound=True)  # a grey of its own each second
+    content = [ot.Video(tmp_path / "film.mp4", start=2.0, end=4.0), "What is it?"]
+
+    def speech(samples, rate):
+        assert abs(len(samples) / rate - 2) < 0.1
+        return [Segment(0.0, 0.5, "First."), Segment(1.0, 2.0, "Last.")]
+
+    cuts = {"video": {"shots": 12}, "audio": speech}
+    trace = embedded.trace(content, max_new_tokens=2, progress=False, sources=cuts)
+    again = embedded.trace(content, max_new_tokens=2, progress=False).regroup(cuts)
+    for each in (trace, again):
+        timed = [(source.modality, *source.time) for source in each.source_records if source.time]
+        assert timed == [("video", 2, 3), ("video", 3, 4), ("audio", 2, 2.5), ("audio", 3, 4)]
 
 
 def test_regions_of_frames_are_cut_within_shots():

@@ -9,8 +9,9 @@ A function is called with a part's content and gives pieces of it, as `SourceOpt
 | a sound, a film's sound | samples, `float32 [n]`, and sampling rate, Hz | intervals, or segments of speech |
 | a film's frames | frames, `uint8 [n, height, width, 3]`, and their times, seconds | intervals |
 
-Pixels and samples are copies; frames are not, and cannot be written to. A function that fails, or whose pieces are all
-unusable, does not end the run: the part is cut as by default, and its record says why.
+Seconds and pixels are those of what is given: of a stretch of a sound or film from its beginning, of a large picture as
+it was decoded. Pixels and samples are copies; frames are not, and cannot be written to. A function that fails, or whose
+pieces are all unusable, does not end the run: the part is cut as by default, and its record says why.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from omnitrace_nb.sources.superpixels import superpixels
 from omnitrace_nb.sources.ways import DEFAULTS, Shots, Superpixels, check_parts, chosen, leading
 
 if TYPE_CHECKING:
-    from omnitrace_nb.sources.given import Own
+    from omnitrace_nb.sources.given import Own, Piece
     from omnitrace_nb.sources.options import SourceOptions
     from omnitrace_nb.trace.records import PartRecord
 
@@ -72,7 +73,8 @@ def _worked_out(way: Any, content: Any, record: PartRecord, track: str) -> tuple
     if isinstance(way, Superpixels):
         return superpixels(content.pixels, way), []
     if isinstance(way, Shots):
-        return _later(list(shots(content.frames, content.times, content.duration, way)), content), []
+        found = shots(content.frames, content.times, content.duration, way)
+        return _original(list(found), content, record), []
     if track == "audio" and getattr(content, "sound", content) is None:
         return None, []  # a film without sound
     name = str(getattr(way, "__name__", type(way).__name__))
@@ -80,7 +82,7 @@ def _worked_out(way: Any, content: Any, record: PartRecord, track: str) -> tuple
     try:
         given = way(*_arguments(content, track))
         pieces, wrong = readable(given, _as_given(content, record), track) if _some(given) else ([], [])
-        pieces = _later(_enlarged(pieces, content, record), content)
+        pieces = _original(pieces, content, record)
         said = f"gave nothing that can be used: {wrong[0]}" if wrong else "found nothing"
     except Exception as error:  # noqa: BLE001 (of a user's function: told)
         said, wrong = f"failed ({_words(error)})", []
@@ -93,34 +95,29 @@ def _worked_out(way: Any, content: Any, record: PartRecord, track: str) -> tuple
 
 
 def _as_given(content: Any, record: PartRecord) -> PartRecord:  # noqa: ANN401
-    """Give a record as a function has seen its part: a large picture is smaller, seconds are those that were read."""
-    pixels = getattr(content, "pixels", None)
-    if pixels is not None:
-        return replace(record, size=(pixels.shape[1], pixels.shape[0]))
-    return replace(record, duration=getattr(content, "duration", record.duration))
+    """Give the record of a part as a function has seen it: decoded smaller, or a stretch of it alone."""
+    if record.kind == "text":
+        return record
+    if record.kind == "image":
+        return replace(record, size=(content.pixels.shape[1], content.pixels.shape[0]))
+    return replace(record, duration=content.duration)
 
 
-def _later(pieces: Any, content: Any) -> Any:  # noqa: ANN401
-    """Give intervals in seconds of the original, of which a part may have been read."""
-    start = getattr(content, "start", 0.0)
-    if not start or isinstance(pieces, Parcels):
+def _original(pieces: Own, content: Any, record: PartRecord) -> Own:  # noqa: ANN401
+    """Give regions in pixels and intervals in seconds of the original; maps and masks stay of the size seen."""
+    if isinstance(pieces, Parcels):
         return pieces
-    return [
-        replace(each, t0=each.t0 + start, t1=each.t1 + start) if isinstance(each, Interval) else each for each in pieces
-    ]
-
-
-def _enlarged(pieces: Own, content: Any, record: PartRecord) -> Own:  # noqa: ANN401
-    """Give regions in pixels of the original; maps and masks stay of the size that was seen."""
-    if isinstance(pieces, Parcels) or record.kind != "image" or not record.size:
-        return pieces
-    x, y = record.size[0] / content.pixels.shape[1], record.size[1] / content.pixels.shape[0]
-    return [
-        replace(each, box=(each.box[0] * x, each.box[1] * y, each.box[2] * x, each.box[3] * y))
-        if isinstance(each, Region)
-        else each
-        for each in pieces
-    ]
+    found: list[Piece] = []
+    for each in pieces:
+        if isinstance(each, Region) and record.size:
+            x, y = record.size[0] / content.pixels.shape[1], record.size[1] / content.pixels.shape[0]
+            left, top, right, bottom = each.box
+            found.append(replace(each, box=(left * x, top * y, right * x, bottom * y)))
+        elif isinstance(each, Interval):
+            found.append(replace(each, t0=each.t0 + content.start, t1=each.t1 + content.start))
+        else:
+            found.append(each)
+    return found
 
 
 def _some(given: Any) -> bool:  # noqa: ANN401 - whatever a function gives
