@@ -43,7 +43,6 @@ def table() -> str:
             reads = ", ".join(KINDS[kind] for kind in adapter.modalities)
             cells = (toy.NAME, reads, toy.NOTE, f"`{adapter.family}`", _result(report), f"`{toy.MODEL}`, `{toy.HUB}`")
             lines.append("| " + " | ".join(cells) + " |")
-            print(*cells, sep=" | ", file=sys.stderr)
     return "\n".join(lines)
 
 
