@@ -2,6 +2,8 @@
 
 The checkpoint's code cannot be here. OMNITRACE_MINICPMO names a folder with it: `MiniCPMO45` of OpenBMB's public
 repository `minicpm-o-4_5-pytorch-simple-demo`, or a downloaded checkpoint. Its weights are not needed.
+OMNITRACE_TRANSFORMERS_4_51 names a folder with the transformers that its authors pin, made by `pip install --no-deps
+--target FOLDER transformers==4.51.0 tokenizers==0.21.4 huggingface_hub==0.36.0`.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
 from importlib import import_module
 from itertools import chain
@@ -24,6 +27,8 @@ from prompts import RATE, film, picture, prompt, sound
 from transformers import WhisperFeatureExtractor, WhisperProcessor
 
 import omnitrace_nb as ot
+from omnitrace_nb import signals
+from omnitrace_nb.capture import decode
 from omnitrace_nb.conformance import CHECKS, check_adapter
 from omnitrace_nb.errors import ModelError
 from omnitrace_nb.layout import AUDIO, IMAGE, TEXT, VIDEO
@@ -31,7 +36,36 @@ from omnitrace_nb.models import adapt, load
 from omnitrace_nb.models.minicpm_bridge import encoding
 
 THEIRS = os.environ.get("OMNITRACE_MINICPMO", "")
+THEN = os.environ.get("OMNITRACE_TRANSFORMERS_4_51", "")
 QUESTION = "What does the second picture show?"
+# The checkpoint's configuration, smaller.
+TOY = {
+    "vocab_size": 152_064,
+    "hidden_size": 128,
+    "intermediate_size": 128,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "head_dim": 64,
+    "init_tts": False,
+    "query_num": 64,
+    "initializer_range": 0.2,
+    "vision_config": {
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_attention_heads": 2,
+        "num_hidden_layers": 3,
+        "patch_size": 14,
+        "image_size": 980,
+    },
+    "audio_config": {
+        "d_model": 32,
+        "encoder_layers": 2,
+        "encoder_attention_heads": 2,
+        "encoder_ffn_dim": 128,
+        "init_std": 0.2,
+    },
+}
 PROCESSOR = "standin_minicpmo.StandInProcessor"
 # The checkpoint's code imports, where it speaks, packages that nobody needs who traces.
 SPEAKING = "from .standin_minicpmo import StandIn\n\n\ndef speak():\n    import a_package_for_speaking\n"
@@ -69,33 +103,7 @@ def theirs(place):
     source = Path(THEIRS).resolve()
     shutil.copytree(source, place, ignore=shutil.ignore_patterns("*.safetensors*", "*.bin", "assets"))
     sys.path.insert(0, str(source.parent))
-    config = import_module(f"{source.name}.configuration_minicpmo").MiniCPMOConfig(
-        vocab_size=152_064,
-        hidden_size=128,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        head_dim=64,
-        init_tts=False,
-        query_num=64,
-        initializer_range=0.2,
-        vision_config={
-            "hidden_size": 32,
-            "intermediate_size": 64,
-            "num_attention_heads": 2,
-            "num_hidden_layers": 3,
-            "patch_size": 14,
-            "image_size": 980,
-        },
-        audio_config={
-            "d_model": 32,
-            "encoder_layers": 2,
-            "encoder_attention_heads": 2,
-            "encoder_ffn_dim": 128,
-            "init_std": 0.2,
-        },
-    )
+    config = import_module(f"{source.name}.configuration_minicpmo").MiniCPMOConfig(**TOY)
     torch.manual_seed(0)
     model = import_module(f"{source.name}.modeling_minicpmo").MiniCPMO(config).eval()
     with torch.no_grad():
@@ -386,3 +394,33 @@ def test_the_whole_conformance_kit_passes(adapter, media_dir):
     assert report.passed, report
     assert report["check"].tolist() == list(CHECKS)
     assert report.loc[report["result"] == "n/a", "check"].tolist() == ["half_precision"]
+
+
+def test_the_kit_passes_in_half_precision(folder, media_dir):
+    adapter = load(folder[0], trust_remote_code=True, device="cpu", dtype="bfloat16")
+    content = [ot.Image(media_dir / "red.png"), ot.Audio(media_dir / "tone.wav"), QUESTION]
+    checks = ["patches", "seconds", "tokens", "rows", "hiding", "half_precision", "caches"]
+    report = check_adapter(adapter, content, checks=checks)
+    assert (report["result"] == "pass").all(), report
+
+
+@pytest.mark.skipif(not (THEIRS and THEN), reason="needs OMNITRACE_MINICPMO and OMNITRACE_TRANSFORMERS_4_51")
+def test_prompt_logits_and_response_are_those_of_the_transformers_that_the_authors_pin(tmp_path):
+    place = tmp_path / "checkpoint"
+    theirs(place)
+    seen, heard = picture(900, 640), sound(3.27)
+    np.savez(tmp_path / "prompt.npz", *["Mia sells honey.", seen.pixels, heard.samples, QUESTION], config=TOY)
+    program = Path(__file__).with_name("minicpmo_then.py")
+    command = [sys.executable, program, Path(THEIRS).resolve(), place, tmp_path / "prompt.npz", tmp_path / "out.npz"]
+    subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": THEN})
+    wanted = np.load(tmp_path / "out.npz")
+    adapter = load(place, trust_remote_code=True, device="cpu")
+    encoded = adapter.encode(prompt("Mia sells honey.", seen, heard, QUESTION))
+    embeddings, options = adapter.embed(encoded, torch.zeros(0, dtype=torch.long))
+    with torch.no_grad():
+        logits = adapter.forward(embeddings, **options).logits[0, -1].numpy()
+    got = decode(adapter, encoded, [signals.get("attmean")], progress=False, max_new_tokens=8, do_sample=False)
+    assert encoded.layout.token_ids.tolist() == wanted["ids"].tolist()
+    np.testing.assert_allclose(embeddings[0], wanted["embeddings"], atol=1e-4 * wanted["embeddings"].std())
+    np.testing.assert_allclose(logits, wanted["logits"], atol=1e-4 * wanted["logits"].std())
+    assert got.token_ids.tolist() == wanted["tokens"].tolist()
