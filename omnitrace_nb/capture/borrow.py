@@ -12,7 +12,7 @@ from omnitrace_nb.capture.layers import Layers
 from omnitrace_nb.errors import ModelError, SignalError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from torch import nn
     from transformers import PreTrainedModel
@@ -79,31 +79,6 @@ def frozen(model: nn.Module) -> Iterator[None]:
     finally:
         for weight in free:
             weight.requires_grad = True
-
-
-@contextmanager
-def editing(decoder: nn.Module, edit: Callable[[torch.Tensor], torch.Tensor]) -> Iterator[None]:
-    """Change the input embeddings of the language model's first forward inside the block, which reads the prompt."""
-    done = False
-
-    def change(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:  # noqa: ANN401
-        nonlocal done
-        if done:
-            return args, kwargs
-        done = True
-        ids = args[0] if args else kwargs.get("input_ids")
-        embeddings = kwargs.get("inputs_embeds")
-        if embeddings is None:
-            embeddings = module.get_input_embeddings()(ids)
-        if args:
-            return (None, *args[1:]), {**kwargs, "inputs_embeds": edit(embeddings.clone())}
-        return args, {**kwargs, "input_ids": None, "inputs_embeds": edit(embeddings.clone())}
-
-    hook = decoder.register_forward_pre_hook(change, with_kwargs=True)
-    try:
-        yield
-    finally:
-        hook.remove()
 
 
 @contextmanager
