@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from omnitrace_nb.layout import Layout
     from omnitrace_nb.media.loaded import LoadedPart
 
-ANSWER = 256  # positions left free for a response, where a smaller prompt is proposed
+ANSWER, ANSWER_SHARE = 256, 0.1  # positions, or a share of them, left for a response where a smaller prompt is proposed
 LITTLE = 0.05  # of what is lowered already: not worth lowering too
 APART = 3  # of so many parts of a kind each is named; more are counted together
 PLURALS = {"text": "texts", "image": "pictures", "audio": "sounds", "video": "films"}
@@ -88,7 +88,8 @@ def _detail(loaded: LoadedPart, layout: Layout) -> str:
 
 def _advice(shares: Sequence[_Share], positions: int, limit: float, tokens: int) -> str:
     """Propose to lower the fewest parts, none of which would have to lose more than half if that is enough."""
-    over = math.ceil((positions - limit + ANSWER) * tokens / positions)
+    # Where tokens share positions (pictures, with rotary positions of three axes), so many more must go.
+    over = math.ceil((positions - limit + min(ANSWER, limit * ANSWER_SHARE)) * max(1.0, tokens / positions))
     most, lowered = 0, []
     for one in shares:
         if most >= 2 * over or (most > over and one.count < most * LITTLE):
@@ -98,11 +99,12 @@ def _advice(shares: Sequence[_Share], positions: int, limit: float, tokens: int)
     if over >= most:
         return "It would not fit without its longest parts either: load a model that reads more."
     keep = (most - over) / most
-    steps = "; ".join(f"{one.name}: {_step(one, keep)}" for one in lowered)
+    steps = "; ".join(f"{one.name}: {_step(one, keep, timed=positions > tokens)}" for one in lowered)
     return f"To make it fit, lower {steps}."
 
 
-def _step(share: _Share, keep: float) -> str:
+def _step(share: _Share, keep: float, *, timed: bool) -> str:
+    """Say how to lower a part; `timed`: the model's positions go by a film's seconds, not by its frames alone."""
     contents = [loaded.content for loaded in share.own]
     if share.kind == "text":
         length = sum(len(content) for content in contents if isinstance(content, str))
@@ -115,6 +117,12 @@ def _step(share: _Share, keep: float) -> str:
         most = max(height * width for height, width, _ in pixels)
         return f"a smaller max_pixels (the largest has {most:,} pixels now; {keep:.0%} of their positions fit)"
     films = [content for content in contents if isinstance(content, Film)]
+    if timed:
+        seconds = sum(film.duration for film in films)
+        return (
+            f"about {_number(seconds * keep)} of {_number(seconds)} s fit (start=..., end=...); this model counts a film"
+            " by its seconds, so that fewer frames may not help"
+        )
     fps, frames = max(film.fps for film in films), max(len(film.frames) for film in films)
     heard = any(film.sound is not None for film in films)
     return (
