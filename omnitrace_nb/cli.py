@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from omnitrace_nb.trace import Trace
+    from omnitrace_nb.tracer import Tracer
 
 MEDIA_SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"),
@@ -50,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     trace.set_defaults(run=_trace)
     trace.add_argument("parts", nargs="+", metavar="PART", help="a file (picture, sound, film) or a text, in order")
     trace.add_argument("--model", help="a hub id or a folder; left out: the embedded model")
-    trace.add_argument("--device", help="cpu, cuda, cuda:1, mps")
+    _model_options(trace)
     trace.add_argument("--max-new-tokens", type=int, default=256, metavar="N")
     trace.add_argument("--live", action="store_true", help="write the response as it comes; Ctrl-C keeps what is there")
     trace.add_argument(
@@ -67,8 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="examine a model before trusting its traces")
     check.set_defaults(run=_check)
     check.add_argument("model", nargs="?", help="a hub id or a folder; left out: the embedded model")
-    check.add_argument("--device", help="cpu, cuda, cuda:1, mps")
-    check.add_argument("--dtype", help="such as bfloat16")
+    check.add_argument("parts", nargs="*", metavar="PART", help="a prompt to examine it with; left out: the example's")
+    _model_options(check)
 
     listed = commands.add_parser("signals", help="list the signals, what each needs and costs")
     listed.set_defaults(run=_signals)
@@ -76,6 +77,13 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="say what is installed, what works, and what to do about the rest")
     doctor.set_defaults(run=_doctor)
     return parser
+
+
+def _model_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", help="cpu, cuda, cuda:1, mps")
+    parser.add_argument("--device-map", metavar="MAP", help="auto: spread a model over several devices (accelerate)")
+    parser.add_argument("--dtype", help="such as bfloat16")
+    parser.add_argument("--trust-remote-code", action="store_true", help="run code that comes with a checkpoint")
 
 
 def _view_options(parser: argparse.ArgumentParser, html: Path | None) -> None:
@@ -103,10 +111,8 @@ def _names(argument: str) -> list[str]:
 
 def _trace(options: argparse.Namespace) -> None:
     _check_folders(*_outs(options), options.save, options.json)
-    from omnitrace_nb.tracer import load  # noqa: PLC0415 - torch is loaded only by the commands that need it
-
     parts = [_part(argument) for argument in options.parts]
-    tracer = load(options.model, device=options.device)
+    tracer = _load(options)
     trace = tracer.trace(parts, signals=options.signals, max_new_tokens=options.max_new_tokens, live=options.live)
     if options.verify is not None:
         trace = tracer.verify(trace, top=options.verify)
@@ -117,6 +123,18 @@ def _trace(options: argparse.Namespace) -> None:
     if options.json:
         options.json.write_text(trace.to_json(), encoding="utf-8")
         print(f"Wrote {options.json}")
+
+
+def _load(options: argparse.Namespace) -> Tracer:
+    from omnitrace_nb.tracer import load  # noqa: PLC0415 - torch is loaded only by the commands that need it
+
+    return load(
+        options.model,
+        device=options.device,
+        device_map=options.device_map,
+        dtype=options.dtype,
+        trust_remote_code=options.trust_remote_code,
+    )
 
 
 def _check_folders(*files: Path | None) -> None:
@@ -170,9 +188,9 @@ def _show(trace: Trace, outs: Sequence[Path]) -> None:
 
 def _check(options: argparse.Namespace) -> None:
     from omnitrace_nb.conformance import check_adapter  # noqa: PLC0415
-    from omnitrace_nb.tracer import load  # noqa: PLC0415
 
-    report = check_adapter(load(options.model, device=options.device, dtype=options.dtype))
+    content = [_part(argument) for argument in options.parts]
+    report = check_adapter(_load(options), content or None)
     print(report)
     if not report.passed:
         raise OmnitraceError("not every check was passed: do not trust this model's traces before it is mended")

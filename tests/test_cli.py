@@ -79,6 +79,16 @@ def test_check_prints_a_report_and_fails_with_it(capsys, monkeypatch):
     assert "not every check was passed" in printed.err
 
 
+def test_check_takes_a_folder_a_dtype_and_a_prompt(capsys, toy_text, tmp_path):
+    model, tokenizer = toy_text
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    assert main(["check", str(tmp_path), "Mia sells honey.", "What?", "--dtype", "bfloat16", "--device", "cpu"]) == 0
+    printed = capsys.readouterr().out
+    assert "21 characters" in printed
+    assert "bfloat16: rows sum to 1" in printed
+
+
 def test_doctor_finds_this_environment_sound(capsys):
     assert main(["doctor"]) == 0
     assert "embedded model" in capsys.readouterr().out
