@@ -120,8 +120,8 @@ def _step(share: _Share, keep: float, *, timed: bool) -> str:
     if timed:
         seconds = sum(film.duration for film in films)
         return (
-            f"about {_number(seconds * keep)} of {_number(seconds)} s fit (start=..., end=...); this model counts a film"
-            " by its seconds, so that fewer frames may not help"
+            f"about {_number(seconds * keep)} of {_number(seconds)} s fit (start=..., end=...); this model counts a "
+            "film by its seconds, so that fewer frames may not help"
         )
     fps, frames = max(film.fps for film in films), max(len(film.frames) for film in films)
     heard = any(film.sound is not None for film in films)
