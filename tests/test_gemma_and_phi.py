@@ -1,4 +1,4 @@
-"""Gemma 3n, Gemma 4, Phi-4-multimodal: where their tokens look and listen, and what reaches their decoders.
+"""Gemma 3, 3n and 4, Phi-4-multimodal: where their tokens look and listen, and what reaches their decoders.
 
 Truth comes from the models' own encoders (what moves when something is changed), from transformers' eager attention,
 and from the models' own forwards over ids.
@@ -23,7 +23,7 @@ from omnitrace_nb.media.loaded import Film, Picture, Sound
 from omnitrace_nb.models import adapt
 from omnitrace_nb.tracer import Tracer
 
-TOYS = ("gemma3n", "gemma4", "gemma4_large", "phi4_multimodal")
+TOYS = ("gemma3", "gemma3n", "gemma4", "gemma4_large", "phi4_multimodal")
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +145,25 @@ def test_crops_and_the_whole_are_folded_back_and_their_separators_are_nobodys(mo
     assert areas.sum() == pytest.approx(size[0] * size[1], rel=0.01)  # each pixel once, the whole view besides
 
 
+@pytest.mark.parametrize(("size", "box"), [((300, 100), (205, 20, 250, 60)), ((90, 200), (10, 130, 50, 180))])
+def test_crops_of_a_long_picture_are_folded_back_beside_the_whole(size, box):
+    gemma = adapt(*import_module("families.gemma3").make())
+    asked = {"do_pan_and_scan": True, "pan_and_scan_min_crop_size": 50}
+    gemma.processor.images_kwargs = {**gemma.processor.images_kwargs, **asked}
+    seen = picture(*size)
+    distance, layout = moved(gemma, seen, inverted(seen, box))
+    own = layout.positions(0)
+    crops = max(size) // min(size)
+    assert len(own) == 64 * (1 + crops)
+    for views in np.split(own, 1 + crops):
+        named = np.intersect1d(held(layout, 0, box), views)
+        if len(named):
+            assert np.median(distance[named]) > 2 * np.median(distance[np.setdiff1d(views, named)])
+        else:
+            assert distance[views].max() == 0
+    assert sum(len(np.intersect1d(held(layout, 0, box), views)) > 0 for views in np.split(own, 1 + crops)) == 2
+
+
 def test_frames_keep_their_seconds_and_films_their_own_places(models):
     one, other = film(4, fps=1.0), film(3, fps=1.0, seed=2, width=60, height=90)
     gemma = models["gemma4"]
@@ -258,8 +277,8 @@ def test_rows_of_the_whole_prompt_are_those_of_eager_attention(models, name, med
     wanted = torch.stack([layer[0].mean((0, 1)) for layer in whole]).mean(0)
     np.testing.assert_allclose(got.scores["attmean"][0, :n], wanted.numpy(), atol=1e-5)
     ahead = torch.stack([layer[0].amax(0).triu(1).amax() for layer in whole])
-    sees_ahead = torch.tensor([name == "gemma4_large" and kind == "sliding_attention" for kind in _kinds(models[name])])
-    assert torch.equal(ahead > 0, sees_ahead)
+    looking = {"gemma3": {"sliding_attention", "full_attention"}, "gemma4_large": {"sliding_attention"}}
+    assert (ahead > 0).tolist() == [kind in looking.get(name, ()) for kind in _kinds(models[name])]
 
 
 def _kinds(adapter):
@@ -268,7 +287,8 @@ def _kinds(adapter):
 
 
 @pytest.mark.parametrize(
-    ("name", "other"), [("gemma3n", "gemma4"), ("gemma4", "gemma3n"), ("phi4_multimodal", "gemma4")]
+    ("name", "other"),
+    [("gemma3", "gemma3n"), ("gemma3n", "gemma4"), ("gemma4", "gemma3n"), ("phi4_multimodal", "gemma4")],
 )
 def test_a_processor_of_another_family_is_refused(models, name, other):
     with pytest.raises(ModelError, match="load it by AutoProcessor"):

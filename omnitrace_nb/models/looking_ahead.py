@@ -1,8 +1,16 @@
-"""Positions that look at one another: in some models those of one picture see its later ones too."""
+"""Positions that look at one another: in some models those of one picture see its later ones too.
+
+Such models build their masks from token types, by position in the whole sequence.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import torch.nn.functional as F  # noqa: N812 - its usual name
+
+TOKEN_TYPES = ("mm_token_type_ids", "token_type_ids")
 
 
 def block_starts(ahead: np.ndarray) -> np.ndarray:
@@ -15,3 +23,14 @@ def block_starts(ahead: np.ndarray) -> np.ndarray:
     within = ahead & np.concatenate([[False], ahead[:-1]])
     starts: np.ndarray = np.maximum.accumulate(np.where(within, 0, np.arange(len(ahead))))
     return starts
+
+
+def behind_prefix(options: dict[str, Any]) -> dict[str, Any]:
+    """Put the types of a cached prefix before those of the positions that a forward is given.
+
+    Nothing of a block is in the prefix where the rest is not, so that text's type does for all of it.
+    """
+    cache = options.get("past_key_values")
+    before = 0 if cache is None else int(cache.get_seq_length())
+    types = {name: options[name] for name in TOKEN_TYPES if options.get(name) is not None}
+    return {**options, **{name: F.pad(each, (before, 0)) for name, each in types.items()}}

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - its usual name
 
+from omnitrace_nb.models.looking_ahead import behind_prefix
 from omnitrace_nb.models.open_model import OpenModel
 
 if TYPE_CHECKING:
@@ -29,20 +29,14 @@ class PerLayerModel(OpenModel):
         following = decoder.get_per_layer_inputs(response)
         return torch.cat([prompt, following.to(prompt)], dim=1).flatten(2)
 
+    def fed(self, more: torch.Tensor) -> dict[str, Any]:
+        """Turn a stretch `[b, q, layers * width]` of them into the decoder's arguments."""
+        config: Any = self.decoder().config
+        return {"per_layer_inputs": more.reshape(*more.shape[:2], config.num_hidden_layers, -1)}
+
     def forward(self, embeddings: torch.Tensor, **options: Any) -> Any:  # noqa: ANN401 - a model's output class
         """Run the model over `[b, q, width]` embeddings."""
         hidden = self.model.get_input_embeddings().weight.shape[1]
         if embeddings.shape[-1] > hidden:
-            config: Any = self.decoder().config
-            layers = embeddings[..., hidden:].reshape(*embeddings.shape[:2], config.num_hidden_layers, -1)
-            options["per_layer_inputs"] = layers
-        return self.model(inputs_embeds=embeddings[..., :hidden], **self._behind(options))
-
-    @staticmethod
-    def _behind(options: dict[str, Any]) -> dict[str, Any]:
-        """Let token types begin where the cached prefix does: masks are built from both by position."""
-        cache = options.get("past_key_values")
-        before = 0 if cache is None else int(cache.get_seq_length())
-        if not before or options.get("mm_token_type_ids") is None:
-            return options
-        return {**options, "mm_token_type_ids": F.pad(options["mm_token_type_ids"], (before, 0))}
+            options |= self.fed(embeddings[..., hidden:])
+        return self.model(inputs_embeds=embeddings[..., :hidden], **behind_prefix(options))

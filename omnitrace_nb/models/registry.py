@@ -33,6 +33,7 @@ BUILT_IN = {
     "minicpmv4_6": ("minicpmv4_6",),
     "qwen2_audio": ("qwen2_audio",),
     "voxtral": ("voxtral",),
+    "gemma3": ("gemma3",),
     "gemma3n": ("gemma3n",),
     "gemma4": ("gemma4",),
     "phi4_multimodal": ("phi4_multimodal",),
