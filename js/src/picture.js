@@ -71,7 +71,7 @@ export function drawImage(data, part, sources, store) {
   const { el, image, paint, dispose } = picture(data, part, part.thumbnails[0], patches, part.label);
   const zoom = createZoom(data, part, el, image);
   const own = sources.of(part.index);
-  el.classList.toggle("otr-regions", own.length > 1);
+  el.classList.toggle("otr-regions", own.length > 1 || own.some(({ cells }) => cells));
   for (const source of own) {
     const box = sources.draw(source, "otr-box");
     if (patches) box.setAttribute("aria-description", HOW);

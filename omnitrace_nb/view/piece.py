@@ -120,7 +120,7 @@ class Piece:
 
     def _place(self) -> str:
         box = self.record.box
-        return "" if box is None else f" ({', '.join(f'{each:g}' for each in box)} px)"
+        return "" if box is None else f" ({', '.join(f'{each:.0f}' for each in box)} px)"
 
     def _crop(self, picture: Image) -> Image:
         if self.record.box is None or not self.part.size:
