@@ -331,7 +331,7 @@ def wrong_models():
         "BertModel cannot generate": BertModel(tiny_bert()),
         "BertForMaskedLM cannot generate": BertForMaskedLM(tiny_bert()),
         "both directions": BertLMHeadModel(tiny_bert()),
-        "needs its processor": Qwen2_5_VLForConditionalGeneration(vl),
+        "needs its Qwen2_5_VLProcessor": Qwen2_5_VLForConditionalGeneration(vl),
         "Linear": torch.nn.Linear(2, 2),
     }
 
