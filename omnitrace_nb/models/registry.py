@@ -29,7 +29,7 @@ BUILT_IN = {
     "minicpm_o": ("minicpmo",),
     "llava_onevision": ("llava_onevision",),
     "internvl": ("internvl",),
-    "smolvlm": ("smolvlm",),
+    "smolvlm": ("smolvlm", "idefics3"),
     "minicpmv4_6": ("minicpmv4_6",),
     "qwen2_audio": ("qwen2_audio",),
     "voxtral": ("voxtral",),

@@ -1,6 +1,7 @@
-"""SmolVLM (arXiv 2504.05299): a picture is cut into rows and columns of tiles, then shown whole.
+"""SmolVLM (arXiv 2504.05299), and its first version: a picture is cut into rows and columns of tiles, then shown whole.
 
-Each tile stands behind its own marker; a film is a list of whole frames with their times in words.
+Each tile stands behind its own marker; a film is a list of whole frames with their times in words. The first version's
+classes are Idefics 3's (arXiv 2408.12637), which read no film.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from transformers import AutoModelForMultimodalLM, AutoProcessor, SmolVLMProcessor
+from transformers import AutoModelForMultimodalLM, AutoProcessor, Idefics3Processor, SmolVLMProcessor
 from transformers.models.smolvlm.processing_smolvlm import DEFAULT_CHAT_TEMPLATE
 
 from omnitrace_nb.errors import ModelError
@@ -38,9 +39,10 @@ class SmolVLM(OpenModel):
 
     def __init__(self, model: PreTrainedModel, processor: ProcessorMixin) -> None:
         """Take a model and its processor; `ModelError` if the two do not belong together."""
-        if not isinstance(processor, SmolVLMProcessor):
+        wanted = SmolVLMProcessor if model.config.model_type == "smolvlm" else Idefics3Processor
+        if not isinstance(processor, wanted):
             raise ModelError(
-                f"{type(model).__name__} needs its SmolVLMProcessor, but {type(processor).__name__} was given: "
+                f"{type(model).__name__} needs its {wanted.__name__}, but {type(processor).__name__} was given: "
                 "load it by AutoProcessor.from_pretrained from where the model came from."
             )
         super().__init__(model, processor)
@@ -50,7 +52,8 @@ class SmolVLM(OpenModel):
         self._tokens = self._side // self._token
         check_same("image token's id", self.processor.image_token_id, config.image_token_id)
         check_same("number of tokens a tile", self.processor.image_seq_len, self._tokens**2)
-        check_same("frames' size", self.processor.video_processor.max_image_size["longest_edge"], self._side)
+        if "video" in self.modalities:
+            check_same("frames' size", self.processor.video_processor.max_image_size["longest_edge"], self._side)
 
     def process(self, text: str, media: Sequence[LoadedPart]) -> dict[str, Any]:
         """Call the processor; medium by medium where one call would lose the pictures beside a film."""
@@ -94,7 +97,7 @@ class SmolVLM(OpenModel):
 register(
     Family(
         name=NAME,
-        reads=lambda config: config.model_type == "smolvlm",
+        reads=lambda config: config.model_type in {"smolvlm", "idefics3"},
         adapter=SmolVLM,
         load_model=AutoModelForMultimodalLM.from_pretrained,
         load_processor=AutoProcessor.from_pretrained,
