@@ -28,8 +28,13 @@ def width(config: PreTrainedConfig) -> int:
     return len(depths) * int(config.text_config.hidden_size)
 
 
-def gathered(given: Mapping[str, Any], config: PreTrainedConfig, steps: int = 0) -> torch.Tensor:
-    """Give the features that a language model is handed for a prompt of `n` positions: `[1, n + steps, width]`."""
+def gathered(given: Mapping[str, Any], config: PreTrainedConfig, steps: int = 0) -> torch.Tensor | None:
+    """Give the features that a language model is handed for a prompt of `n` positions: `[1, n + steps, width]`.
+
+    None of a model without DeepStack.
+    """
+    if not width(config):
+        return None
     embeddings = given["inputs_embeds"]
     more = embeddings.new_zeros(1, embeddings.shape[1] + steps, width(config))
     features, where = given.get("deepstack_visual_embeds"), given.get("visual_pos_masks")

@@ -45,7 +45,7 @@ class Qwen3Omni(QwenOmni):
         with feeding(self.decoder(), self.fed(embeddings[..., hidden:])):
             return super().forward(embeddings[..., :hidden], **options)
 
-    def beside(self, given: Mapping[str, Any], response: torch.Tensor) -> torch.Tensor:
+    def beside(self, given: Mapping[str, Any], response: torch.Tensor) -> torch.Tensor | None:
         """Give the features that pictures and films have at several depths, `[1, n + T, more]`; see `OpenModel`."""
         return gathered(given, self.model.config, response.shape[1])
 

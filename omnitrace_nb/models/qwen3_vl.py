@@ -1,4 +1,8 @@
-"""Qwen3-VL (arXiv 2511.21631), with experts or without: seconds between frames, pictures entering at several depths."""
+"""Qwen3-VL (arXiv 2511.21631) and Qwen3.5, with experts or without.
+
+Seconds are written between a film's frames, and what Qwen3-VL makes of pictures enters its language model at several
+depths. Qwen3.5 has no such depths, and keeps a running state in most of its layers.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +29,10 @@ NAME = "qwen3_vl"
 
 
 class Qwen3VL(QwenVL):
-    """The adapter of Qwen3-VL."""
+    """The adapter of Qwen3-VL and Qwen3.5."""
 
     family = NAME
-    processors = dict.fromkeys(("qwen3_vl", "qwen3_vl_moe"), Qwen3VLProcessor)
+    processors = dict.fromkeys(("qwen3_vl", "qwen3_vl_moe", "qwen3_5", "qwen3_5_moe"), Qwen3VLProcessor)
 
     def encode(self, parts: Sequence[LoadedPart]) -> Encoded:
         """Turn parts into inputs and a layout; a film of one frame shows it twice, as others are filled up."""
@@ -43,7 +47,7 @@ class Qwen3VL(QwenVL):
         return settings
 
     def beside(self, given: dict[str, Any], response: torch.Tensor) -> torch.Tensor | None:
-        """Give the features that pictures and films have at several depths."""
+        """Give the features that pictures and films have at several depths; None of Qwen3.5."""
         return gathered(given, self.model.config, response.shape[1])
 
     def fed(self, more: torch.Tensor) -> dict[str, Any]:

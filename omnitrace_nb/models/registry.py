@@ -25,7 +25,7 @@ BUILT_IN = {
     "qwen_omni": ("qwen2_5_omni", "qwen2_5_omni_thinker"),
     "qwen3_omni": ("qwen3_omni_moe", "qwen3_omni_moe_thinker"),
     "qwen_vl": ("qwen2_vl", "qwen2_5_vl"),
-    "qwen3_vl": ("qwen3_vl", "qwen3_vl_moe"),
+    "qwen3_vl": ("qwen3_vl", "qwen3_vl_moe", "qwen3_5", "qwen3_5_moe"),
     "minicpm_o": ("minicpmo",),
     "llava_onevision": ("llava_onevision",),
     "internvl": ("internvl",),

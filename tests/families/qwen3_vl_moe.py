@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import qwen_toys as toys
 import torch
-from transformers import (
-    Qwen2VLImageProcessor,
-    Qwen3VLMoeConfig,
-    Qwen3VLMoeForConditionalGeneration,
-    Qwen3VLProcessor,
-    Qwen3VLVideoProcessor,
-)
+from families.qwen3_vl import make_processor
+from transformers import Qwen3VLMoeConfig, Qwen3VLMoeForConditionalGeneration
 
 NAME = "Qwen3-VL (mixture of experts)"
 MODEL = "Qwen3VLMoeForConditionalGeneration"
@@ -31,10 +26,4 @@ def make():
             **toys.vl_tokens(tokenizer),
         )
     )
-    processor = Qwen3VLProcessor(
-        image_processor=Qwen2VLImageProcessor(size=toys.SIZE, patch_size=16),
-        video_processor=Qwen3VLVideoProcessor(size=toys.FILM),
-        tokenizer=tokenizer,
-        chat_template=toys.VL_TEMPLATE,
-    )
-    return toys.ready(model, tokenizer), processor
+    return toys.ready(model, tokenizer), make_processor(tokenizer)
