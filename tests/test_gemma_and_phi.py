@@ -14,13 +14,14 @@ import torch
 from prompts import film, picture, prompt, sound
 
 import omnitrace_nb as ot
-from omnitrace_nb import capture
+from omnitrace_nb import capture, passes
 from omnitrace_nb.conformance import check_adapter
-from omnitrace_nb.conformance.subject import Subject
+from omnitrace_nb.conformance.subject import Subject, eager
 from omnitrace_nb.errors import ModelError
 from omnitrace_nb.layout import AUDIO, IMAGE, NOBODY, VIDEO
 from omnitrace_nb.media.loaded import Film, Picture, Sound
 from omnitrace_nb.models import adapt
+from omnitrace_nb.passes.teacher import TeacherForced
 from omnitrace_nb.tracer import Tracer
 
 TOYS = ("gemma3", "gemma3n", "gemma4", "gemma4_large", "phi4_multimodal")
@@ -229,6 +230,50 @@ def test_hidden_and_averaged_sources_are_exact_in_batches_behind_a_prefix(models
             logits = models[name].forward(changed, use_cache=False, **run.forced.options).logits.float()
         read = logits[0, run.prompt - 1 : -1].log_softmax(-1)
         np.testing.assert_allclose(found, read.gather(1, run.forced.targets[:, None])[:, 0], atol=1e-4)
+
+
+@pytest.mark.parametrize("name", TOYS)
+def test_an_edit_while_decoding_is_that_of_a_forward_over_edited_embeddings(models, name, media_dir):
+    content = import_module(f"families.{name}").content(media_dir)
+    subject = Subject.of(models[name], content)
+    own = torch.as_tensor(subject.encoded.layout.modality == IMAGE)
+
+    def edit(embeddings):
+        embeddings[:, own] = embeddings.mean(1, keepdim=True)
+        return embeddings
+
+    forced = subject.response.numpy()
+    signals = [ot.signals.get("attmean")]
+    got = capture.decode(models[name], subject.encoded, signals, forced=forced, edit=edit, progress=False)
+    plain = capture.decode(models[name], subject.encoded, signals, forced=forced, progress=False)
+    whole = TeacherForced.of(models[name], subject.encoded, subject.response, edit=edit)
+    with torch.no_grad():
+        steps = torch.arange(len(forced))
+        wanted = whole.rows(whole.inputs(steps[-1:]), steps)[0].log_softmax(-1)
+    np.testing.assert_allclose(got.logprobs, wanted[steps, subject.response].numpy(), atol=2e-4)
+    assert np.abs(got.logprobs - plain.logprobs).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", TOYS)
+def test_rollout_is_the_product_of_the_whole_matrices(models, name, media_dir):
+    """Where layers share keys and values, see a window, or look ahead, too."""
+    run = _run_of(Subject.of(models[name], import_module(f"families.{name}").content(media_dir)))
+    with torch.no_grad(), eager(models[name]):
+        whole = (
+            models[name]
+            .forward(
+                run.forced.embeddings, use_cache=False, return_dict=True, output_attentions=True, **run.forced.options
+            )
+            .attentions
+        )
+    flow = torch.eye(run.width, dtype=torch.float64)
+    for layer in whole:
+        matrix = 0.5 * layer[0].mean(0).double() + 0.5 * torch.eye(run.width)
+        flow = (matrix / matrix.sum(-1, keepdim=True)) @ flow
+    found = passes.score(run, [ot.signals.get("rollout")]).scores["rollout"]
+    wanted = flow[run.prompt - 1 : -1].numpy()
+    for step, row in enumerate(found):
+        np.testing.assert_allclose(row[: run.prompt + step], wanted[step, : run.prompt + step], atol=1e-5)
 
 
 def _run_of(subject):

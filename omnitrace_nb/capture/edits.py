@@ -30,7 +30,8 @@ def editing(adapter: Adapter, edit: Callable[[torch.Tensor], torch.Tensor]) -> I
         ids = args[0] if args else kwargs.get("input_ids")
         embeddings = kwargs.get("inputs_embeds")
         if embeddings is None:
-            embeddings = module.get_input_embeddings()(ids)
+            own = getattr(adapter, "embedded", None)
+            embeddings = module.get_input_embeddings()(ids) if own is None else own({**kwargs, "input_ids": ids})
         kwargs = {**kwargs, **_edited(adapter, edit, {**kwargs, "inputs_embeds": embeddings})}
         return ((None, *args[1:]), kwargs) if args else (args, {**kwargs, "input_ids": None})
 

@@ -30,13 +30,13 @@ class PerLayerModel(OpenModel):
         return torch.cat([prompt, following.to(prompt)], dim=1).flatten(2)
 
     def fed(self, more: torch.Tensor) -> dict[str, Any]:
-        """Turn a stretch `[b, q, layers * width]` of them into the decoder's arguments."""
+        """Turn a stretch `[b, q, layers * width]` of what `beside` gave into an argument of model and decoder alike."""
         config: Any = self.decoder().config
-        return {"per_layer_inputs": more.reshape(*more.shape[:2], config.num_hidden_layers, -1)}
+        sizes = config.num_hidden_layers, config.hidden_size_per_layer_input
+        return {"per_layer_inputs": more.reshape(*more.shape[:2], *sizes)}
 
     def forward(self, embeddings: torch.Tensor, **options: Any) -> Any:  # noqa: ANN401 - a model's output class
         """Run the model over `[b, q, width]` embeddings."""
         hidden = self.model.get_input_embeddings().weight.shape[1]
-        if embeddings.shape[-1] > hidden:
-            options |= self.fed(embeddings[..., hidden:])
-        return self.model(inputs_embeds=embeddings[..., :hidden], **behind_prefix(options))
+        more = self.fed(embeddings[..., hidden:]) if embeddings.shape[-1] > hidden else {}
+        return self.model(inputs_embeds=embeddings[..., :hidden], **more, **behind_prefix(options))

@@ -23,6 +23,8 @@ from omnitrace_nb.models.registry import Family, register
 from omnitrace_nb.models.sound_reach import centred_seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from transformers import PreTrainedModel
 
     from omnitrace_nb.models.adapter import Encoded
@@ -63,15 +65,21 @@ class Phi4Multimodal(OpenModel):
 
     def embed(self, encoded: Encoded, response_ids: torch.Tensor) -> tuple[torch.Tensor, dict[str, Any]]:
         """Give `[1, n + T, hidden]` embeddings, media put in place by the model's own modules, and the mask."""
-        inputs = encoded.inputs
-        own = {name: value for name, value in inputs.items() if name.startswith(("image_", "audio_"))}
         decoder: Any = self.decoder()
         with torch.no_grad():
-            prompt = decoder.embed_tokens_extend(inputs["input_ids"], decoder.embed_tokens(inputs["input_ids"]), **own)
-            following = decoder.embed_tokens(response_ids.reshape(1, -1).to(inputs["input_ids"]))
+            prompt = self.embedded(encoded.inputs)
+            following = decoder.embed_tokens(response_ids.reshape(1, -1).to(encoded.inputs["input_ids"]))
         embeddings = torch.cat([prompt, following.to(prompt)], dim=1)
         mask = torch.ones(embeddings.shape[:2], dtype=torch.long, device=embeddings.device)
         return embeddings, {"attention_mask": mask}
+
+    def embedded(self, given: Mapping[str, Any]) -> torch.Tensor:
+        """Give the embeddings `[1, n, hidden]` of what the decoder is given: ids and media, which it puts in place."""
+        own = {name: given[name] for name in given if name.startswith(("image_", "audio_"))}
+        decoder: Any = self.decoder()
+        ids = given["input_ids"]
+        found: torch.Tensor = decoder.embed_tokens_extend(ids, decoder.embed_tokens(ids), **own)
+        return found
 
     def _seen(self, medium: Medium, picture: Picture) -> Places:
         """Follow a picture's tokens: rows of the crops, each ended by a separator; one more; rows of the whole.
