@@ -168,6 +168,17 @@ def test_code_that_is_not_trusted_is_not_run(folder):
         load(folder[0])
 
 
+def test_a_package_that_the_code_cannot_do_without_is_named(folder, tmp_path):
+    place = shutil.copytree(folder[0], tmp_path / "checkpoint")
+    classes = json.loads((place / "config.json").read_text())["auto_map"]
+    # A configuration of its own too: transformers keeps the model class that it knows for one.
+    for name, line in (("AutoConfig", "# another"), ("AutoModel", "import a_package_for_pictures")):
+        code = place / f"{classes[name].partition('.')[0]}.py"
+        code.write_text(f"{code.read_text()}\n{line}\n")
+    with pytest.raises(ModelError, match="run `pip install a_package_for_pictures`"):
+        load(place, trust_remote_code=True)
+
+
 def test_ids_and_embeddings_of_a_mixed_prompt_are_those_of_the_models_own_processor(adapter, whole):
     # Sounds of one length: there the shorter would be filled up to the longer, here each is read by itself.
     large, small, one, two = picture(900, 640), picture(40, 40, seed=1), sound(3.27), sound(3.27, seed=2)
