@@ -293,15 +293,11 @@ def test_another_familys_processor_is_refused(adapters, family):
 @pytest.mark.parametrize(
     ("family", "spoil", "said"),
     [
-        ("llava_onevision", lambda p: setattr(p.image_processor, "size", {"height": 60, "width": 60}), "size is"),
+        ("llava_onevision", lambda p: setattr(p.image_processor, "size", {"height": 60, "width": 60}), "size of tiles"),
         ("llava_onevision", lambda p: setattr(p.image_processor, "image_grid_pinpoints", [[30, 30]]), "resolutions"),
         ("llava_onevision", lambda p: setattr(p, "num_image_tokens", 9), "tokens a tile"),
         ("internvl", lambda p: setattr(p, "image_seq_length", 64), "tokens a tile"),
-        (
-            "internvl",
-            lambda p: setattr(p.video_processor, "size", {"height": 80, "width": 80}),
-            "video_processor's size",
-        ),
+        ("internvl", lambda p: setattr(p.image_processor, "size", {"height": 80, "width": 80}), "(80, 80)"),
         ("smolvlm", lambda p: setattr(p, "image_seq_len", 4), "tokens a tile"),
         ("smolvlm", lambda p: setattr(p.image_processor, "max_image_size", {"longest_edge": 64}), "tokens a tile"),
         ("minicpmv4_6", lambda p: setattr(p.image_processor, "patch_size", 8), "patch size is 8, the model's is 4"),
@@ -321,6 +317,33 @@ def test_a_processor_that_makes_other_positions_than_its_tiles_account_for_is_re
     monkeypatch.setattr(adapter, "_canvas", lambda *_: (2, 2))
     with pytest.raises(ModelError, match="makes 112 positions of part 1, where its size and tiles give 80"):
         adapter.encode(prompt(picture(160, 120), "What?"))
+
+
+@pytest.mark.parametrize(
+    ("family", "setting"),
+    [
+        ("llava_onevision", {"size": {"height": 60, "width": 60}}),
+        ("internvl", {"size": {"height": 80, "width": 80}}),
+        ("smolvlm", {"max_image_size": {"longest_edge": 64}}),
+    ],
+)
+def test_frames_of_another_size_are_refused_and_pictures_are_not(family, setting):
+    model, processor = import_module(f"families.{family}").make()
+    for name, value in setting.items():
+        setattr(processor.video_processor, name, value)
+    adapter = adapt(model, processor)
+    adapter.encode(prompt(picture(48, 40), "What?"))
+    with pytest.raises(ModelError, match="its size of frames is"):
+        adapter.encode(prompt(film(1), "What?"))
+
+
+def test_smolvlms_first_version_cuts_as_its_second_does(adapters):
+    first = adapt(*import_module("families.smolvlm_1").make())
+    for size in SIZES:
+        one, two = (each.encode(prompt(picture(*size), "What?")).layout for each in (first, adapters["smolvlm"]))
+        np.testing.assert_array_equal(one.box[one.positions(0)], two.box[two.positions(0)])
+    with pytest.raises(ModelError, match="needs its Idefics3Processor"):
+        adapt(first.model, adapters["smolvlm"].processor)
 
 
 # Geometry alone

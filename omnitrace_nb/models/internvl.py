@@ -17,7 +17,7 @@ from omnitrace_nb.models.geometry import by_tile, crossed, drawn, tiled_spans
 from omnitrace_nb.models.open_media import Places
 from omnitrace_nb.models.open_model import OpenModel
 from omnitrace_nb.models.registry import Family, register
-from omnitrace_nb.models.tiles import apart, check_count, check_same, film_places, picture_size, tile
+from omnitrace_nb.models.tiles import apart, check_count, check_same, film_places, picture_size, side_of, tile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,14 +47,12 @@ class InternVL(OpenModel):
         self.needs = replace(self.needs, max_frames=min(self.needs.max_frames, MOST_FRAMES))
         vision = self.model.config.vision_config
         patch = vision.patch_size[0]
-        self._side = int(self.processor.image_processor.size["height"])
+        self._side = int(vision.image_size[0])
         self._token = patch / self.model.config.downsample_ratio
         self._tokens = int(self._side // patch * self.model.config.downsample_ratio)
         check_same("image token's id", self.processor.image_token_id, self.model.config.image_token_id)
         check_same("number of tokens a tile", self.processor.image_seq_length, self._tokens**2)
-        for kind in ("image_processor", "video_processor"):
-            size = getattr(self.processor, kind).size
-            check_same(f"{kind}'s size", (size["height"], size["width"]), tuple(vision.image_size))
+        check_same("size of tiles", side_of(self.processor.image_processor), tuple(vision.image_size))
 
     def process(self, text: str, media: Sequence[LoadedPart]) -> dict[str, Any]:
         """Call the processor; film by film where there are several, as one call joins those of one length alone."""
@@ -68,6 +66,7 @@ class InternVL(OpenModel):
         size, tokens = picture_size(medium), self._tokens
         whole = tile(size, tokens, self._token, self._side)
         if medium.loaded.kind == "video":
+            check_same("size of frames", side_of(self.processor.video_processor), (self._side, self._side))
             return film_places(medium, whole, (tokens, tokens))
         columns, rows = self._canvas(*size)
         if (rows, columns) == (1, 1):

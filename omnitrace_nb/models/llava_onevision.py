@@ -20,7 +20,7 @@ from omnitrace_nb.models.geometry import crossed, drawn, empty, fitted, resample
 from omnitrace_nb.models.open_media import Places, argument
 from omnitrace_nb.models.open_model import OpenModel
 from omnitrace_nb.models.registry import Family, register
-from omnitrace_nb.models.tiles import check_count, check_same, film_places, picture_size, tile
+from omnitrace_nb.models.tiles import check_count, check_same, film_places, picture_size, side_of, tile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,12 +55,9 @@ class LlavaOnevision(OpenModel):
         check_same("image token's id", self.processor.image_token_id, config.image_token_id)
         check_same("video token's id", self.processor.video_token_id, config.video_token_id)
         check_same("number of tokens a tile", self.processor.num_image_tokens, self._tokens**2)
-        check_same(
-            "list of resolutions", self.processor.image_processor.image_grid_pinpoints, config.image_grid_pinpoints
-        )
-        for kind in ("image_processor", "video_processor"):
-            size = getattr(self.processor, kind).size
-            check_same(f"{kind}'s size", (size["height"], size["width"]), (self._side, self._side))
+        best = [list(map(int, size)) for size in self.processor.image_processor.image_grid_pinpoints]
+        check_same("list of resolutions", best, config.image_grid_pinpoints)
+        check_same("size of tiles", side_of(self.processor.image_processor), (self._side, self._side))
 
     def settings(self, media: Sequence[LoadedPart]) -> dict[str, Any]:
         """Give the pictures as those of one prompt, which the model's chat does too."""
@@ -71,6 +68,7 @@ class LlavaOnevision(OpenModel):
         """Give boxes in original pixels: the thumbnail's, then those of the rows of the whole canvas of tiles."""
         size = picture_size(medium)
         if medium.loaded.kind == "video":
+            check_same("size of frames", side_of(self.processor.video_processor), (self._side, self._side))
             side = math.ceil(self._tokens / 2)
             spans = resampled(tiled_spans(1, self._tokens, self._token, self._side), side)
             frame = crossed(*(drawn(spans, length, onto=self._side) for length in size))

@@ -52,8 +52,6 @@ class SmolVLM(OpenModel):
         self._tokens = self._side // self._token
         check_same("image token's id", self.processor.image_token_id, config.image_token_id)
         check_same("number of tokens a tile", self.processor.image_seq_len, self._tokens**2)
-        if "video" in self.modalities:
-            check_same("frames' size", self.processor.video_processor.max_image_size["longest_edge"], self._side)
 
     def process(self, text: str, media: Sequence[LoadedPart]) -> dict[str, Any]:
         """Call the processor; medium by medium where one call would lose the pictures beside a film."""
@@ -69,6 +67,7 @@ class SmolVLM(OpenModel):
         size, tokens = picture_size(medium), self._tokens
         whole = tile(size, tokens, self._token, self._side)
         if medium.loaded.kind == "video":
+            check_same("size of frames", self.processor.video_processor.max_image_size["longest_edge"], self._side)
             return film_places(medium, whole, (tokens, tokens))
         names = self.tokenizer.convert_ids_to_tokens(medium.ids)
         markers = [(int(found[1]), int(found[2])) for name in names if (found := MARKER.fullmatch(name))]

@@ -87,6 +87,12 @@ def apart(
     return joined
 
 
+def side_of(reader: Any) -> tuple[int, int]:  # noqa: ANN401 - transformers ships no types
+    """Give the height and width of what an image or video processor makes, in pixels."""
+    size = dict(reader.size)
+    return int(size.get("height") or size["shortest_edge"]), int(size.get("width") or size["shortest_edge"])
+
+
 def check_same(what: str, processor: object, model: object) -> None:
     """Refuse a processor with another setting than the model's: it is another model's."""
     if processor != model:
