@@ -276,3 +276,17 @@ def test_options_without_meaning_are_refused(wrong, named):
 def test_a_grid_may_come_as_a_list_from_json():
     assert SourceOptions(image=[2, 3]).grid == (2, 3)
     assert SourceOptions(image=[2, 3]) == SourceOptions(image=(2, 3))
+
+
+def test_positions_that_stand_for_a_whole_sound_are_one_source_not_its_middle_second(prompt):
+    parts, layout = prompt
+    sound = next(record for record in parts if record.kind == "audio")
+    time = layout.time.copy()
+    mine = layout.positions(sound.index, AUDIO)
+    time[mine] = (0, sound.duration)
+    unknown = dataclasses.replace(layout, time=time)
+    for options in (SourceOptions(), SourceOptions(audio=[(0.0, 1.0), (1.0, 2.0)])):
+        found = [source for source in build(unknown, parts, options) if source.part == sound.index]
+        assert labels(found) == ["sound 1, as a whole"]
+        assert found[0].positions.tolist() == mine.tolist()
+        assert found[0].time == (0, pytest.approx(sound.duration))

@@ -24,15 +24,21 @@ def intervals(
 ) -> Iterator[Source]:
     """Give the intervals of a sound (`AUDIO`), of a film's frames (`VIDEO`) or of its sound: bins without own pieces.
 
-    A position belongs to the interval that holds the middle of its time; the last bin ends with the part.
+    A position belongs to the interval that holds the middle of its time; the last bin ends with the part. Positions
+    that stand for the whole part, of which is not known which seconds they hear or show, are a source of their own.
     """
     positions = layout.positions(record.index, modality)
     if not len(positions):
         return
     times = layout.time[positions].astype(np.float64)
-    middle = times.mean(axis=1)
     duration = float(record.duration or times[:, 1].max())
     sound = " (sound)" if modality == AUDIO and record.kind == "video" else ""
+    whole = (times[:, 0] <= EDGE) & (times[:, 1] >= duration - EDGE)
+    if whole.any() and (pieces is not None or duration > options.bin_seconds + EDGE):
+        label = f"{record.label}{sound}, as a whole"
+        yield make(record, modality, label, positions[whole], interval=Interval(0.0, duration))
+        positions, times = positions[~whole], times[~whole]
+    middle = times.mean(axis=1)
     cut = _bins(middle, duration, options.bin_seconds) if pieces is None else _given(middle, duration, pieces, options)
     for interval, own in cut:
         if not own.any():
