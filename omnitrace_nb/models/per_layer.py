@@ -31,12 +31,16 @@ class PerLayerModel(OpenModel):
 
     def fed(self, more: torch.Tensor) -> dict[str, Any]:
         """Turn a stretch `[b, q, layers * width]` of what `beside` gave into an argument of model and decoder alike."""
-        config: Any = self.decoder().config
-        sizes = config.num_hidden_layers, config.hidden_size_per_layer_input
-        return {"per_layer_inputs": more.reshape(*more.shape[:2], *sizes)}
+        return {"per_layer_inputs": by_layer(self.decoder(), more)}
 
     def forward(self, embeddings: torch.Tensor, **options: Any) -> Any:  # noqa: ANN401 - a model's output class
         """Run the model over `[b, q, width]` embeddings."""
         hidden = self.model.get_input_embeddings().weight.shape[1]
         more = self.fed(embeddings[..., hidden:]) if embeddings.shape[-1] > hidden else {}
         return self.model(inputs_embeds=embeddings[..., :hidden], **more, **behind_prefix(options))
+
+
+def by_layer(decoder: Any, more: torch.Tensor) -> torch.Tensor:  # noqa: ANN401 - transformers ships no types
+    """Give `[b, q, layers, width]` from `[b, q, layers * width]`."""
+    config = decoder.config
+    return more.reshape(*more.shape[:2], config.num_hidden_layers, config.hidden_size_per_layer_input)

@@ -37,6 +37,7 @@ BUILT_IN = {
     "gemma3n": ("gemma3n",),
     "gemma4": ("gemma4",),
     "phi4_multimodal": ("phi4_multimodal",),
+    "per_layer_text": ("gemma3n_text", "gemma4_text"),
 }
 # Asked last, in this order: text models, and all others that transformers' Auto classes load.
 ANY_OTHER = ("causal_text", "open_model")
