@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -292,6 +295,76 @@ def test_pieces_that_are_wrong_are_left_out_and_told_and_the_others_stay():
         "sound 1: 2 of the 4 pieces by some are left out: interval (2, 2) s of sound 1 is empty, negative or beyond "
         "its 3 s; give 0 <= t0 < t1."
     )
+
+
+KEYS = [
+    "boxes",
+    "box",
+    "mask",
+    "masks",
+    "labels",
+    "label",
+    "scores",
+    "score",
+    "bbox",
+    "segmentation",
+    "annotations",
+    "segments_info",
+    "counts",
+    "size",
+]
+KEYS += ["start", "end", "text", "words", "segments"]
+ODD = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 200)
+    | st.floats()
+    | st.text(max_size=4)
+    | st.binary(max_size=3)
+    | st.sampled_from([np.zeros((64, 96), int), np.ones((64, 96), bool), np.zeros((3, 4)), np.zeros(0), np.float32(2)])
+    | st.sampled_from([Segment(0.0, 1.0, "x"), Segment(2.0, -1.0, "y"), Segment(float("nan"), 1.0, "z"), object()]),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.tuples(inner, inner)
+        | st.tuples(inner, inner, inner, inner)
+        | st.dictionaries(
+            st.sampled_from(KEYS),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=8,
+)
+CONTENTS = {
+    "text": "One. Two.",
+    "image": Picture(quadrants()),
+    "audio": Sound(np.zeros(48_000, np.float32), 16_000, 3.0),
+    "video": film(sound=False),
+}
+
+
+@given(given=ODD, kind=st.sampled_from(sorted(CONTENTS)))
+@settings(max_examples=200)
+def test_whatever_a_function_gives_the_run_goes_on_and_whatever_a_user_gives_is_named(given, kind):
+    sources, layout, [record] = cut(CONTENTS[kind], **{kind: lambda *_: given})
+    assert sources
+    assert all(len(each.positions) for each in sources)
+    assert set(np.concatenate([each.positions for each in sources])) <= set(range(len(layout)))
+    usual = cut(CONTENTS[kind])[0]
+    assert record.note or [each.label for each in sources] != [each.label for each in usual] or len(usual) == 1
+    with suppress(SettingsError, ContentError):
+        cut(CONTENTS[kind], **{kind: given})
+
+
+def test_the_code_of_the_page_on_sources_runs(embedded, monkeypatch):
+    page = (Path(__file__).parent.parent / "docs" / "sources.md").read_text(encoding="utf-8")
+    monkeypatch.setattr(ot, "load", lambda: embedded)
+    names = {}
+    for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        if "talk." not in code:  # files that a reader has
+            exec(code, names)  # noqa: S102 - our own page
+    assert names["trace"].sources["label"].str.endswith("left").sum() == 2
+    assert names["named"] == [{"box": [0, 0, 90, 120], "label": "cat", "score": 0.9}]
 
 
 def test_ctrl_c_in_a_function_is_no_failure():

@@ -90,13 +90,17 @@ def _within(one: Region, boxes: np.ndarray, size: tuple[float, float]) -> np.nda
     left, top, right, bottom = one.box
     x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
     inside = (x >= left) & (x < right) & (y >= top) & (y < bottom)
-    touched = (boxes[:, 0] < right) & (boxes[:, 2] > left) & (boxes[:, 1] < bottom) & (boxes[:, 3] > top)
     if one.mask is not None:
-        centres = np.stack([x, y, x, y], axis=1)
-        inside = np.array([_pixels(one.mask, box, size).flat[0] for box in centres], bool)
-        near = zip(touched, boxes, strict=True)
-        touched = np.array([each and _pixels(one.mask, box, size).any() for each, box in near], bool)
-    return np.asarray(inside if inside.any() else touched, bool)
+        height, width = one.mask.shape
+        column, row = (x * width / size[0]).astype(int), (y * height / size[1]).astype(int)
+        inside = one.mask[row.clip(0, height - 1), column.clip(0, width - 1)]
+    if inside.any():
+        return np.asarray(inside, bool)
+    touched = (boxes[:, 0] < right) & (boxes[:, 2] > left) & (boxes[:, 1] < bottom) & (boxes[:, 3] > top)
+    if one.mask is None:
+        return np.asarray(touched, bool)
+    near = zip(touched, boxes, strict=True)
+    return np.array([each and _pixels(one.mask, box, size).any() for each, box in near], bool)
 
 
 def _parcels(
