@@ -15,13 +15,17 @@ from prompts import film, picture, prompt, sound
 
 import omnitrace_nb as ot
 from omnitrace_nb import capture, passes
+from omnitrace_nb.ablation import replay
 from omnitrace_nb.conformance import check_adapter
+from omnitrace_nb.conformance.masking import masks_without
 from omnitrace_nb.conformance.subject import Subject, eager
 from omnitrace_nb.errors import ModelError
 from omnitrace_nb.layout import AUDIO, IMAGE, NOBODY, VIDEO
 from omnitrace_nb.media.loaded import Film, Picture, Sound
 from omnitrace_nb.models import adapt
 from omnitrace_nb.passes.teacher import TeacherForced
+from omnitrace_nb.prompting import Prompt
+from omnitrace_nb.sources import SourceOptions
 from omnitrace_nb.tracer import Tracer
 
 TOYS = ("gemma3", "gemma3n", "gemma4", "gemma4_large", "phi4_multimodal")
@@ -208,7 +212,8 @@ def test_embeddings_of_each_layer_travel_with_the_input_embeddings(models, name)
 
 
 @pytest.mark.parametrize("name", TOYS)
-def test_hidden_and_averaged_sources_are_exact_in_batches_behind_a_prefix(models, name, media_dir):
+def test_hidden_and_averaged_sources_are_exact_in_batches_behind_a_prefix(models, name, media_dir, monkeypatch):
+    monkeypatch.setattr(replay, "CHUNK", 16)  # prefixes are read on in pieces, too
     content = import_module(f"families.{name}").content(media_dir)
     subject = Subject.of(models[name], content)
     run = _run_of(subject)
@@ -230,6 +235,41 @@ def test_hidden_and_averaged_sources_are_exact_in_batches_behind_a_prefix(models
             logits = models[name].forward(changed, use_cache=False, **run.forced.options).logits.float()
         read = logits[0, run.prompt - 1 : -1].log_softmax(-1)
         np.testing.assert_allclose(found, read.gather(1, run.forced.targets[:, None])[:, 0], atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["gemma3", "gemma4_large"])
+def test_hiding_a_region_reaches_the_tokens_before_it_that_look_ahead(models, name, media_dir):
+    subject = Subject.of(models[name], import_module(f"families.{name}").content(media_dir))
+    subject.prompt = Prompt.read(models[name], subject.content, SourceOptions(image=(2, 2)))
+    run = _run_of(subject)
+    at = next(source.id for source in run.sources if source.label.endswith("row 2, column 2"))
+    hidden = run.sources[at].positions
+    assert (run.begins[hidden] < hidden.min()).all()
+    keep = np.ones((1, len(run.sources)), bool)
+    keep[0, at] = False
+    found = run.ablator("mask").logprobs(keep)[0]
+    with torch.no_grad():
+        masks = masks_without(subject, torch.as_tensor(hidden))
+        logits = subject.forward(subject.response, attention_mask=masks).logits.float()
+    read = logits[0, run.prompt - 1 : -1].log_softmax(-1)
+    np.testing.assert_allclose(found, read.gather(1, run.forced.targets[:, None])[:, 0].numpy(), atol=1e-4)
+
+    kept = dict(run.forced.options)
+    causal = {**kept, **{along: torch.zeros_like(kept[along]) for along in kept if along.endswith("type_ids")}}
+    with torch.no_grad():
+        other = models[name].forward(run.forced.embeddings, use_cache=False, **causal).logits
+        plain = models[name].forward(run.forced.embeddings, use_cache=False, **kept).logits
+    assert (other - plain)[0, run.prompt - 1].abs().max() > 1e-3  # looking ahead does change what is said
+
+
+@pytest.mark.parametrize("name", ["gemma3n", "gemma4", "phi4_multimodal"])
+def test_sounds_of_one_prompt_leave_one_another_alone(models, name):
+    long, short, other = sound(2.4), sound(1.3, seed=1), sound(1.3, seed=4)
+    before, layout = embedded(models[name], long, "and", short, "What?")
+    after, _ = embedded(models[name], long, "and", other, "What?")
+    distance = (before - after).norm(dim=-1).numpy()
+    assert distance[layout.part != 2].max() == 0
+    assert distance[layout.positions(2)].min() > 0
 
 
 @pytest.mark.parametrize("name", TOYS)
