@@ -331,7 +331,7 @@ def test_a_prompt_beyond_the_context_is_refused_before_anything_is_heard(adapter
 def test_processors_of_other_models_are_refused(whole, monkeypatch):
     model, processor = whole
     other = WhisperProcessor(WhisperFeatureExtractor(), processor.tokenizer)
-    with pytest.raises(ModelError, match="needs its MiniCPMOProcessor, but WhisperProcessor was given"):
+    with pytest.raises(ModelError, match=r"needs the processor of MiniCPM-o 4\.5, but WhisperProcessor was given"):
         adapt(model, other)
     with pytest.raises(ModelError, match="trust_remote_code=True"):
         adapt(model, processor.tokenizer)

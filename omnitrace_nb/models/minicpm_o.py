@@ -157,9 +157,9 @@ def _check_pair(model: Any, processor: Any) -> None:  # noqa: ANN401 - transform
     offers = ("process_image", "audio_feature_extract", "image_processor", "audio_processor", "tokenizer", "pool_step")
     if lacking := [name for name in offers if not hasattr(processor, name)]:
         raise ModelError(
-            f"{type(model).__name__} needs its MiniCPMOProcessor, but {type(processor).__name__} was given, which has "
-            f"no {lacking[0]}: load it by AutoProcessor.from_pretrained, with trust_remote_code=True, from where the "
-            "model came from."
+            f"{type(model).__name__} needs the processor of MiniCPM-o 4.5, but {type(processor).__name__} was given, "
+            f"which has no {lacking[0]}: load it by AutoProcessor.from_pretrained, with trust_remote_code=True, from "
+            "where the model came from. Other versions of MiniCPM-o are not read."
         )
     check_tokenizer(model, processor.tokenizer)
     config, pictures = model.config, processor.image_processor
