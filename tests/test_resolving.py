@@ -297,23 +297,8 @@ def test_pieces_that_are_wrong_are_left_out_and_told_and_the_others_stay():
     )
 
 
-KEYS = [
-    "boxes",
-    "box",
-    "mask",
-    "masks",
-    "labels",
-    "label",
-    "scores",
-    "score",
-    "bbox",
-    "segmentation",
-    "annotations",
-    "segments_info",
-    "counts",
-    "size",
-]
-KEYS += ["start", "end", "text", "words", "segments"]
+KEYS = ("boxes", "box", "masks", "mask", "labels", "label", "scores", "score", "bbox", "segmentation", "annotations")
+KEYS += ("segments_info", "counts", "size", "start", "end", "text", "words", "segments")
 ODD = st.recursive(
     st.none()
     | st.booleans()
