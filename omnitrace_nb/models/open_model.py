@@ -23,6 +23,7 @@ from omnitrace_nb.models.checks import check_length, check_text, check_tokenizer
 from omnitrace_nb.models.expanding import expand, holds, ordered
 from omnitrace_nb.models.interception import feeding, handed
 from omnitrace_nb.models.open_media import Medium, Places, film_settings, process, sound_settings, whole
+from omnitrace_nb.models.probing import check_order
 from omnitrace_nb.models.registry import Family, register
 from omnitrace_nb.models.rendering import Prompt, render
 from omnitrace_nb.models.tokenizing import tokenize
@@ -63,6 +64,7 @@ class OpenModel:
         self.placeholders = self._placeholders()
         self.modalities: tuple[str, ...] = ("text", *self.placeholders)
         self.needs = self._needs()
+        self._ordered: set[str] = set()  # kinds of media that the processor keeps in order
         check_tokenizer(model, self.tokenizer)
         if not (getattr(processor, "chat_template", None) or self.tokenizer.chat_template):
             raise ModelError("The processor has no chat template: load it from where the model came from.")
@@ -121,6 +123,7 @@ class OpenModel:
         names = [token.content for token in self.tokenizer.added_tokens_decoder.values()]
         harmless = not holds(prompt, [*names, *self.placeholders.values()])
         alone = "".join(self.placeholders[loaded.kind] for loaded in media)
+        self._check_order([loaded.kind for loaded in media])
         out = self.process(prompt.text if harmless else alone, media)
         texts = [each["replacement"] for each in (out.pop("text_replacement_offsets", None) or [[]])[0]]
         if len(texts) != len(media):
@@ -182,6 +185,12 @@ class OpenModel:
         by = len(self.tokenizer.bos_token)
         spans = tuple(replace(span, start=span.start + by, end=span.end + by) for span in prompt.spans)
         return Prompt(self.tokenizer.bos_token + prompt.text, spans)
+
+    def _check_order(self, kinds: Sequence[str]) -> None:
+        """Refuse a processor that reorders media of a kind, of which a prompt has several."""
+        for kind in {kind for kind in kinds if kinds.count(kind) > 1} - self._ordered:
+            check_order(self.process, kind, self.placeholders[kind], self.needs.sampling_rate)
+            self._ordered.add(kind)
 
     def _layout(
         self, tokens: Tokens, media: Sequence[LoadedPart], spans: Sequence[tuple[int, int]], out: dict[str, Any]

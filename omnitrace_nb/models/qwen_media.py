@@ -114,7 +114,7 @@ def _sound(processor: Processor, sound: Sound, hearing: Hearing) -> Seen:
     samples, settings = _samples(processor, sound, hearing)
     out = _called(processor, text=[processor.audio_token], audio=[samples], audio_kwargs=settings)
     ids = out["input_ids"][0].numpy()
-    modality = _modality(processor, ids, {AUDIO: _heard(out, hearing)})
+    modality = _modality(processor, ids, {AUDIO: _heard(out, hearing, processor, len(samples))})
     time = _no_times(ids)
     time[modality == AUDIO] = _seconds(processor, len(ids), sound.duration, hearing)
     return Seen(ids, modality, np.full((len(ids), 4), np.nan, np.float32), time, None, _features(out))
@@ -135,9 +135,11 @@ def _film(processor: Processor, film: Film, hearing: Hearing) -> Seen:
         }
     out = _called(processor, text=[processor.video_token], videos=[frames], **settings)
     grid = _merged(out["video_grid_thw"][0], processor.video_processor.merge_size)
+    if grid[0] != -(-len(film.frames) // processor.video_processor.temporal_patch_size):
+        raise ValueError(f"{grid[0]} steps were made of {len(film.frames)} frames.")
     tokens[VIDEO] = math.prod(grid)
     if film.sound is not None:
-        tokens[AUDIO] = _heard(out, hearing)
+        tokens[AUDIO] = _heard(out, hearing, processor, len(samples))
     ids = out["input_ids"][0].numpy()
     modality = _modality(processor, ids, tokens)
     box = np.full((len(ids), 4), np.nan, np.float32)
@@ -182,9 +184,13 @@ def frame_settings(processor: Processor) -> dict[str, Any]:
     return settings
 
 
-def _heard(out: Mapping[str, torch.Tensor], hearing: Hearing) -> int:
-    """Give the number of tokens of the one sound of a processor's call."""
-    return hearing.tokens(int(torch.as_tensor(out["feature_attention_mask"]).sum()))
+def _heard(out: Mapping[str, torch.Tensor], hearing: Hearing, processor: Processor, samples: int) -> int:
+    """Give the number of tokens of the one sound of a processor's call; refuse one that is cut or filled up."""
+    frames = int(torch.as_tensor(out["feature_attention_mask"]).sum())
+    wanted = samples / processor.feature_extractor.hop_length
+    if abs(frames - wanted) > 1:
+        raise ValueError(f"{frames} frames of a sound were made where its {samples} samples have {wanted:.0f}.")
+    return hearing.tokens(frames)
 
 
 def least(processor: Processor, sound: Sound) -> int:

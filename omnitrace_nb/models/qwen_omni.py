@@ -22,8 +22,9 @@ from omnitrace_nb.models.checks import check_length, check_text, check_tokenizer
 from omnitrace_nb.models.deepstack import seen_at_all_depths, width
 from omnitrace_nb.models.hearing import QWEN2_5
 from omnitrace_nb.models.positions import rope_positions
+from omnitrace_nb.models.probing import Probes
 from omnitrace_nb.models.qwen_inputs import raw_media
-from omnitrace_nb.models.qwen_media import check_pair, join, look, most_pixels
+from omnitrace_nb.models.qwen_media import check_pair, frame_settings, join, look, most_pixels
 from omnitrace_nb.models.registry import Family, register
 from omnitrace_nb.models.rendering import render
 from omnitrace_nb.models.splicing import splice
@@ -68,6 +69,7 @@ class QwenOmni:
             **most_pixels(self.processor),
         )
         self._check_pair()
+        self.probes = Probes(self.processor, frame_settings(self.processor))
 
     def encode(self, parts: Sequence[LoadedPart]) -> Encoded:
         """Turn parts into the thinker's inputs, `position_ids` (`[4, 1, n]`, as `generate` makes them) among them."""
@@ -75,6 +77,7 @@ class QwenOmni:
         check_text(self.model, self.tokenizer, prompt.text)
         tokens = tokenize(self.tokenizer, prompt, add_special_tokens=False)
         media = [loaded for loaded in parts if loaded.kind != "text"]
+        self.probes.check(media)
         hearing = self._hearing(media)
         seen = [look(self.processor, loaded, hearing) for loaded in media]
         layout = self._layout(tokens, media, seen)

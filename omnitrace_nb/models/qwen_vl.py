@@ -20,6 +20,7 @@ from omnitrace_nb.media.loaded import Film, MediaNeeds
 from omnitrace_nb.models.geometry import even_boxes, step_seconds
 from omnitrace_nb.models.open_media import Places
 from omnitrace_nb.models.open_model import OpenModel
+from omnitrace_nb.models.probing import Probes
 from omnitrace_nb.models.qwen_inputs import raw_media
 from omnitrace_nb.models.qwen_media import check_pair, most_pixels
 from omnitrace_nb.models.registry import Family, register
@@ -56,6 +57,7 @@ class QwenVL(OpenModel):
             )
         super().__init__(model, processor)
         check_pair(model.config, processor)
+        self.probes = Probes(processor, self._capped())
 
     def _needs(self) -> MediaNeeds:
         return replace(super()._needs(), **most_pixels(self.processor))
@@ -63,13 +65,18 @@ class QwenVL(OpenModel):
     def settings(self, media: Sequence[LoadedPart]) -> dict[str, Any]:
         """Give the processor's settings: what films show and when, and the paper's own bound on their pixels."""
         settings = super().settings(media)
-        if "videos_kwargs" in settings and self.processor.video_processor.cap_pixels_per_frame is None:
-            # The paper's own pipeline bounds the pixels of a long film; transformers asks everyone to choose.
-            settings["videos_kwargs"]["cap_pixels_per_frame"] = True
+        if "videos_kwargs" in settings:
+            settings["videos_kwargs"].update(self._capped())
         return settings
+
+    def _capped(self) -> dict[str, bool]:
+        # The paper's own pipeline bounds the pixels of a long film; transformers asks everyone to choose.
+        unset = getattr(self.processor.video_processor, "cap_pixels_per_frame", False) is None
+        return {"cap_pixels_per_frame": True} if unset else {}
 
     def places(self, medium: Medium) -> Places:
         """Give boxes and seconds; resizing is even, so the original is cut into the same grid."""
+        self.probes.check([medium.loaded])
         film = medium.loaded.content if isinstance(medium.loaded.content, Film) else None
         made = self.processor.image_processor if film is None else self.processor.video_processor
         sizes = medium.features["image_grid_thw" if film is None else "video_grid_thw"][medium.number].tolist()
