@@ -337,6 +337,23 @@ def test_frames_of_another_size_are_refused_and_pictures_are_not(family, setting
         adapter.encode(prompt(film(1), "What?"))
 
 
+@pytest.mark.parametrize("family", ["llava_onevision", "internvl", "smolvlm"])
+def test_a_processor_that_drops_frames_is_refused(adapters, family, monkeypatch):
+    adapter = adapters[family]
+    monkeypatch.setattr(adapter.processor.video_processor, "num_frames", 2)
+    if family == "smolvlm":
+        monkeypatch.setattr(adapter.processor.video_processor, "fps", 1)
+    kept = adapter.settings
+
+    def dropping(media):
+        settings = kept(media)
+        return {**settings, "videos_kwargs": {**settings["videos_kwargs"], "do_sample_frames": True}}
+
+    monkeypatch.setattr(adapter, "settings", dropping)
+    with pytest.raises(ModelError, match="positions of part 1, where its size and tiles give"):
+        adapter.encode(prompt(film(4), "What?"))
+
+
 def test_smolvlms_first_version_cuts_as_its_second_does(adapters):
     first = adapt(*import_module("families.smolvlm_1").make())
     for size in SIZES:
