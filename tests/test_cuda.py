@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import copy
+from importlib import import_module
 
 import numpy as np
 import pytest
 import torch
+from test_families import FAMILIES
 
 import omnitrace_nb as ot
 from omnitrace_nb import signals
 from omnitrace_nb.capture import decode
+from omnitrace_nb.capture.tap import Tap
 from omnitrace_nb.conformance import check_adapter
 from omnitrace_nb.models import adapt, load
 from omnitrace_nb.prompting import Prompt
@@ -25,6 +28,13 @@ MORE = [
     signals.integrated_gradients(steps=8),
     *(signals.ablate("leave_one_out", operator=operator) for operator in ("mask_direct", "mean", "raw")),
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _in_float32():
+    """No convolution in TF32, which keeps ten bits of a number."""
+    with torch.backends.cudnn.flags(allow_tf32=False):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -118,14 +128,43 @@ def test_the_kit_passes(there, content):
 
 def test_the_kit_passes_in_half_precision(toy_omni):
     model, processor = toy_omni
-    report = check_adapter(adapt(copy.deepcopy(model).to(DEVICE, torch.bfloat16), processor))
-    assert report.passed, report
-    assert (report["result"] == "n/a").sum() == 1  # gradients
+    checks = ["tokens", "embeddings", "hiding", "half_precision", "caches", "untouched"]
+    report = check_adapter(adapt(copy.deepcopy(model).to(DEVICE, torch.bfloat16), processor), checks=checks)
+    assert (report["result"] == "pass").all(), report
 
 
 def test_the_kit_passes_on_a_text_model(toy_text):
     model, tokenizer = toy_text
     assert check_adapter(adapt(copy.deepcopy(model).to(DEVICE), tokenizer)).passed
+
+
+def test_rows_of_layers_made_together_are_those_made_one_by_one(toy_omni, content, monkeypatch):
+    model, processor = toy_omni
+    adapter = adapt(copy.deepcopy(model).to(DEVICE, torch.bfloat16), processor)
+    prompt = Prompt.read(adapter, content)
+    chosen = [signals.get(name) for name in ("attmean", "excess", "attgrads")]
+    settings = {"progress": False, "max_new_tokens": 6}
+    waited, wait = [], Tap._wait
+    monkeypatch.setattr(Tap, "_wait", lambda tap, call: waited.append(wait(tap, call)) or waited[-1])
+    together = decode(adapter, prompt.encoded, chosen, prompt.baseline, **settings)
+    assert sum(waited) == 2 * 6  # two of three layers: the last prompt token again, and five steps
+    monkeypatch.setattr(Tap, "_wait", lambda _tap, _call: False)
+    one_by_one = decode(adapter, prompt.encoded, chosen, prompt.baseline, **settings)
+    assert together.token_ids.tolist() == one_by_one.token_ids.tolist()
+    for name, wanted in one_by_one.scores.items():
+        np.testing.assert_allclose(together.scores[name], wanted, atol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_passes_the_kit(family, media_dir):
+    toy = import_module(f"families.{family}")
+    model, processor = toy.make()
+    report = check_adapter(
+        adapt(model.to(DEVICE), processor), toy.content(media_dir) if hasattr(toy, "content") else None
+    )
+    assert report.passed, report
+    not_applicable = set(report.loc[report["result"] == "n/a", "check"])
+    assert not_applicable - {"half_precision"} == set(toy.NOT_APPLICABLE), report
 
 
 def test_sampled_tokens_are_those_of_generate_and_the_generator_is_given_back(there, content):

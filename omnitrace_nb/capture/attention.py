@@ -52,6 +52,7 @@ class Call(Protocol):
     heads: int
     device: torch.device
     values: Tensor
+    scale: float
 
     def output(self) -> Tensor:
         """Give the kernel's own output, `[1, queries, heads, dim]`."""
@@ -59,6 +60,10 @@ class Call(Protocol):
 
     def rows(self, which: Tensor) -> Tensor:
         """Give the rows of some queries (`int64 [r]`), softmaxed: `float32 [heads, r, keys]`."""
+        ...
+
+    def products(self) -> Tensor | None:
+        """Give what a single query's row is the softmax of, `float32 [..., keys]`, unscaled; None if it is not."""
         ...
 
     def single(self) -> tuple[Tensor, Tensor]:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _INTERFACE = "ALL_ATTENTION_FUNCTIONS"
+_HALF = {torch.float16, torch.bfloat16}
+# Whether products of half precision can be given in float32, as they are summed.
+_MIXED = "dtype" in torch.ops.aten.bmm.overloads()  # type: ignore[no-untyped-call]
 
 
 class KernelCall:
@@ -47,7 +50,7 @@ class KernelCall:
         seen = self._seen(key.shape[2])
         self._key, self._value = key[:, :, :seen], value[:, :, :seen]
         self.values = self._value[0]
-        self._scale = query.shape[-1] ** -0.5 if options.get("scaling") is None else options["scaling"]
+        self.scale = query.shape[-1] ** -0.5 if options.get("scaling") is None else options["scaling"]
 
     def output(self) -> Tensor:
         """Run the kernel."""
@@ -58,7 +61,7 @@ class KernelCall:
         """Compute rows of `softmax(queries keys^T / sqrt(dim) + mask)`, in float32; what sinks draw is left out."""
         keys = self._key.shape[2]
         query = self._query[0] if self.queries == 1 else self._query[0, :, which]
-        grouped = (query.float() * self._scale).reshape(self._key.shape[1], -1, query.shape[-1])
+        grouped = (query.float() * self.scale).reshape(self._key.shape[1], -1, query.shape[-1])
         logits = torch.bmm(grouped, self._key[0].float().transpose(1, 2)).view(self.heads, len(which), keys)
         if self._softcap is not None:
             logits = torch.tanh(logits / self._softcap) * self._softcap
@@ -82,6 +85,19 @@ class KernelCall:
         torch.set_grad_enabled(True)  # the `no_grad` block around the forward switches it off again
         mixed = self._mix(row)
         return kernel + (mixed - mixed.detach()), row
+
+    def products(self) -> Tensor | None:
+        """Give one query's products with the keys, `float32 [key heads, heads a key head, keys]`, in one launch.
+
+        Rows are the softmax of `scale` times them. None where more than that makes a row, or takes more launches.
+        """
+        more = (self._mask, self._window, self._bias, self._softcap, self._sinks)
+        if self.queries > 1 or self.device.type != "cuda" or self._key.dtype not in _HALF or not _MIXED:
+            return None
+        if any(each is not None for each in more):
+            return None
+        query = self._query.reshape(self._key.shape[1], -1, self._query.shape[-1])
+        return torch.bmm(query, self._key[0].transpose(1, 2), out_dtype=torch.float32)
 
     def _seen(self, keys: int) -> int:
         """Give the number of keys that the kernel reads: a mask of one dimension more than the batch cuts the rest."""
@@ -176,7 +192,7 @@ class EagerCall:
         self.heads, self.queries, self.device = query.shape[1], query.shape[2], query.device
         self._query = query
         self._rest = (key, value, mask)
-        self.values = value[0]
+        self.values, self.scale = value[0], 1.0
         self._kernel = partial(eager_of(module), module, **options)
         self._done: tuple[Tensor, Tensor] | None = None
 
@@ -190,6 +206,9 @@ class EagerCall:
         self.output()
         assert self._done is not None  # noqa: S101 - `output` has just filled it
         return self._done[1][0, :, which].float()
+
+    def products(self) -> None:
+        """Give nothing: the matrix is there."""
 
     def single(self) -> tuple[Tensor, Tensor]:
         """Take both from the eager function."""

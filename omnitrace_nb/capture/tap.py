@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from omnitrace_nb.capture.signal import Reading
     from omnitrace_nb.capture.usual import Usual
 
+_WAITING = 1 << 25  # numbers of rows that are put off, at most
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
@@ -70,6 +72,7 @@ class Tap:
 
     def _forget(self) -> None:
         self._sums: dict[torch.device, Tensor] = {}
+        self._waiting: dict[float, list[Tensor]] = {}
         self._last: Tensor | None = None
         self._heard = 0
         self._rows: list[Tensor] = []
@@ -112,6 +115,8 @@ class Tap:
         last = layer == self._final
         if not (last or self._mean or self._every):
             return call.output()
+        if not (last or self._every) and self._wait(call):
+            return call.output()
         if self._grading and (last or self._deep):
             output, leaf = call.graded()
             self._leaves.append(leaf)
@@ -142,6 +147,7 @@ class Tap:
         if self._norms is not None and self._final is None:
             self._normed = self._norms.of_prompt(self._rows)
         self._final = self._heard - 1
+        self._settle()
         mean = torch.stack([part.to(on) for part in self._sums.values()]).sum(0) if self._mean else None
         every = torch.stack([row.to(on) for row in self._rows]) if self._every else None
         norms = None if self._norms is None else torch.stack([each.to(on) for each in self._normed])
@@ -161,14 +167,36 @@ class Tap:
             total += call.rows(part)[..., : self._positions].sum(1)
         return total / call.queries
 
+    def _wait(self, call: Call) -> bool:
+        """Put a layer's row off where it can be made together with others': a step on a GPU costs what it launches."""
+        products = call.products()
+        if products is None or products.shape[-1] != self._positions:
+            return False
+        waiting = self._waiting.setdefault(call.scale, [])
+        waiting.append(products)
+        if len(waiting) * products.numel() > _WAITING:
+            self._settle()
+        return True
+
+    def _settle(self) -> None:
+        """Make the rows that wait, and add their means."""
+        for scale, waiting in self._waiting.items():
+            on = waiting[-1].device
+            rows = torch.stack([products.to(on) for products in waiting]).flatten(1, -2).mul_(scale).softmax(-1)
+            self._add(rows.mean(1).sum(0))
+        self._waiting.clear()
+
+    def _add(self, row: Tensor) -> None:
+        known = self._sums.get(row.device)
+        self._sums[row.device] = row if known is None else known.add_(row)
+
     def _keep(self, row: Tensor, *, last: bool) -> None:
         if last:
             self._last = row
         if self._every:
             self._rows.append(row)
         if self._mean:
-            known = self._sums.get(row.device)
-            self._sums[row.device] = row.mean(0) if known is None else known.add_(row.mean(0))
+            self._add(row.mean(0))
 
     def _place(self, row: Tensor) -> Tensor:
         """Line keys up with positions, `[heads, p]`.
