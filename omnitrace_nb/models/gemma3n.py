@@ -54,7 +54,8 @@ class Gemma3n(PerLayerModel):
 
     def settings(self, media: Sequence[LoadedPart]) -> dict[str, Any]:
         """Give the processor's keyword arguments; `ModelError` for a sound that it would cut."""
-        check_sounds(media, longest_read(self.processor.feature_extractor), type(self.model).__name__)
+        if any(loaded.kind == "audio" for loaded in media):
+            check_sounds(media, longest_read(self.processor.feature_extractor), type(self.model).__name__)
         return super().settings(media)
 
     def places(self, medium: Medium) -> Places:

@@ -46,7 +46,7 @@ class Gemma4(PerLayerModel):
             Gemma4Processor,
             image_token_id=config.image_token_id,
             video_token_id=config.video_token_id,
-            audio_token_id=config.audio_token_id,
+            audio_token_id=config.audio_token_id if config.audio_config else None,
         )
         for part in ("image_processor", "video_processor"):
             if config.vision_config is not None:
@@ -80,7 +80,8 @@ class Gemma4(PerLayerModel):
 
     def settings(self, media: Sequence[LoadedPart]) -> dict[str, Any]:
         """Give the processor's keyword arguments; `ModelError` for a sound that it would cut."""
-        check_sounds(media, longest_read(self.processor.feature_extractor), type(self.model).__name__)
+        if any(loaded.kind == "audio" for loaded in media):
+            check_sounds(media, longest_read(self.processor.feature_extractor), type(self.model).__name__)
         return super().settings(media)
 
     def places(self, medium: Medium) -> Places:
