@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -20,15 +20,36 @@ if TYPE_CHECKING:
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Switch dropout and the like off during the block."""
+    """Switch dropout and the like off during the block, and what `torch.compile` made: it would not be listened to."""
     trained = [module for module in model.modules() if module.training]
+    compiled = any(map(_is_compiled, model.modules()))
     for module in trained:
         module.training = False
     try:
-        yield
+        with torch.compiler.set_stance("force_eager") if compiled else nullcontext():
+            yield
     finally:
         for module in trained:
             module.training = True
+
+
+def _is_compiled(module: nn.Module) -> bool:
+    own = vars(module).get("forward")
+    return getattr(module, "_compiled_call_impl", None) is not None or hasattr(own, "_torchdynamo_orig_callable")
+
+
+def require_gradients(model: nn.Module) -> None:
+    """Refuse gradients of a model whose kernels would leave them out without a word.
+
+    Raises:
+        SignalError: 4-bit weights of bitsandbytes on a CPU for which it repacks them.
+    """
+    for module in model.modules():
+        if getattr(module, "support_avx512bf16_for_cpu", False) and module.weight.device.type == "cpu":
+            raise SignalError(
+                f"{type(module).__name__} packs its 4-bit weights for this CPU, and no gradient passes through its "
+                "kernel: ask for signals without gradients, such as attmean or leave_one_out, or use other weights"
+            )
 
 
 @contextmanager

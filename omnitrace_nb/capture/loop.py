@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from omnitrace_nb.capture.borrow import require_gradients
 from omnitrace_nb.capture.head import HeadWatch
 from omnitrace_nb.capture.layers import unread
 from omnitrace_nb.capture.signal import Signal, Step
@@ -159,6 +160,7 @@ class _Run:
         self.head = HeadWatch(model)
         self._logits = torch.empty(0)
         if graded:
+            require_gradients(model)
             _record_past(kwargs.get("past_key_values"))
 
     def prompt(self, ids: Tensor) -> tuple[Tensor, Rows | None]:

@@ -38,21 +38,20 @@ class Norms:
         width = output.shape[-1] * output.shape[-2]
         found = layer.finding(output.reshape(-1), call.values[:, : call.queries])
         for child in module.modules():
-            if type(child) is nn.Linear and child.in_features == width and not child.weight.is_meta:
+            if getattr(child, "in_features", getattr(child, "nx", None)) == width:
                 self._hooks.append(child.register_forward_pre_hook(found))
 
     def of_prompt(self, rows: Sequence[Tensor]) -> list[Tensor]:
         """Give the norms `[n]` of each layer's row once the prompt's forward has run.
 
         Raises:
-            SignalError: a layer whose attention output goes through anything but a plain linear layer.
+            SignalError: a layer whose attention output goes through anything but a linear layer.
         """
         for module, layer in self._layers.items():
             if not layer.length:
                 raise SignalError(
                     f"attnorm needs the linear layer behind attention, and {type(module).__name__} puts its output "
-                    "through something else (a gate, quantised or offloaded weights): ask for attmean or excess, "
-                    "which need the rows alone"
+                    "through something else (such as a gate): ask for attmean or excess, which need the rows alone"
                 )
         return [layer.norms(row) for layer, row in zip(self._layers.values(), rows, strict=True)]
 
@@ -80,14 +79,14 @@ class _Layer:
         self._times = torch.where(self._first == self._second, 1.0, 2.0)[:, None]
         self._weight = self._grams = torch.empty(0)
 
-    def finding(self, output: Tensor, values: Tensor) -> Callable[[nn.Linear, tuple[Tensor, ...]], None]:
+    def finding(self, output: Tensor, values: Tensor) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
         """Give a hook for linear layers: the one that is given the attention's output begins the Gram matrices."""
 
-        def hook(linear: nn.Linear, args: tuple[Tensor, ...]) -> None:
+        def hook(linear: nn.Module, args: tuple[Tensor, ...]) -> None:
             given = args[0].reshape(-1)
             alike = given.shape == output.shape and given.dtype == output.dtype
             if not self.length and alike and torch.equal(given, output.to(given.device)):
-                self._begin(linear.weight.detach(), values)
+                self._begin(_matrix(linear, args[0]), values)
 
         return hook
 
@@ -114,3 +113,14 @@ class _Layer:
         """Give `sqrt(a_j^T G_j a_j)` for each position: `[heads, p] -> [p]`."""
         pairs = row.index_select(0, self._first).mul_(row.index_select(0, self._second))
         return pairs.mul_(self._grams[:, : row.shape[-1]]).sum(0).clamp_(min=0).sqrt_()
+
+
+def _matrix(linear: nn.Module, given: Tensor) -> Tensor:
+    """Give the weight `[hidden, heads * dim]` of a linear layer, whatever holds it."""
+    if type(linear) is nn.Linear and not linear.weight.is_meta:
+        return linear.weight.detach()
+    # Quantised, offloaded, transposed or adapted: what it does to each unit vector says what it is.
+    units = torch.eye(given.shape[-1], dtype=given.dtype, device=given.device)
+    with torch.no_grad():
+        both: Tensor = linear(torch.cat([units, torch.zeros_like(units[:1])])[None])[0]
+    return (both[:-1] - both[-1:]).T.contiguous()

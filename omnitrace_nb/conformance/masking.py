@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from omnitrace_nb.models.checks import home
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -48,7 +50,7 @@ def _hidden(subject: Subject, seen: Tensor, hidden: Tensor) -> Tensor:
     config: Any = subject.adapter.decoder().config
     where = next(subject.adapter.decoder().parameters())
     if config._attn_implementation != "eager":  # noqa: SLF001 - transformers has no public reader of it
-        return seen[None, None].to(where.device)
+        return seen[None, None].to(home(subject.adapter.model))
     # Eager attention adds its mask.
     added = torch.zeros(seen.shape, dtype=where.dtype).masked_fill(~seen, torch.finfo(where.dtype).min)
-    return added[None, None].to(where.device)
+    return added[None, None].to(home(subject.adapter.model))

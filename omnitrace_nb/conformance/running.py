@@ -14,6 +14,10 @@ from omnitrace_nb.conformance.subject import STEPS, Failed, NotApplicable, farth
 from omnitrace_nb.errors import SignalError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor, nn
+
     from omnitrace_nb.conformance.subject import Subject
 
 
@@ -114,13 +118,19 @@ def _state(subject: Subject) -> dict[str, object]:
     model = subject.adapter.model
     config: Any = subject.adapter.decoder().config
     return {
-        "weights": [(name, each.data_ptr(), each._version) for name, each in model.state_dict().items()],  # noqa: SLF001
+        "weights": [(name, each.data_ptr(), each._version) for name, each in _tensors(model)],  # noqa: SLF001
         "gradients": [(each.requires_grad, each.grad is None) for each in model.parameters()],
         "hooks": [(len(each._forward_hooks), len(each._forward_pre_hooks)) for each in model.modules()],  # noqa: SLF001
         "mode": [each.training for each in model.modules()],
         "attention": config._attn_implementation,  # noqa: SLF001
         "configuration": (str(model.config), str(model.generation_config)),
     }
+
+
+def _tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Give every weight and buffer (a quantised model's `state_dict` holds copies)."""
+    yield from model.named_parameters()
+    yield from model.named_buffers()
 
 
 def _short(error: Exception) -> str:

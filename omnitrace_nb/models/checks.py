@@ -41,7 +41,7 @@ def check_model(model: object) -> None:
     if not isinstance(model, PreTrainedModel):
         raise ModelError(
             f"Expected a transformers model, a hub id or a folder, but {type(model).__name__} was given: "
-            "load it by transformers' from_pretrained (a PEFT model: merge_and_unload() first)."
+            "load it by transformers' from_pretrained."
         )
     check_config(model.config)
     # A whole omni model's generate also speaks; what it says is its thinker's (or llm's), which is what is traced.

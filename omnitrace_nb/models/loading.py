@@ -14,6 +14,7 @@ from transformers.utils import logging
 from omnitrace_nb.errors import ModelError, SettingsError
 from omnitrace_nb.models.checks import check_config, check_model
 from omnitrace_nb.models.registry import family_of
+from omnitrace_nb.models.wrappers import check_address, unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,7 +47,7 @@ def load(
 
     Args:
         model: None for the embedded model; a hub id or a folder; or a transformers model, which is used as it is and
-            where it is.
+            where it is (what `torch.compile`, DataParallel or PEFT have wrapped around it is looked through).
         processor: the model's processor or tokenizer; needed with a model of your own, otherwise loaded beside it (or
             from the id or folder given here).
         device: "cuda", "mps" or "cpu"; left out, the best there is (the embedded model: "cpu", being small).
@@ -68,14 +69,16 @@ def load(
             f"A {type(model).__name__} of your own is used as it is, so {', '.join(named)} cannot be set here: "
             "move or convert it before, or give its hub id or folder instead."
         )
+    inner: PreTrainedModel = unwrapped(model)
     if isinstance(processor, str | Path):
-        check_model(model)
-        processor = _read(str(processor), family_of(model.config).load_processor, trust_remote_code=trust_remote_code)
-    return adapt(model, processor)
+        check_model(inner)
+        processor = _read(str(processor), family_of(inner.config).load_processor, trust_remote_code=trust_remote_code)
+    return adapt(inner, processor)
 
 
 def adapt(model: PreTrainedModel, processor: Processor | None) -> Adapter:
     """Give the adapter of a model in memory, which stays as it is; `ModelError` if it cannot be traced."""
+    model = unwrapped(model)
     check_model(model)
     if processor is None:
         raise ModelError(
@@ -140,6 +143,7 @@ def _source(model: str | Path | None) -> str:
         return str(EMBEDDED)
     if not str(model).strip():
         raise ModelError("The model's name is empty: give a hub id or a folder, or none for the embedded model.")
+    check_address(str(model))
     path = Path(model).expanduser()
     if path.is_dir():
         return str(path)

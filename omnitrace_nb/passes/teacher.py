@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from omnitrace_nb.capture.borrow import evaluating, frozen
+from omnitrace_nb.capture.borrow import evaluating, frozen, require_gradients
 from omnitrace_nb.passes.cost import Cost
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ class TeacherForced:
 
         Works under autograd; the vocabulary is projected at one position a step.
         """
+        if embeddings.requires_grad:
+            require_gradients(self.model)
         batch, length = embeddings.shape[:2]
         self.cost.add(forwards=batch, tokens=batch * length)
         steps = steps.to(embeddings.device)
@@ -86,6 +88,8 @@ class TeacherForced:
 
         Every sequence is read at the same steps, so that many targets share one forward. Works under autograd.
         """
+        if embeddings.requires_grad:
+            require_gradients(self.model)
         batch, length = embeddings.shape[:2]
         self.cost.add(forwards=batch, tokens=batch * length)
         places = self.prompt + steps.to(embeddings.device) - 1
