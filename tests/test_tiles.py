@@ -12,6 +12,7 @@ from importlib import import_module
 import numpy as np
 import pytest
 import torch
+from PIL import Image as PILImage
 from prompts import film, picture, prompt
 
 from omnitrace_nb.errors import ModelError
@@ -142,6 +143,21 @@ def test_what_a_user_writes_stays_text_whatever_marks_it_holds(adapters, family)
     for start, end in marked.chars[marked.positions(0)]:
         covered[start:end] = True
     assert covered.all()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("sizes", [[(160, 120)], [(160, 120), (61, 190)]], ids=["one picture", "two pictures"])
+def test_ids_and_features_are_those_of_the_processors_own_chat(adapters, family, sizes):
+    adapter, pictures = adapters[family], [picture(*size, seed) for seed, size in enumerate(sizes)]
+    media = [{"type": "image", "image": PILImage.fromarray(each.pixels)} for each in pictures]
+    asked = {"role": "user", "content": [*media, {"type": "text", "text": "What is it?"}]}
+    wanted = adapter.processor.apply_chat_template(
+        [asked], tokenize=True, add_generation_prompt=True, return_dict=True, return_tensors="pt"
+    )
+    got = adapter.encode(prompt(*pictures, "What is it?")).inputs
+    assert set(got) == set(wanted)
+    for name, values in wanted.items():
+        torch.testing.assert_close(got[name], torch.as_tensor(values), msg=name)
 
 
 # LLaVA-OneVision
