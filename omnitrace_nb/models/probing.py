@@ -54,7 +54,7 @@ class Probes:
             return
         try:
             wrong = probe(*key[1:])
-        except (ValueError, TypeError, RuntimeError, IndexError, KeyError):
+        except ValueError:
             return  # what cannot be processed at all is told where the medium itself is
         if wrong:
             raise ModelError(
@@ -66,13 +66,13 @@ class Probes:
 
     def _picture(self, height: int, width: int) -> str:
         made = self.processor.image_processor
-        out = made(images=[Image.fromarray(_coloured(1, height, width)[0])], return_tensors="pt")
+        out = made([Image.fromarray(_coloured(1, height, width)[0])], return_tensors="pt")
         return _compared(_colours(out["pixel_values"], out["image_grid_thw"][0].tolist(), made), steps=False)
 
     def _film(self, count: int, height: int, width: int) -> str:
         made = self.processor.video_processor
         frames = torch.from_numpy(_coloured(count, height, width)).permute(0, 3, 1, 2)
-        out = made(videos=[frames], do_sample_frames=False, return_tensors="pt", **self.frames)
+        out = made([frames], do_sample_frames=False, return_tensors="pt", **self.frames)
         steps, rows, columns = out["video_grid_thw"][0].tolist()
         if steps != -(-count // made.temporal_patch_size):
             return f"of {count} frames it makes {steps} steps of {made.temporal_patch_size}"
@@ -127,10 +127,12 @@ def check_order(process: Process, kind: str, placeholder: str, rate: int) -> Non
 
 
 def _halves(values: torch.Tensor) -> list[float]:
-    """Give, along each axis that can be halved, by how much the second half's mean is above the first's."""
-    halved = [values.chunk(2, axis) for axis, size in enumerate(values.shape) if size > 1 and size % 2 == 0]
-    if values.shape[0] == 1 or not halved:
-        halved.append(values.flatten().chunk(2))
+    """Give by how much the second half's mean is above the first's, along the axis of the media.
+
+    That is the first; or, where all stand in one row, any.
+    """
+    axes = range(values.ndim) if values.shape[0] == 1 else [0]
+    halved = [values.chunk(2, axis) for axis in axes if values.shape[axis] % 2 == 0]
     return [float(second.mean() - first.mean()) for first, second in halved]
 
 
