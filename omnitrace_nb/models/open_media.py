@@ -104,6 +104,13 @@ def process(processor: Any, text: str, media: Sequence[LoadedPart], settings: Ma
     return dict(out)
 
 
+def replacements(out: dict[str, Any]) -> list[str]:
+    """Take out of a processor's call what it puts in place of each medium; nothing where it does not say."""
+    said = out.pop("text_replacement_offsets", None)
+    # Of a text without media some processors make an empty tensor of it.
+    return [each["replacement"] for each in said[0]] if said is not None and len(said) else []
+
+
 def film_settings(media: Sequence[LoadedPart]) -> dict[str, Any]:
     """Give what a video processor must know so that it neither samples frames again nor guesses their times."""
     films = [loaded.content for loaded in media if isinstance(loaded.content, Film)]

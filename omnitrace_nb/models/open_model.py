@@ -22,7 +22,15 @@ from omnitrace_nb.models.adapter import Encoded
 from omnitrace_nb.models.checks import check_length, check_text, check_tokenizer, home
 from omnitrace_nb.models.expanding import expand, holds, ordered
 from omnitrace_nb.models.interception import feeding, handed
-from omnitrace_nb.models.open_media import Medium, Places, film_settings, process, sound_settings, whole
+from omnitrace_nb.models.open_media import (
+    Medium,
+    Places,
+    film_settings,
+    process,
+    replacements,
+    sound_settings,
+    whole,
+)
 from omnitrace_nb.models.probing import check_order
 from omnitrace_nb.models.registry import Family, register
 from omnitrace_nb.models.rendering import Prompt, render
@@ -125,7 +133,7 @@ class OpenModel:
         alone = "".join(self.placeholders[loaded.kind] for loaded in media)
         self._check_order([loaded.kind for loaded in media])
         out = self.process(prompt.text if harmless else alone, media)
-        texts = [each["replacement"] for each in (out.pop("text_replacement_offsets", None) or [[]])[0]]
+        texts = replacements(out)
         if len(texts) != len(media):
             raise ModelError(
                 f"{type(self.processor).__name__} does not say what it puts in place of each medium "
