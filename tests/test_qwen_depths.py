@@ -15,6 +15,7 @@ from omnitrace_nb.ablation.replay import Replay
 from omnitrace_nb.capture import decode
 from omnitrace_nb.layout import IMAGE, TEXT, VIDEO
 from omnitrace_nb.models import adapt
+from omnitrace_nb.passes import captum_pass
 from omnitrace_nb.passes.teacher import TeacherForced
 
 RESPONSE = torch.tensor([40, 50, 300, 41, 42])
@@ -145,6 +146,31 @@ def test_integrated_gradients_add_up_over_all_depths():
     found = passes.score(run, [signals.integrated_gradients(steps=60, per="response")])
     (scores,) = found.scores.values()
     assert scores.sum() == pytest.approx(float(chosen.sum()), rel=0.03)
+
+
+def test_noise_gives_words_no_features_of_pictures(adapter, encoded, monkeypatch):
+    run = finished(adapter, encoded, RESPONSE[:2].numpy())
+    seen = torch.from_numpy(np.isin(encoded.layout.modality, (IMAGE, VIDEO)))
+    true, caught, fed = run.forced.embeddings[..., 64:], [], adapter.fed
+    monkeypatch.setattr(adapter, "fed", lambda more: caught.append(more.detach()) or fed(more))
+    found = passes.score(run, [signals.noise_tunnel("saliency", samples=2, noise=0.5)])
+    (scores,) = found.scores.values()
+    assert np.isfinite(scores).all()
+    assert caught
+    for more in caught:
+        at = seen[: more.shape[1]]
+        assert (more[:, : len(at)][:, at] != true[:, : len(at)][:, at]).all()
+        assert not more[:, : len(at)][:, ~at].any()
+        assert not more[:, len(at) :].any()
+
+
+def test_a_path_may_begin_at_a_token(adapter, encoded):
+    """A token's own embedding everywhere has no features of pictures at any depth."""
+    run = finished(adapter, encoded, RESPONSE[:2].numpy())
+    begin = captum_pass.baseline(run, 50)
+    assert begin.shape == run.forced.embeddings.shape
+    torch.testing.assert_close(begin[0, 7, :64], adapter.model.get_input_embeddings().weight[50])
+    assert not begin[..., 64:].any()
 
 
 def test_an_edit_while_decoding_changes_the_features_of_every_depth(adapter, encoded):

@@ -123,7 +123,8 @@ class CaptumPass:
         """Attribute the first `end` input embeddings: `float64 [G, end]`."""
         points = (aim.forced.embeddings[:, :end].float(),)
         begin = None if self.baseline is None else (baseline(run, self.baseline)[:, :end],)
-        (found,) = self.attributions(aim, points, begin, lambda each: each, batch)
+        held = _held(run, points[0])
+        (found,) = self.attributions(aim, points, begin, lambda each: each if held is None else each * held, batch)
         return found.norm(dim=-1) if self.length else found.sum(-1)
 
     def attributions(
@@ -151,7 +152,7 @@ class CaptumPass:
         if "n_steps" in settings:
             settings["internal_batch_size"] = batch
         if self.noise is not None:
-            settings["stdevs"] = tuple(self.noise * float(each.std()) for each in points)
+            settings["stdevs"] = tuple(self.noise * float(each[each != 0].std()) for each in points)
         make = getattr(attr, self.algorithm)
         if self.algorithm == deeplift.NAME:
             method = make(deeplift.Readable(aim))
@@ -185,7 +186,8 @@ def baseline(run: Finished, kind: Baseline) -> Tensor:
         if kind >= (tokens := len(table.weight)):
             raise SignalError(f"baseline={kind}: this model has the tokens 0 to {tokens - 1}")
         with torch.no_grad():
-            return table(torch.tensor([kind], device=embeddings.device)).float().expand_as(embeddings)
+            given, _ = run.adapter.embed(run.encoded, torch.tensor([kind]))
+        return given[:, -1:].float().expand_as(embeddings)
     means = torch.empty_like(embeddings)
     response = np.full(run.steps, -1)
     modality = np.concatenate([run.encoded.layout.modality, response])
@@ -193,6 +195,19 @@ def baseline(run: Finished, kind: Baseline) -> Tensor:
         own = torch.from_numpy(np.flatnonzero(modality == name)).to(embeddings.device)
         means[:, own] = embeddings[:, own].mean(1, keepdim=True)
     return means
+
+
+def _held(run: Finished, embeddings: Tensor) -> Tensor | None:
+    """Say which values noise may reach, `bool [1, q, width]`; None if it may reach all.
+
+    A model that adds features to pictures alone adds none to words, and none stays none under noise.
+    """
+    hidden = run.adapter.model.get_input_embeddings().weight.shape[1]
+    if embeddings.shape[-1] == hidden:
+        return None
+    held: Tensor = embeddings != 0
+    held[..., :hidden] = True
+    return held
 
 
 @contextmanager
