@@ -2,7 +2,7 @@
 
 The original switches low-rank weights with the kind of medium. In transformers' class these are adapters of PEFT that
 its user loads and sets (`model.load_adapter`, `model.set_adapter`): what is set is what `generate` runs and what is
-traced, and nothing is switched here.
+traced, and nothing is switched here. On the hub, `revision="refs/pr/70"` has the weights of transformers' class.
 """
 
 from __future__ import annotations
@@ -50,6 +50,21 @@ class Phi4Multimodal(OpenModel):
         )
         check_processor(model, processor.image_processor, object, patch_size=config.vision_config.patch_size)
         super().__init__(model, processor)
+
+    def template(self, messages: list[dict[str, Any]]) -> str:
+        """Render messages: the model's template takes their content for a string, placeholders and all."""
+        return super().template(
+            [
+                {
+                    **message,
+                    "content": "".join(
+                        item["text"] if item["type"] == "text" else self.placeholders[item["type"]]
+                        for item in message["content"]
+                    ),
+                }
+                for message in messages
+            ]
+        )
 
     def places(self, medium: Medium) -> Places:
         """Fold crops and global view back to the picture; separators are nobody's."""

@@ -18,7 +18,7 @@ from training.vocabulary import byte_level
 NAME = "Phi-4-multimodal"
 MODEL = "Phi4MultimodalForCausalLM"
 HUB = "microsoft/Phi-4-multimodal-instruct"
-NOTE = "crops and the whole picture, both folded back to its pixels; 80 ms of sound a token"
+NOTE = 'crops and the whole picture, folded back to its pixels; 80 ms of sound a token; needs revision="refs/pr/70"'
 NO_FILM = "nothing of the kind in the prompt, or the model does not read it"
 NOT_APPLICABLE = {"frames": NO_FILM, "tracks": NO_FILM}
 
@@ -32,12 +32,10 @@ SPECIAL = {
     "audio_token": "<|audio|>",
 }
 
+# As the checkpoint's, it takes a message's content for a string.
 TEMPLATE = (
-    "{% for message in messages %}<|{{ message['role'] }}|>"
-    "{% for item in message['content'] %}"
-    "{% if item['type'] == 'image' %}<|image|>{% elif item['type'] == 'audio' %}<|audio|>"
-    "{% else %}{{ item['text'] }}{% endif %}{% endfor %}<|end|>{% endfor %}"
-    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+    "{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% else %}{{ eos_token }}{% endif %}"
 )
 
 
