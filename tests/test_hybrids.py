@@ -179,6 +179,21 @@ def test_gradients_of_attention_are_given_where_a_state_gives_a_token_back():
         ot.load(*toy(*given)).trace(PROMPT, "attgrads", **SHORT)
 
 
+def test_gradients_of_every_layer_pass_through_a_running_state_between_them():
+    types = ["full_attention", "conv", "full_attention"]
+    tracer = ot.load(*toy(Lfm2ForCausalLM, Lfm2Config, {"num_hidden_layers": 3, "layer_types": types}))
+    trace = tracer.trace(PROMPT, "attgrads_all", **SHORT)
+    adapter, n = tracer.adapter, len(trace.layout)
+    ids = torch.cat([torch.from_numpy(trace.layout.token_ids), torch.from_numpy(trace.response_record.token_ids)])
+    for step in range(len(trace)):
+        with eager(adapter):
+            out = adapter.model(input_ids=ids[None, : n + step], use_cache=False, output_attentions=True)
+        gradients = torch.autograd.grad(out.logits[0, -1, ids[n + step]], out.attentions)
+        products = [(one * other).detach()[0, :, -1, :n] for one, other in zip(gradients, out.attentions, strict=True)]
+        wanted = torch.stack(products).mean((0, 1)).clamp(min=0).numpy()
+        np.testing.assert_allclose(trace.scores("attgrads_all")[step], wanted, atol=1e-3 * wanted.max())
+
+
 def named_instead(message):
     """Give the signals that a refusal tells to ask for."""
     name, method, operator = re.search(r'(\w+) or ot\.signals\.ablate\("(\w+)", operator="(\w+)"\)', message).groups()

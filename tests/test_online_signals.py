@@ -12,12 +12,8 @@ import pytest
 import torch
 from transformers import (
     DynamicCache,
-    Lfm2Config,
-    Lfm2ForCausalLM,
     LlamaConfig,
     LlamaForCausalLM,
-    RecurrentGemmaConfig,
-    RecurrentGemmaForCausalLM,
 )
 
 import omnitrace_nb as ot
@@ -337,24 +333,6 @@ def test_norms_are_exact_with(family):
         torch.testing.assert_close(step.norms, contributions(adapter, prompt(), tokens[:number]), atol=1e-5, rtol=1e-4)
 
 
-HYBRIDS = {
-    "conv": (Lfm2ForCausalLM, Lfm2Config, {"layer_types": ["conv", "full_attention", "conv"]}),
-    "linear_attention": (
-        RecurrentGemmaForCausalLM,
-        RecurrentGemmaConfig,
-        {"head_dim": 8, "lru_width": 32, "attention_window_size": 8},
-    ),
-}
-
-
-@pytest.mark.parametrize("other", HYBRIDS)
-@pytest.mark.parametrize("name", ["attmean", "attgrads_all"])
-def test_a_model_with_layers_that_do_not_attend_is_told_what_to_ask_for(other, name):
-    kind, config, changes = HYBRIDS[other]
-    with pytest.raises(SignalError, match=rf"has layers of type '{other}'.*input_x_gradient or ot.signals.ablate"):
-        decode(bare(kind, config, **changes), prompt(), [signals.get(name)], progress=False, max_new_tokens=2)
-
-
 class OneOwnLayer(LlamaForCausalLM):
     """A model whose middle layer runs an attention of its own."""
 
@@ -448,17 +426,6 @@ def test_the_examples_true_sources_come_first_in_what_weighs_excess_by_gradients
 @pytest.mark.parametrize("module", ["attention_rows", "attention_excess"])
 def test_examples_in_docstrings_run(module):
     assert doctest.testmod(import_module(f"omnitrace_nb.signals.{module}")) == (0, 1)
-
-
-@pytest.mark.parametrize("name", ["attmean", "attgrads_all"])
-def test_a_kernel_that_gives_no_rows_and_no_way_to_sdpa_is_named_with_what_to_load(name):
-    adapter = bare(LlamaForCausalLM, LlamaConfig)
-    adapter.decoder()._supports_sdpa = False
-    adapter.decoder().config._attn_implementation = "flash_attention_2"
-    with pytest.raises(SignalError, match=r"'flash_attention_2' and does not support SDPA.*eager"):
-        decode(adapter, prompt(), [signals.get(name)], progress=False, max_new_tokens=2)
-    adapter.decoder().config._attn_implementation = "eager"
-    assert len(decode(adapter, prompt(), [signals.get(name)], progress=False, max_new_tokens=2).token_ids) == 2
 
 
 def test_the_codes_first_row_changes_what_rows_say_and_no_gradient(llama):
