@@ -22,6 +22,7 @@ from omnitrace_nb.layout import AUDIO, IMAGE, VIDEO
 from omnitrace_nb.media.loaded import Film, Picture, Sound
 from omnitrace_nb.sources import SourceOptions, build, overlapping, resolve
 from omnitrace_nb.speech import Segment
+from omnitrace_nb.view.shapes import others
 
 COLOURS = {"red": (255, 0, 0), "lime": (0, 255, 0), "blue": (0, 0, 255)}
 SCENES = ((230, 60, 40), (20, 60, 20), (180, 200, 250))
@@ -459,3 +460,18 @@ def test_a_region_that_is_not_all_of_its_box_is_faded_where_it_is_not_itself(tmp
     assert (shown[:, width // 3 : -width // 3] > 200).all()
     [plain] = trace.source("image 2, region 1").pictures
     assert np.array_equal(np.asarray(plain), np.asarray(base.source("image 2").pictures[0])[:, :120])
+
+
+def test_an_overview_beside_patches_is_the_whole_picture_and_nothing_of_it_is_faded():
+    sketch = Sketch()
+    sketch.pictures(0, IMAGE, (96, 64), (1, 1))
+    sketch.pictures(0, IMAGE, (96, 64), (4, 6))
+    layout, record = sketch.layout(), part(0, "image", "image 1", b"", size=(96, 64))
+    overview, *cells = build(layout, [record], SourceOptions(image=(2, 2)))
+    assert overview.label == "image 1, as a whole"
+    assert not len(others(layout, overview))
+    assert not any(len(others(layout, each)) for each in cells)
+    mask = np.zeros((64, 96), bool)
+    mask[:, :16] = mask[:, -16:] = True
+    sides = build(layout, [record], SourceOptions(image=[{"mask": mask, "label": "sides"}]))[1]
+    assert len(others(layout, sides)) == 16

@@ -44,4 +44,15 @@ def others(layout: Layout, source: Source) -> np.ndarray:
     boxes = layout.box[foreign].astype(np.float64)
     left, top, right, bottom = source.box
     x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
-    return boxes[(x >= left) & (x < right) & (y >= top) & (y < bottom)]
+    within = (x >= left) & (x < right) & (y >= top) & (y < bottom)
+    own = layout.box[source.positions].astype(np.float64)
+    # A picture may be seen several times over, at once and in patches: only what shares nothing with the region counts.
+    return boxes[within][~(_centred(own, boxes[within]) | _centred(boxes[within], own).T).any(axis=0)]
+
+
+def _centred(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
+    """Say which boxes hold the centre of which: `bool [outer, inner]`."""
+    x, y = (inner[:, 0] + inner[:, 2]) / 2, (inner[:, 1] + inner[:, 3]) / 2
+    left, top, right, bottom = outer.T[:, :, None]
+    found: np.ndarray = (x >= left) & (x < right) & (y >= top) & (y < bottom)
+    return found
