@@ -47,15 +47,16 @@ def sound(seconds: int, path: Path) -> None:
 def film(seconds: int, size: tuple[int, int], rate: int, path: Path) -> None:
     """Write a film of moving shapes, with noise as its sound, as MP4."""
     rng = np.random.default_rng(0)
-    columns, rows = np.meshgrid(np.arange(size[0]), np.arange(size[1]))
+    ground = np.full((size[1] * 3 // 2, size[0]), 128, np.uint8)
+    ground[: size[1]] = 40 + np.arange(size[1])[:, None] * 100 // size[1]
     with av.open(str(path), "w") as container:
         pictures = container.add_stream("libx264", rate=rate, options={"preset": "ultrafast", "crf": "35", "g": "250"})
         pictures.width, pictures.height, pictures.pix_fmt = *size, "yuv420p"
         track = container.add_stream("aac", rate=44_100, layout="stereo")
         for place in range(seconds * rate):
-            planes = np.full((size[1] * 3 // 2, size[0]), 128, np.uint8)
-            middle = size[0] * (place % (10 * rate)) / (10 * rate)
-            planes[: size[1]] = np.where(abs(columns - middle) < size[1] / 8, 235, 40 + rows * 100 // size[1])
+            planes = ground.copy()
+            left = size[0] * (place % (10 * rate)) // (10 * rate)
+            planes[: size[1], left : left + size[1] // 4] = 235  # a bright bar that crosses the picture in 10 s
             frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
             frame.pts, frame.time_base = place, Fraction(1, rate)
             container.mux(pictures.encode(frame))
@@ -64,8 +65,9 @@ def film(seconds: int, size: tuple[int, int], rate: int, path: Path) -> None:
 
 
 def _sound(container: Any, track: Any, seconds: int, rng: np.random.Generator) -> None:  # noqa: ANN401 - PyAV's
+    blocks = (0.1 * rng.standard_normal((7, 2, 44_100))).astype(np.float32)
     for second in range(seconds):
-        block = (0.1 * rng.standard_normal((2, 44_100))).astype(np.float32)
+        block = blocks[second % len(blocks)]
         frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="stereo")
         frame.sample_rate, frame.pts, frame.time_base = 44_100, second * 44_100, Fraction(1, 44_100)
         container.mux(track.encode(frame))
@@ -94,7 +96,7 @@ def inputs(folder: Path) -> dict[str, Callable[[], list[Any]]]:
             make(*settings, path)
         return path
 
-    hour = (HOUR, (640, 360), 10)
+    hour = (HOUR, (320, 180), 10)
     text = (SENTENCE * (200_000 // len(SENTENCE) + 1))[:200_000]
     return {
         "an hour of sound": lambda: [ot.Audio(made("hour.mp3", sound, HOUR))],
@@ -105,8 +107,8 @@ def inputs(folder: Path) -> dict[str, Callable[[], list[Any]]]:
         "the film, end=600, fps=0.5, max_pixels=100_000": lambda: [
             ot.Video(made("hour.mp4", film, *hour), fps=0.5, max_pixels=100_000, end=600.0)
         ],
-        "2 minutes of film at 1080p, 3,000 frames": lambda: [
-            ot.Video(made("hd.mp4", film, 120, (1920, 1080), 25), sound=False)
+        "2 minutes of film at 1080p, 1,200 frames": lambda: [
+            ot.Video(made("hd.mp4", film, 120, (1920, 1080), 10), sound=False)
         ],
         "100 pictures of 1920 x 1080": lambda: [ot.Image(data) for data in photographs(100)],
         "the pictures, max_pixels=200_000": lambda: [ot.Image(data, max_pixels=200_000) for data in photographs(100)],
