@@ -514,7 +514,7 @@ def test_a_sound_beyond_the_extractors_300_seconds_is_whole(omni):
 
 
 def test_a_prompt_longer_than_the_model_reads_is_refused(omni):
-    with pytest.raises(ModelError, match=r"takes .* at most 4096"):
+    with pytest.raises(ModelError, match=r"takes .* at most 4,096"):
         omni.encode(prompt("word " * 5000))
 
 
