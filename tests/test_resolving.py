@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 from PIL import Image
 from skimage.segmentation import slic
 from toys import write_film
@@ -22,6 +23,8 @@ from omnitrace_nb.layout import AUDIO, IMAGE, VIDEO
 from omnitrace_nb.media.loaded import Film, Picture, Sound
 from omnitrace_nb.sources import SourceOptions, build, overlapping, resolve
 from omnitrace_nb.speech import Segment
+from omnitrace_nb.view.figure.panels import _edges
+from omnitrace_nb.view.records import Grid, ViewPart, ViewSource
 from omnitrace_nb.view.shapes import others
 
 COLOURS = {"red": (255, 0, 0), "lime": (0, 255, 0), "blue": (0, 0, 255)}
@@ -475,3 +478,23 @@ def test_an_overview_beside_patches_is_the_whole_picture_and_nothing_of_it_is_fa
     mask[:, :16] = mask[:, -16:] = True
     sides = build(layout, [record], SourceOptions(image=[{"mask": mask, "label": "sides"}]))[1]
     assert len(others(layout, sides)) == 16
+
+
+@given(arrays.arrays(bool, st.tuples(st.integers(1, 6), st.integers(1, 6))))
+@settings(max_examples=60)
+def test_a_figure_draws_a_region_along_every_edge_between_its_patches_and_others(own):
+    rows, columns = own.shape
+    grid = Grid((0, own.size), rows, columns, (0.0, 0.0, 1.0, 1.0))
+    drawn = _edges(
+        ViewSource(0, 0, "image", "x", "", cells=tuple(np.flatnonzero(own).tolist())),
+        ViewPart(0, "image", "user", "x", "", patches=grid),
+    )
+    outside = np.pad(own, 1).astype(int)
+    across, down = np.argwhere(np.diff(outside, axis=0)), np.argwhere(np.diff(outside, axis=1))
+    wanted = {(column - 1, row, column, row) for row, column in across}
+    wanted |= {(column, row - 1, column, row) for row, column in down}
+    scale = np.array([columns, rows, columns, rows])
+    assert {tuple(np.round(np.array(edge) * scale).astype(int).tolist()) for edge in drawn} == {
+        tuple(int(each) for each in edge) for edge in wanted
+    }
+    assert len(drawn) == len(wanted)

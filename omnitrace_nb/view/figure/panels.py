@@ -22,7 +22,7 @@ from omnitrace_nb.view.figure.timeline import Timeline
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from omnitrace_nb.view.records import Evidence, ViewPart, ViewSource
+    from omnitrace_nb.view.records import Box, Evidence, ViewPart, ViewSource
     from omnitrace_nb.view.viewmodel import ViewModel
 
 TALLEST, TALLEST_ALONE = 210, 300  # of pictures, CSS pixels
@@ -164,14 +164,43 @@ class Panels:
         """Draw the edges of credited regions, with their ranks."""
         left, top, wide, tall = place
         for rank, source in reversed(self._credited(part)):
-            edges = source.box or (0.0, 0.0, 1.0, 1.0)
-            x0, y0, x1, y1 = (
-                min(1.0, max(0.0, at)) * side + corner
-                for at, side, corner in zip(edges, (wide, tall) * 2, (left, top) * 2, strict=True)
-            )
-            corner = 5 if edges == (0, 0, 1, 1) else 2
-            canvas.box(x0, y0, x1, y1, outline=self.page.theme.accent, radius=corner, thick=2)
-            self.page.badge(canvas, rank, x0 + 6, y0 + 6)
+            shaped = source.cells is not None and part.patches is not None
+            lines = _edges(source, part) if shaped else [source.box or (0.0, 0.0, 1.0, 1.0)]
+            drawn = [
+                [
+                    min(1.0, max(0.0, at)) * side + corner
+                    for at, side, corner in zip(edges, (wide, tall) * 2, (left, top) * 2, strict=True)
+                ]
+                for edges in lines
+            ]
+            for x0, y0, x1, y1 in drawn:
+                if shaped:
+                    canvas.box(x0 - 1, y0 - 1, x1 + 1, y1 + 1, fill=self.page.theme.accent)
+                else:
+                    corner = 5 if lines[0] == (0, 0, 1, 1) else 2
+                    canvas.box(x0, y0, x1, y1, outline=self.page.theme.accent, radius=corner, thick=2)
+            self.page.badge(canvas, rank, drawn[0][0] + 6, drawn[0][1] + 6)
+
+
+def _edges(source: ViewSource, part: ViewPart) -> list[Box]:
+    """Give the edges of a region that is not a box, as shares of width and height; each has no width or no height."""
+    if source.cells is None or part.patches is None:
+        return []
+    (left, top, right, bottom), columns = part.patches.extent, part.patches.columns
+    across, down = (right - left) / columns, (bottom - top) / part.patches.rows
+    own, found = set(source.cells), []
+    for cell in sorted(own):
+        row, column = divmod(cell, columns)
+        x, y = left + column * across, top + row * down
+        if cell - columns not in own:
+            found.append((x, y, x + across, y))
+        if cell + columns not in own:
+            found.append((x, y + down, x + across, y + down))
+        if column == 0 or cell - 1 not in own:
+            found.append((x, y, x, y + down))
+        if column == columns - 1 or cell + 1 not in own:
+            found.append((x + across, y, x + across, y + down))
+    return found
 
 
 def _opened(model: ViewModel, part: ViewPart, size: tuple[int, int]) -> tuple[PILImage.Image, bool]:
