@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -34,10 +35,7 @@ def expand(
     """
     found = _placeholders(prompt, placeholders)
     if (wrote := [kind for _, _, kind in found]) != list(kinds):
-        raise ModelError(
-            f"The chat template wrote placeholders for {wrote or 'no media'}, but the prompt has "
-            f"{list(kinds) or 'none'}: give the processor that belongs to this model, with its own chat template."
-        )
+        raise ModelError(_other(wrote, list(kinds), placeholders))
     pieces, media, moves = [], [], []
     at = length = 0
     for (start, end, _), text in zip(found, texts, strict=True):
@@ -59,10 +57,14 @@ def ordered(prompt: Prompt, placeholders: Mapping[str, str], media: Sequence[Loa
 
     Some templates put all pictures of a message before its films, and both before its texts. Which medium a
     placeholder stands for is no question even so: a processor gives those of a kind their media one after the other.
+
+    Raises:
+        ModelError: the template wrote other placeholders than those of the prompt's media.
     """
     kinds = [kind for _, _, kind in _placeholders(prompt, placeholders)]
-    if sorted(kinds) != sorted(loaded.kind for loaded in media):
-        return list(media)
+    given = [loaded.kind for loaded in media]
+    if sorted(kinds) != sorted(given):
+        raise ModelError(_other(kinds, given, placeholders))
     left = {kind: iter([loaded for loaded in media if loaded.kind == kind]) for kind in set(kinds)}
     return [next(left[kind]) for kind in kinds]
 
@@ -71,6 +73,26 @@ def holds(prompt: Prompt, names: Sequence[str]) -> bool:
     """Tell whether a user's text holds one of the names, such as a special token's."""
     texts = [prompt.text[span.start : span.end] for span in prompt.spans]
     return any(name in text for text in texts for name in names if name)
+
+
+def _other(wrote: Sequence[str], given: Sequence[str], placeholders: Mapping[str, str]) -> str:
+    """Say that a template wrote other placeholders than those of the prompt's media."""
+    names = ", ".join(f"{text!r} for {kind}" for kind, text in placeholders.items())
+    return (
+        f"The chat template wrote placeholders for {counted(wrote)}, but the prompt has {counted(given)}; the "
+        f"processor's placeholders are {names}. Give the processor that belongs to this model, with its own chat "
+        "template."
+    )
+
+
+def counted(kinds: Sequence[str]) -> str:
+    """Name kinds of media with their numbers.
+
+    Example:
+        >>> counted(["image", "audio", "image"])
+        '2 x image, 1 x audio'
+    """
+    return ", ".join(f"{count} x {kind}" for kind, count in Counter(kinds).items()) or "no media"
 
 
 def _placeholders(prompt: Prompt, placeholders: Mapping[str, str]) -> list[tuple[int, int, str]]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from omnitrace_nb.media.loaded import LoadedPart
 
+MOST_NAMED = 5  # parts in a message
 # The processors' own arguments, by kind of part.
 ARGUMENTS = {"image": "images", "video": "videos", "audio": "audio"}
 
@@ -96,10 +97,9 @@ def process(processor: Any, text: str, media: Sequence[LoadedPart], settings: Ma
             **{**given, **settings},
         )
     except (ValueError, TypeError, RuntimeError, IndexError, KeyError, ZeroDivisionError) as error:
-        kinds = ", ".join(f"{loaded.kind} (part {loaded.index + 1})" for loaded in media)
         raise ModelError(
-            f"The model's processor refused the prompt with {kinds or 'text alone'}. It says: {error} "
-            "Change the parts' size or length."
+            f"The model's processor refused the prompt with {_named(media) or 'text alone'}. It says: {error} "
+            "Change the parts' number, size or length."
         ) from error
     return dict(out)
 
@@ -109,6 +109,15 @@ def replacements(out: dict[str, Any]) -> list[str]:
     said = out.pop("text_replacement_offsets", None)
     # Of a text without media some processors make an empty tensor of it.
     return [each["replacement"] for each in said[0]] if said is not None and len(said) else []
+
+
+def check_shown(loaded: LoadedPart, positions: int) -> None:
+    """Refuse a medium of which the model sees or hears nothing, such as a sound of a few milliseconds."""
+    if not positions:
+        raise ModelError(
+            f"The model's processor makes no position of {described(loaded)}, which is too short or too small for this "
+            "model: give more of it, or leave it out."
+        )
 
 
 def film_settings(media: Sequence[LoadedPart]) -> dict[str, Any]:
@@ -147,3 +156,21 @@ def argument(loaded: LoadedPart) -> Any:  # noqa: ANN401 - what the processor of
     if isinstance(content, Sound):
         return content.samples.astype(np.float32)
     raise TypeError(f"part {loaded.index + 1} is a {loaded.kind}")
+
+
+def _named(media: Sequence[LoadedPart]) -> str:
+    more = len(media) - MOST_NAMED
+    return ", ".join(map(described, media[:MOST_NAMED])) + (f" and {more} more" if more > 0 else "")
+
+
+def described(loaded: LoadedPart) -> str:
+    """Name a part with its size or length, for a message: "image (part 2, 640 x 480 pixels)"."""
+    content, size = loaded.content, ""
+    if isinstance(content, Picture):
+        size = f", {content.pixels.shape[1]} x {content.pixels.shape[0]} pixels"
+    if isinstance(content, Film):
+        count, height, width, _ = content.frames.shape
+        size = f", {count} frames of {width} x {height} pixels"
+    if isinstance(content, Sound):
+        size = f", {content.duration:.3g} s"
+    return f"{loaded.kind} (part {loaded.index + 1}{size})"

@@ -25,6 +25,7 @@ from omnitrace_nb.models.interception import feeding, handed
 from omnitrace_nb.models.open_media import (
     Medium,
     Places,
+    check_shown,
     film_settings,
     process,
     replacements,
@@ -212,10 +213,9 @@ class OpenModel:
             at = np.flatnonzero(here & (tokens.offsets[:, 0] < tokens.offsets[:, 1]))
             own = np.isin(tokens.ids[at], self._own_ids())
             medium = Medium(loaded, counts[loaded.kind], counts["image"] + counts["video"], out, tokens.ids[at], own)
-            if medium.positions == 0:
-                raise ModelError(f"{type(self.processor).__name__} makes no position of part {loaded.index + 1}.")
-            found = self.places(medium)
+            found = self.places(medium) if medium.positions else Places()
             where = at[own] if found.nobody is None else at[own][~found.nobody]
+            check_shown(loaded, len(where))
             part[where], modality[where] = loaded.index, MODALITY[loaded.kind]
             if found.box is not None:
                 box[where] = found.box if found.nobody is None else found.box[~found.nobody]
