@@ -23,6 +23,7 @@ import numpy as np
 from torch import nn
 
 from omnitrace_nb.ablation import Effects
+from omnitrace_nb.ablation.replay import sees_windows
 from omnitrace_nb.capture.norms import ROOM
 from omnitrace_nb.passes.captum_pass import TARGETS_AT_ONCE, CaptumPass
 from omnitrace_nb.passes.scoring import PASS_TOKENS
@@ -241,16 +242,21 @@ def _ablations(effects: Effects, shape: Shape) -> Need:
     drawn = effects.drawn(count)
     forwards = {"leave_one_out": count, "shapley": drawn * max(count - 1, 0) + 1}.get(effects.method, drawn) + 1
     forwards = min(forwards, 2**count)  # no set is run twice
+    out = effects.operator == "mask" and not _windowed(shape)  # what is hidden is left out, not read and unseen
     if effects.operator == "mask_direct":
         tokens: float = end + (forwards - 1) * shape.steps
     elif effects.method == "leave_one_out" and effects.operator in {"mask", "mean"}:
-        gone = effects.operator == "mask"
-        tokens = end + sum(end - int(own.positions[0]) - gone * len(own.positions) for own in shape.sources)
+        tokens = end + sum(end - int(own.positions[0]) - out * len(own.positions) for own in shape.sources)
     else:
-        tokens = end + (forwards - 1) * end * (0.5 if effects.operator == "mask" else 1)
+        tokens = end + (forwards - 1) * end * (0.5 if out else 1)
     made = _passes(shape, forwards, tokens, length=end)
     copies = 1 + max(1, PASS_TOKENS // shape.width)
     return _plus(made, Need(memory=copies * shape.cache, least=shape.whole * shape.cache), 1)
+
+
+def _windowed(shape: Shape) -> bool:
+    config: Any = getattr(shape.adapter.decoder(), "config", None)
+    return config is not None and sees_windows(config, shape.width)
 
 
 def _gradients(captum: CaptumPass, shape: Shape) -> Need:

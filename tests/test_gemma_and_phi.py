@@ -415,6 +415,15 @@ def test_weights_that_are_set_for_a_kind_of_medium_are_the_ones_that_are_traced(
     np.testing.assert_allclose(again.scores("attmean"), plain.scores("attmean"), atol=1e-6)
 
 
+def test_what_hiding_takes_where_layers_see_windows_is_estimated(models, media_dir):
+    tracer, content = Tracer(models["gemma4"]), import_module("families.gemma4").content(media_dir)
+    several = ot.signals.ablate("contextcite", samples=16)
+    found = tracer.estimate(content, several, max_new_tokens=4).table
+    spent = tracer.trace(content, several, max_new_tokens=4, min_new_tokens=4, progress=False).run.signals
+    each = [row["tokens"] / row["forwards"] for row in (found.iloc[-1], next(iter(spent.values())))]
+    assert each[0] == pytest.approx(each[1], rel=0.2)
+
+
 @pytest.mark.parametrize("name", TOYS)
 def test_every_kind_of_signal_traces_it(models, name, media_dir):
     content = import_module(f"families.{name}").content(media_dir)

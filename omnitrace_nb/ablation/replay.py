@@ -15,6 +15,8 @@ from transformers.cache_utils import Cache, CacheLayerMixin, DummyLayer, Dynamic
 from omnitrace_nb.passes.teacher import only
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
     from omnitrace_nb.passes.finished import Finished
 
 CHUNK = 2048  # queries at a time behind a prefix: a mask of queries x positions is built for them
@@ -53,9 +55,7 @@ class Replay:
     @cached_property
     def windowed(self) -> bool:
         """Whether some layers see a window shorter than the sequence, which positions left out would widen."""
-        own = DynamicCache(config=self.model.config.get_text_config()).layers
-        windows = [layer.sliding_window for layer in own if isinstance(layer, DynamicSlidingWindowLayer)]
-        return any(window < self.length for window in windows)
+        return sees_windows(self.model.config.get_text_config(), self.length)
 
     @cached_property
     def _first(self) -> tuple[Tensor, list[tuple[Tensor, Tensor] | None] | None]:
@@ -158,6 +158,12 @@ class Replay:
         logits = logits.float()
         tokens = self.forced.targets.to(logits.device).expand(len(rows), -1)
         return logits.gather(2, tokens[..., None])[..., 0] - logits.logsumexp(-1)
+
+
+def sees_windows(config: PreTrainedConfig, length: int) -> bool:
+    """Tell whether some layers of a model see a window shorter than a sequence."""
+    layers = DynamicCache(config=config).layers
+    return any(layer.sliding_window < length for layer in layers if isinstance(layer, DynamicSlidingWindowLayer))
 
 
 class _Borrowed(CacheLayerMixin):
