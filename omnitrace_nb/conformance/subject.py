@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from omnitrace_nb.models.adapter import Adapter, Encoded
 
 STEPS = 8  # tokens decoded
+ROUNDINGS = 4  # eps of half precision that attention weights may be apart
 _HOOKED = "_output_capturing_hooks_installed"  # transformers' own note
 
 
@@ -70,8 +71,13 @@ class Subject:
 
     @property
     def tolerance(self) -> float:
-        """How far attention weights may differ: of float32 the order of sums, of half precision its rounding."""
-        return 2e-2 if self.half else 1e-4
+        """How far attention weights may differ: of float32 the order of sums, of half precision its rounding.
+
+        A logit of magnitude 16 is rounded by up to 8 eps in either of two computations, and a weight moves by at most a
+        quarter of what its logit does: 4 eps, which is 3.1e-2 of bfloat16 and 3.9e-3 of float16.
+        """
+        dtype = next(self.adapter.decoder().parameters()).dtype
+        return ROUNDINGS * torch.finfo(dtype).eps if self.half else 1e-4
 
     @cached_property
     def response(self) -> Tensor:
