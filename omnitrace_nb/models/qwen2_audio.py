@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from transformers import AutoProcessor, Qwen2AudioForConditionalGeneration, Qwen2AudioProcessor
 
 from omnitrace_nb.errors import ModelError
+from omnitrace_nb.media.loaded import Sound
 from omnitrace_nb.models.open_media import Medium, Places
 from omnitrace_nb.models.open_model import OpenModel
 from omnitrace_nb.models.registry import Family, register
@@ -50,9 +51,10 @@ class Qwen2Audio(OpenModel):
 
     def places(self, medium: Medium) -> Places:
         """Give each token its 40 milliseconds."""
-        extractor = self.processor.feature_extractor
+        extractor, sound = self.processor.feature_extractor, medium.loaded.content
+        assert isinstance(sound, Sound)  # noqa: S101 - it reads no other medium
         each = MEL_FRAMES * extractor.hop_length / extractor.sampling_rate
-        return Places(time=even_seconds(medium.positions, each, medium.loaded.content.duration))
+        return Places(time=even_seconds(medium.positions, each, sound.duration))
 
 
 register(
