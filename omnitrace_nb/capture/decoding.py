@@ -16,7 +16,7 @@ from omnitrace_nb.capture.loop import Loop
 from omnitrace_nb.capture.result import Decode
 from omnitrace_nb.capture.tap import Tap
 from omnitrace_nb.capture.usual import Usual
-from omnitrace_nb.errors import SettingsError
+from omnitrace_nb.errors import OmnitraceError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,7 +65,7 @@ def decode(
     Raises:
         SettingsError: a setting that is unknown or cannot be traced.
         SignalError: a signal that this model cannot give.
-        ModelError: NaN or inf in the logits.
+        ModelError: NaN or inf in the logits, or media that the model itself cannot read.
     """
     if forced is not None:
         generation["max_new_tokens"] = len(forced)
@@ -84,10 +84,13 @@ def decode(
             borrowed.enter_context(tapped(adapter.decoder()))
         try:
             adapter.model.generate(**encoded.inputs, **encoded.options, **options, custom_generate=loop)
-        except (ValueError, TypeError) as error:
-            if loop.begun:
-                raise
-            raise SettingsError(f"generate refuses these settings: {error}") from error
+        except Exception as error:
+            if not loop.steps and not isinstance(error, OmnitraceError):
+                borrowed.close()
+                adapter.embed(encoded, torch.zeros(1, dtype=torch.long))  # says so if it is media it cannot read
+            if not loop.begun and isinstance(error, ValueError | TypeError):
+                raise SettingsError(f"generate refuses these settings: {error}") from error
+            raise
     return _assemble(signals, loop, prompt)
 
 

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 from omnitrace_nb.errors import ModelError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from transformers import PreTrainedModel
+
+KINDS = ("image", "audio", "video")
 
 
 def check_processor(model: PreTrainedModel, processor: object, kind: type, **numbers: object) -> None:
@@ -34,3 +38,37 @@ def check_processor(model: PreTrainedModel, processor: object, kind: type, **num
                 f"The processor is not this model's: its {name} is {found}, the model has {wanted}. "
                 "Load both from the same place."
             )
+
+
+def check_placeholders(model: PreTrainedModel, placeholders: Mapping[str, str], own: Sequence[int]) -> None:
+    """Refuse a processor that puts other tokens in the place of media than those where the model looks for them.
+
+    Args:
+        model: the model.
+        placeholders: what the processor reads: kind of medium -> what stands for it.
+        own: the ids that it puts in the media's places.
+
+    Raises:
+        ModelError: other ids, or no kind of medium that both read.
+    """
+    wanted = {kind: _placeholder_id(model.config, kind) for kind in KINDS}
+    known = {kind: index for kind, index in wanted.items() if index is not None}
+    if not known or not placeholders:
+        return
+    shared = {kind: index for kind, index in known.items() if kind in placeholders}
+    if not shared:
+        raise ModelError(
+            f"The processor is not this model's: it reads {', '.join(placeholders)}, the model {', '.join(known)}. "
+            "Load both from the same place."
+        )
+    for kind, index in shared.items():
+        if index not in own:
+            raise ModelError(
+                f"The processor is not this model's: it puts the ids {sorted(own)} in the place of media, the model "
+                f"looks for {kind} at {index}. Load both from the same place."
+            )
+
+
+def _placeholder_id(config: object, kind: str) -> int | None:
+    found: int | None = getattr(config, f"{kind}_token_id", getattr(config, f"{kind}_token_index", None))
+    return found

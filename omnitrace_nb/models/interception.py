@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from omnitrace_nb.capture.borrow import evaluating
+from omnitrace_nb.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,7 +23,11 @@ class _Reached(Exception):  # noqa: N818 - it ends a forward where it was to end
 
 
 def handed(model: nn.Module, decoder: nn.Module, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the arguments, by name, that `model(**inputs)` calls its decoder with; nothing of the decoder runs."""
+    """Give the arguments, by name, that `model(**inputs)` calls its decoder with; nothing of the decoder runs.
+
+    Raises:
+        ModelError: the model cannot read these inputs.
+    """
     names = list(inspect.signature(decoder.forward).parameters)
 
     def stop(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -34,6 +39,14 @@ def handed(model: nn.Module, decoder: nn.Module, inputs: Mapping[str, Any]) -> d
             model(**inputs, use_cache=False, return_dict=True)
     except _Reached as reached:
         return reached.given
+    except (torch.OutOfMemoryError, torch.AcceleratorError):
+        raise
+    except (ValueError, TypeError, RuntimeError, IndexError, KeyError, AttributeError) as error:
+        raise ModelError(
+            f"{type(model).__name__} cannot read what its processor makes of this prompt's media. It says: {error} "
+            "Give the processor that belongs to this model, with its own settings; if it does, change the parts' size "
+            "or length: some models cannot read a picture of a few pixels."
+        ) from error
     finally:
         hook.remove()
     raise RuntimeError(f"{type(model).__name__} did not run its {type(decoder).__name__}")

@@ -19,6 +19,7 @@ from omnitrace_nb.errors import ModelError
 from omnitrace_nb.layout import AUDIO, IMAGE, NOBODY, TEXT, VIDEO, Layout
 from omnitrace_nb.media.loaded import MediaNeeds
 from omnitrace_nb.models.adapter import Encoded
+from omnitrace_nb.models.belonging import check_placeholders
 from omnitrace_nb.models.checks import check_length, check_text, check_tokenizer, home
 from omnitrace_nb.models.expanding import expand, holds, ordered
 from omnitrace_nb.models.interception import feeding, handed
@@ -75,6 +76,7 @@ class OpenModel:
         self.needs = self._needs()
         self._ordered: set[str] = set()  # kinds of media that the processor keeps in order
         check_tokenizer(model, self.tokenizer)
+        check_placeholders(model, self.placeholders, self._own_ids())
         if not (getattr(processor, "chat_template", None) or self.tokenizer.chat_template):
             raise ModelError("The processor has no chat template: load it from where the model came from.")
 
