@@ -89,9 +89,18 @@ def parallel(folder, _tmp_path):
     return ot.load(torch.nn.DataParallel(torch.compile(model, backend="eager")), tokenizer)
 
 
+def distributed(folder, _tmp_path):
+    model, tokenizer = memory(folder)
+    torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
+    try:
+        return ot.load(torch.nn.parallel.DistributedDataParallel(model), tokenizer)
+    finally:
+        torch.distributed.destroy_process_group()
+
+
 LOSSLESS = [
     *(spread, on_disk, half_on_disk, offloaded, offloaded_to_disk),
-    *(compiled, compiled_in_place, compiled_forward, parallel),
+    *(compiled, compiled_in_place, compiled_forward, parallel, distributed),
 ]
 
 
