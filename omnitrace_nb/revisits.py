@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
+import torch
+
 from omnitrace_nb import contrast, estimate, passes, targets, verification
 from omnitrace_nb import signals as registry
 from omnitrace_nb.errors import SettingsError, SignalError
@@ -27,12 +29,16 @@ if TYPE_CHECKING:
     from omnitrace_nb.targets import TargetLike
     from omnitrace_nb.trace.records import Response
 
+# Within a user's own inference_mode nothing could be differentiated, nor its tensors be used again.
+GRADIENTS_ALLOWED = torch.inference_mode(mode=False)
+
 
 class Revisits:
     """The half of `Tracer` that goes back to a finished trace with the model; nothing is generated again."""
 
     adapter: Adapter
 
+    @GRADIENTS_ALLOWED
     def add(
         self,
         trace: Trace,
@@ -66,6 +72,7 @@ class Revisits:
         warn_of(scored)
         return trace.with_scores(scored, run.ablations)
 
+    @GRADIENTS_ALLOWED
     def verify(
         self,
         trace: Trace,
@@ -102,6 +109,7 @@ class Revisits:
         run = self.finished(trace, content=content, progress=progress)
         return verification.verify(trace, run, top=top, operator=operator, signal=signal, seed=seed)
 
+    @GRADIENTS_ALLOWED
     def attribute(
         self,
         trace: Trace,
@@ -142,6 +150,7 @@ class Revisits:
             trace = self.add(trace, chosen, content=content, progress=progress)
         return trace.attribute(chosen.label, target)
 
+    @GRADIENTS_ALLOWED
     def input_map(
         self,
         trace: Trace,
@@ -171,6 +180,7 @@ class Revisits:
 
         return input_maps(trace, self.finished(trace, content=content, progress=progress), method, target)
 
+    @GRADIENTS_ALLOWED
     def finished(self, trace: Trace, *, content: object = None, progress: bool = True) -> passes.Finished:
         """Give a trace's run back with its model, for passes over it; arguments and errors as for `add`."""
         _check_trace(trace)

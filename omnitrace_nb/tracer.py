@@ -16,7 +16,7 @@ from omnitrace_nb.live import shown_while_made
 from omnitrace_nb.partial import Partial
 from omnitrace_nb.planning import Shape
 from omnitrace_nb.prompting import Prompt
-from omnitrace_nb.revisits import Revisits, allowed, chosen_signals, run_of, warn_of
+from omnitrace_nb.revisits import GRADIENTS_ALLOWED, Revisits, allowed, chosen_signals, run_of, warn_of
 from omnitrace_nb.sources import SourceOptions
 from omnitrace_nb.statements import StatementOptions, Statements
 from omnitrace_nb.trace import Trace
@@ -90,6 +90,7 @@ class Tracer(Revisits):
         """Name the model and what it reads."""
         return f"Tracer({_name(self.adapter)!r}, reads {', '.join(self.adapter.modalities)})"
 
+    @GRADIENTS_ALLOWED
     def trace(
         self,
         content: object,
