@@ -6,8 +6,10 @@ from functools import cache
 from importlib import import_module
 
 import numpy as np
+import open_toys
 import pytest
 import torch
+import transformers
 
 import omnitrace_nb as ot
 from omnitrace_nb import media
@@ -277,3 +279,35 @@ def test_a_trace_does_not_depend_on_the_mode_in_which_it_is_asked_for(name):
         for signal in signals:
             scale = np.abs(usual.scores(signal)).max()
             np.testing.assert_allclose(trace_.scores(signal), usual.scores(signal), rtol=0, atol=1e-5 * scale)
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        (transformers.Florence2Config, "is an encoder-decoder"),
+        (transformers.Blip2Config, "is an encoder-decoder"),
+        (transformers.MllamaConfig, "reads media by cross-attention"),
+        (transformers.IdeficsConfig, "reads media by cross-attention"),
+        (transformers.DiffusionGemmaConfig, "is a diffusion model"),
+    ],
+)
+def test_models_of_other_kinds_are_refused_by_their_configuration_with_the_reason(config, reason, tmp_path):
+    """Before any weight is loaded."""
+    made = config(text_config={"model_type": "t5"}) if config is transformers.Blip2Config else config()
+    made.save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match=rf"{reason}.*Only decoder-only models"):
+        ot.load(tmp_path)
+
+
+def test_a_model_whose_prompt_looks_ahead_throughout_is_refused():
+    """PaliGemma: its whole prompt, question and all, is read in both directions."""
+    tokenizer = open_toys.make_tokenizer(image="<image>")
+    config = transformers.PaliGemmaConfig(
+        text_config={"model_type": "gemma", **open_toys.text_config(tokenizer)},
+        vision_config={"model_type": "siglip_vision_model", "image_size": 56, "patch_size": 14, **open_toys.ENCODER},
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        projection_dim=64,
+    )
+    model = transformers.PaliGemmaForConditionalGeneration(config)
+    with pytest.raises(ModelError, match="reads its prompt like one: its attention looks in both directions"):
+        ot.load(model, toy("mistral3")[1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import PreTrainedModel
@@ -21,12 +21,27 @@ if TYPE_CHECKING:
 
 DECODER_ONLY = "Only decoder-only models, which read the prompt and the response in one sequence, can be traced."
 
+# Settings of layers that read media from beside the sequence, and model types that write by denoising.
+CROSS_ATTENTION = ("cross_attention_layers", "cross_layer_interval")
+DIFFUSION = ("diffusion", "llada", "dream")
+
 
 def check_config(config: PreTrainedConfig) -> None:
     """Refuse what the configuration alone shows to be no decoder-only model, before weights are loaded."""
     if getattr(config, "is_encoder_decoder", False):
         raise ModelError(
             f"{config.model_type!r} is an encoder-decoder: its prompt stands behind cross-attention. {DECODER_ONLY}"
+        )
+    text: Any = config.get_text_config()
+    if any(getattr(one, name, None) for one in (config, text) for name in CROSS_ATTENTION):
+        raise ModelError(
+            f"{config.model_type!r} reads media by cross-attention: no position of its sequence holds them. "
+            f"{DECODER_ONLY}"
+        )
+    if any(name in config.model_type.lower() for name in DIFFUSION):
+        raise ModelError(
+            f"{config.model_type!r} is a diffusion model: it writes a response all at once, not token after token. "
+            f"{DECODER_ONLY}"
         )
 
 
@@ -54,7 +69,8 @@ def check_model(model: object) -> None:
     directions = {module.is_causal for module in reader.modules() if hasattr(module, "is_causal")}
     if directions == {False}:
         raise ModelError(
-            f"{type(model).__name__} is an encoder: its attention looks in both directions. {DECODER_ONLY}"
+            f"{type(model).__name__} is an encoder, or reads its prompt like one: its attention looks in both "
+            f"directions. {DECODER_ONLY}"
         )
 
 
