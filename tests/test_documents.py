@@ -38,6 +38,17 @@ def test_the_table_of_signals_is_the_registrys():
     assert text == made["page"](text), "run: python docs/signal_table.py"
 
 
+def test_every_family_has_its_row_in_the_table_of_models():
+    text = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ")[0].removeprefix("| ") for line in text.splitlines() if line.startswith("| ")][1:]
+    names = [
+        re.search(r'^NAME = "(.+)"$', path.read_text(encoding="utf-8"), re.MULTILINE)[1]
+        for path in (ROOT / "tests" / "families").glob("*.py")
+    ]
+    assert sorted(rows) == sorted(names), "run: python docs/models_table.py"
+    assert "**fails" not in text
+
+
 def test_the_code_of_the_page_on_signals_runs(embedded, monkeypatch):
     monkeypatch.setattr(signals.registry, "_SIGNALS", dict(signals.registry._SIGNALS))
     names = {"tracer": embedded}
