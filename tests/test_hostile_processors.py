@@ -110,6 +110,14 @@ def test_only_a_long_medium_is_altered_and_refused_all_the_same(omni_pair):
         encode(adapter, Video(np.tile(NOISE, (2, 1, 1, 1)), fps=2.0))
 
 
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 9), (5, 3)])
+def test_a_picture_of_a_few_pixels_is_read(omni_pair, height, width):
+    encoded = encode(adapt(*omni_pair), Image(NOISE[0, :height, :width]), Video(NOISE[:, :height, :width], fps=2.0))
+    box = encoded.layout.box[encoded.layout.positions(0)]
+    assert (box[:, :2].min(0) == 0).all()
+    assert box[:, 2:].max(0).tolist() == [width, height]
+
+
 def test_a_processor_that_squeezes_evenly_is_followed(omni_pair):
     """Boxes are shares of the picture, whatever the shape in which the model sees it."""
     altered(omni_pair[1], "image_processor", lambda images: [image.resize((112, 112)) for image in images])

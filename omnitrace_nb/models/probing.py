@@ -67,7 +67,9 @@ class Probes:
     def _picture(self, height: int, width: int) -> str:
         made = self.processor.image_processor
         out = made([Image.fromarray(_coloured(1, height, width)[0])], return_tensors="pt")
-        return _compared(_colours(out["pixel_values"], out["image_grid_thw"][0].tolist(), made), steps=False)
+        return _compared(
+            _colours(out["pixel_values"], out["image_grid_thw"][0].tolist(), made), (height, width), steps=False
+        )
 
     def _film(self, count: int, height: int, width: int) -> str:
         made = self.processor.video_processor
@@ -77,7 +79,7 @@ class Probes:
         if steps != -(-count // made.temporal_patch_size):
             return f"of {count} frames it makes {steps} steps of {made.temporal_patch_size}"
         seen = _colours(out["pixel_values_videos"], [steps, rows, columns], made)
-        return _compared(seen, steps=count > made.temporal_patch_size)
+        return _compared(seen, (height, width), steps=count > made.temporal_patch_size)
 
     def _sound(self) -> str:
         made = self.processor.feature_extractor
@@ -167,8 +169,11 @@ def _colours(values: torch.Tensor, grid: Sequence[int], made: Any) -> np.ndarray
     return means
 
 
-def _compared(seen: np.ndarray, *, steps: bool) -> str:
-    """Say where the colours that were seen are not those of the places that the layout gives them."""
+def _compared(seen: np.ndarray, size: tuple[int, int], *, steps: bool) -> str:
+    """Say where the colours that were seen are not those of the places that the layout gives them.
+
+    `size` is the probe's `(height, width)`: within half a pixel of it a colour can say no more of its place.
+    """
     count, rows, columns, _ = seen.shape
     places = {
         "columns": (0, (np.arange(columns) + 0.5)[None, None] / columns),
@@ -176,7 +181,7 @@ def _compared(seen: np.ndarray, *, steps: bool) -> str:
     }
     for name, (channel, wanted) in places.items():
         apart = float(np.abs(seen[..., channel] - wanted).max())
-        if apart > APART:
+        if apart > APART + 0.5 / size[1 - channel]:
             return f"its {name} of patches are up to {apart:.0%} of a side away from where they should be"
     if steps and np.any(np.diff(seen[..., 2].mean((1, 2))) <= 0):
         return f"its {count} steps are not in the order of the frames"
