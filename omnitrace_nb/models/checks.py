@@ -84,29 +84,21 @@ def check_tokenizer(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) 
         )
 
 
-def check_length(
-    model: PreTrainedModel, positions: int, layout: Layout | None = None, parts: Sequence[LoadedPart] = ()
-) -> None:
+def check_length(model: PreTrainedModel, positions: int, layout: Layout, parts: Sequence[LoadedPart]) -> None:
     """Refuse a prompt that reaches beyond the positions that the model was made for.
 
     Args:
         model: the model.
         positions: how far the prompt reaches: its tokens, or less where media share rotary positions.
         layout: of the prompt.
-        parts: of the prompt; with the layout, the message counts positions by part and says what to lower.
+        parts: of the prompt; the message counts positions by part and says what to lower.
 
     Raises:
         ModelError: the prompt leaves no position for a response.
     """
     limit = _limit(model)
-    if positions < limit:
-        return
-    if layout is not None:
+    if positions >= limit:
         raise ModelError(too_long(positions, limit, layout, parts))
-    raise ModelError(
-        f"The prompt takes {positions:,} positions, but this model reads at most {limit:,}, the response included: "
-        "shorten its texts, sounds or films."
-    )
 
 
 def check_text(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, text: str) -> None:

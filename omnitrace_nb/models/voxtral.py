@@ -86,7 +86,7 @@ class Voxtral(OpenModel):
                 f"Voxtral's tokenizer refused the prompt. It says: {error} Change the parts' roles or order."
             ) from error
         layout = self._read(out["input_ids"][0].numpy(), blocks)
-        check_length(self.model, len(layout))
+        check_length(self.model, len(layout), layout, parts)
         return Encoded(self._inputs(dict(out), layout.token_ids), {}, layout)
 
     def token_bytes(self, ids: Sequence[int]) -> list[bytes]:
