@@ -78,6 +78,7 @@ def test_words_part_where_the_speaker_changes():
     ("source", "told"),
     [
         ("no such file.srt", "cannot be read"),
+        ("", "empty"),
         ("just\nsome lines", "no cue was found"),
         ("{ not json", "begins like JSON"),
         ([], "empty"),
@@ -93,6 +94,44 @@ def test_words_part_where_the_speaker_changes():
 def test_malformed_transcripts_are_named(source, told):
     with pytest.raises(ContentError, match=told):
         read_transcript(source)
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ([{"text": "x y", "start": None, "end": 2}], "entry 2 .*'x y'.* has no start and end"),
+        ([{"text": "x y", "start": -3, "end": 2}], "entry 2 .*'x y'.* lasts from -3 to 2 s"),
+        ([{"text": "x y", "start": 3, "end": 3}], "'x y'.* lasts from 3 to 3 s"),
+        ([7] * 5, "entry 2 .*entry 3 .*entry 4 .* and 2 more"),
+    ],
+)
+def test_entries_that_cannot_be_read_are_named_and_the_others_stay(rows, told):
+    good = {"text": "The harbour is quiet.", "start": 4, "end": 6}
+    with pytest.warns(RuntimeWarning, match=told):
+        assert read_transcript([good, *rows]) == (Segment(4, 6, "The harbour is quiet."),)
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        "\n2\n00:00:03,000 --> 00:00:04,000\nIs it lost?",
+        "2\n00:00:03,000 --> 00:00:04,000\nIs it lost?",  # no blank line before it
+        "\n2\n00:00:03 --> 00:00:04\nIs it lost?",  # no milliseconds
+        "\n2\n0:03.0 -> 0:04.0\nIs it lost?",  # a short arrow
+        "\n2\n00:00:03,000 --> 00:00:04,000\nIs it\n\nlost?",  # a blank line within
+        "\nNOTE what nobody\nsays\n\nsecond\n00:03.000 --> 00:04.000 align:left\nIs it lost?",
+    ],
+)
+def test_careless_subtitles_lose_nothing(second):
+    text = f"1\n00:00:00,000 --> 00:00:02,500\nHello.\n{second}\n\n3\n00:00:05,000 --> 00:00:06,000\nBye.\n"
+    assert read_transcript(text) == (Segment(0, 2.5, "Hello."), Segment(3, 4, "Is it lost?"), Segment(5, 6, "Bye."))
+
+
+@pytest.mark.parametrize("stamp", ["-00:00:03,000", "00:00:0x,000", "00:00:09,000"])
+def test_a_cue_of_impossible_times_is_named_and_the_others_stay(stamp):
+    text = f"1\n{stamp} --> 00:00:04,000\nHello.\n\n2\n00:00:05,000 --> 00:00:06,000\nBye.\n"
+    with pytest.warns(RuntimeWarning, match=r"entry 1 .*'Hello\.'"):
+        assert read_transcript(text) == (Segment(5, 6, "Bye."),)
 
 
 def talk(*topics, seconds=4.0):
@@ -115,6 +154,25 @@ def test_short_chunks_take_in_what_follows_and_long_ones_are_cut():
     chunks = semantic_chunks(talk(*"a" * 40), directions)
     assert max(chunk.t1 - chunk.t0 for chunk in chunks) <= 60
     assert len(chunks) == 3
+
+
+def test_cues_that_break_off_within_a_sentence_are_joined_before_they_are_compared():
+    cues = [Segment(0, 6, "a is"), Segment(6, 12, "quiet."), Segment(12, 18, "b is"), Segment(18, 24, "loud.")]
+    heard = []
+    chunks = semantic_chunks(cues, lambda texts: directions(heard.append(texts) or texts))
+    assert heard == [["a is quiet.", "b is loud."]]
+    assert chunks == (Segment(0, 12, "a is quiet."), Segment(12, 24, "b is loud."))
+
+
+def test_of_overlapping_segments_no_second_is_lost():
+    said = [Segment(2, 4, "a 2"), Segment(0, 9, "a 1"), Segment(9, 12, "a 3")]
+    assert semantic_chunks(said, directions) == (Segment(0, 12, "a 1 a 2 a 3"),)
+    assert semantic_chunks(said[:2], directions) == (Segment(0, 9, "a 1 a 2"),)
+
+
+def test_segments_before_the_beginning_are_no_part_of_a_chunk():
+    with pytest.raises(ContentError, match=r"entry 2 .* lasts from -1 to 0\.5 s"):
+        semantic_chunks([Segment(0, 1, "a 1"), Segment(-1, 0.5, "a 2")], directions)
 
 
 def test_speakers_are_kept_apart():

@@ -13,7 +13,7 @@ import numpy as np
 
 from omnitrace_nb.errors import OmnitraceError, SettingsError
 from omnitrace_nb.sources.detections import Parcels, is_detections, plain, regions
-from omnitrace_nb.speech.transcript import Segment, read_transcript
+from omnitrace_nb.speech.transcript import Segment, entries
 
 if TYPE_CHECKING:
     from omnitrace_nb.trace.records import PartRecord
@@ -70,7 +70,7 @@ def readable(given: Any, record: PartRecord, track: str) -> tuple[Own, list[Omni
     """Give those pieces of a part that can be read, and what is wrong with each of the others."""
     wrong: list[OmnitraceError] = []
     try:
-        listed = _listed(given, record, track)
+        listed = _listed(given, record, track, wrong)
     except OmnitraceError as error:
         return [], [error]
     except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
@@ -90,18 +90,18 @@ def readable(given: Any, record: PartRecord, track: str) -> tuple[Own, list[Omni
     return _distinct(pieces), wrong
 
 
-def _listed(given: Any, record: PartRecord, track: str) -> Iterable[Any] | Parcels:  # noqa: ANN401
-    """Give the pieces one by one, as far as they can be told apart."""
+def _listed(given: Any, record: PartRecord, track: str, wrong: list[OmnitraceError]) -> Iterable[Any] | Parcels:  # noqa: ANN401
+    """Give the pieces one by one, as far as they can be told apart; a transcript's that cannot be read are wrong."""
     given = plain(given)
     if track == "image":
         return _pictured(given, record)
     if track == "text":
         return _located(given, record)
-    if isinstance(given, (str, Mapping)):
-        return read_transcript(given)
-    rows = given.tolist() if isinstance(given, np.ndarray) else _list(given, record)
-    if rows and all(isinstance(each, Mapping) for each in rows):
-        return read_transcript(rows)
+    spoken = isinstance(given, (str, Mapping))
+    rows = given if spoken else given.tolist() if isinstance(given, np.ndarray) else _list(given, record)
+    if spoken or (rows and all(isinstance(each, Mapping) for each in rows)):
+        rows, unread = entries(rows)
+        wrong += [error for _, error in unread]
     return rows
 
 

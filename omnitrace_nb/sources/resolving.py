@@ -83,7 +83,7 @@ def _worked_out(way: Any, content: Any, record: PartRecord, track: str) -> tuple
         given = way(*_arguments(content, track))
         pieces, wrong = readable(given, _as_given(content, record), track) if _some(given) else ([], [])
         pieces = _original(pieces, content, record)
-        said = f"gave nothing that can be used: {wrong[0]}" if wrong else "found nothing"
+        said = f"gave nothing that can be used: {str(wrong[0]).rstrip('.')}" if wrong else "found nothing"
     except Exception as error:  # noqa: BLE001 (of a user's function: told)
         said, wrong = f"failed ({_words(error)})", []
     if isinstance(pieces, list) and not pieces:

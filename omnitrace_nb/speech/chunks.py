@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from omnitrace_nb.errors import SettingsError
-from omnitrace_nb.speech.transcript import Segment
+from omnitrace_nb.speech.transcript import Segment, closes, sentences, usable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,10 +31,11 @@ def semantic_chunks(
 
     Adjacent segments are split where the cosine similarity of their embeddings falls below a threshold, and where the
     speaker changes; a chunk shorter than `shortest` takes in what follows, and none is made longer than `longest`
-    unless one segment is.
+    unless one segment is. Where segments end with the signs of sentences, those that break off within one, as cues of
+    subtitles do, are joined to whole sentences first.
 
     Args:
-        segments: in order of time.
+        segments: of a transcript; times may overlap.
         embed: texts -> `float [k, d]`, such as `SentenceTransformer(...).encode`; left out: words weighted by how rare
             they are in this transcript (TF-IDF), which needs no model.
         threshold: cosine similarity, -1..1; left out: the mean over adjacent segments minus 0.8 standard deviations,
@@ -44,6 +45,7 @@ def semantic_chunks(
 
     Raises:
         SettingsError: lengths or a threshold out of range, or embeddings of another number than texts.
+        ContentError: a segment whose times are negative or in disorder.
     """
     if not 0 <= shortest <= longest:
         raise SettingsError(
@@ -51,23 +53,32 @@ def semantic_chunks(
         )
     if threshold is not None and not -1 <= threshold <= 1:
         raise SettingsError(f"threshold={threshold!r} is no cosine similarity; give a number from -1 to 1.")
-    if not segments:
+    said, wrong = usable(segments)
+    if wrong:
+        raise wrong[0][1]
+    if not said:
         return ()
+    segments = sorted(said, key=lambda each: (each.t0, each.t1))
+    segments = sentences(segments) if any(closes(each.text) for each in segments) else segments
     similar = similarities([segment.text for segment in segments], embed)
     limit = adaptive_threshold(similar) if threshold is None else threshold
     chunks: list[list[Segment]] = [[segments[0]]]
     for segment, likeness in zip(segments[1:], similar, strict=True):
         held = chunks[-1]
-        together = segment.t1 - held[0].t0
+        t0, t1 = held[0].t0, _end(held)
+        together = max(t1, segment.t1) - t0 <= longest
         apart = segment.speaker != held[-1].speaker
-        short = held[-1].t1 - held[0].t0 < shortest
-        if together <= longest and not apart and (likeness >= limit or short):
+        if together and not apart and (likeness >= limit or t1 - t0 < shortest):
             held.append(segment)
         else:
             chunks.append([segment])
     return tuple(
-        Segment(held[0].t0, held[-1].t1, " ".join(each.text for each in held), held[0].speaker) for held in chunks
+        Segment(held[0].t0, _end(held), " ".join(each.text for each in held), held[0].speaker) for held in chunks
     )
+
+
+def _end(held: Sequence[Segment]) -> float:
+    return max(each.t1 for each in held)
 
 
 def similarities(texts: Sequence[str], embed: Embed | None = None) -> np.ndarray:

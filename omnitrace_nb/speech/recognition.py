@@ -14,7 +14,7 @@ from omnitrace_nb.media.encode import wav
 from omnitrace_nb.media.loaded import Sound
 from omnitrace_nb.speech.chunks import semantic_chunks
 from omnitrace_nb.speech.needing import needed
-from omnitrace_nb.speech.transcript import Segment, read_transcript
+from omnitrace_nb.speech.transcript import Segment, read_transcript, usable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,10 +27,15 @@ PAUSE = 0.35  # seconds of silence between words that part two segments where no
 
 
 def in_chunks(recognizer: Recognizer, **options: Any) -> Recognizer:  # noqa: ANN401 - those of `semantic_chunks`
-    """Give a recogniser whose segments are semantic chunks; `options` are those of `semantic_chunks`."""
+    """Give a recogniser whose segments are semantic chunks; `options` are those of `semantic_chunks`.
+
+    Segments that cannot be used, such as those before the beginning, are given as they are behind the chunks, so that
+    they are named by who reads them.
+    """
 
     def heard(samples: np.ndarray, sampling_rate: int) -> tuple[Segment, ...]:
-        return semantic_chunks(tuple(recognizer(samples, sampling_rate)), **options)
+        found, wrong = usable(tuple(recognizer(samples, sampling_rate) or ()))
+        return (*semantic_chunks(found, **options), *(each for each, _ in wrong))
 
     heard.__name__ = getattr(recognizer, "__name__", type(recognizer).__name__)
     return heard

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +13,9 @@ from typing import Any
 
 from omnitrace_nb.errors import ContentError
 
-_CUE = re.compile(
-    r"(?P<t0>(?:\d+:)?\d{1,2}:\d{2}[.,]\d{1,3})\s*-->\s*(?P<t1>(?:\d+:)?\d{1,2}:\d{2}[.,]\d{1,3})[^\n]*\n"
-    r"(?P<text>(?:(?!\s*\n\s*\n)[\s\S])*?)(?=\n[ \t]*\n|\n?\Z)"
-)
+_TIMING = re.compile(r"^[ \t]*(\S*\d:\d\S*)[ \t]*--?>[ \t]*(\S*\d:\d\S*)")
+_STAMP = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{2}(?:[.,]\d{1,3})?)")
+_COMMENT = re.compile(r"\s*(?:NOTE|STYLE|REGION)(?:\s|$)")
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]+)>")
 _TAG = re.compile(r"<[^>]*>")
 _SPEAKER = re.compile(r"^\s*([A-Z][\w .'-]{0,30}):\s+(?=\S)")
@@ -24,6 +24,8 @@ _STARTS, _ENDS = ("start", "t0", "begin", "start_time"), ("end", "t1", "stop", "
 _TEXTS = ("text", "word", "punctuated_word", "value")
 _SPEAKERS = ("speaker", "speaker_id")
 _LONGEST = 15.0  # seconds of words that end in no sign
+_BLANK = "\ufeff \n\r\t"
+_TOLD = 3  # entries that a warning names
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,37 +38,102 @@ class Segment:
     speaker: str = ""
 
 
+Wrong = list[tuple[Any, ContentError]]
+
+
 def read_transcript(source: str | Path | Mapping[str, Any] | Sequence[Any]) -> tuple[Segment, ...]:
     r"""Read a transcript: the path or the text of an SRT, WebVTT or JSON file, or what JSON holds.
 
     JSON may be a list of segments or words, or hold one as "segments", "words" or "chunks"; each has "start" and "end"
     in seconds (or "timestamp": [start, end]) and "text" or "word", and may have a "speaker". Words are joined into
-    sentences by their signs, and where the speaker changes.
+    sentences by their signs, and where the speaker changes. An entry that cannot be read among others (times that are
+    missing, negative or in disorder) is left out, with a warning that names it.
 
     Raises:
-        ContentError: a file that cannot be read, another format, or times that are missing, negative or in disorder.
+        ContentError: a file that cannot be read, another format, or no entry that can be read.
 
     Example:
         >>> read_transcript("1\n00:00:01,000 --> 00:00:02,500\nHello.\n")
         (Segment(t0=1.0, t1=2.5, text='Hello.', speaker=''),)
     """
+    found, wrong = entries(source)
+    if wrong:
+        told = "; ".join(str(error) for _, error in wrong[:_TOLD])
+        more = f"; and {len(wrong) - _TOLD} more" if len(wrong) > _TOLD else ""
+        warnings.warn(f"left out of the transcript: {told}{more}", RuntimeWarning, stacklevel=2)
+    return found
+
+
+def entries(source: Any) -> tuple[tuple[Segment, ...], Wrong]:  # noqa: ANN401 - see `read_transcript`
+    """Give the segments of a transcript in order of time, and each entry that cannot be read with what is wrong.
+
+    Raises:
+        ContentError: as `read_transcript`.
+    """
     given: Any = _text(source) if isinstance(source, (str, Path)) else source
-    if isinstance(given, str):
-        if given.lstrip("\ufeff \n\r\t")[:1] in {"{", "["}:
-            try:
-                given = json.loads(given.lstrip("\ufeff"))
-            except json.JSONDecodeError as error:
-                raise ContentError(f"the transcript begins like JSON but is not: {error}") from error
+    if isinstance(given, str) and given.lstrip(_BLANK)[:1] in {"{", "["}:
+        try:
+            given = json.loads(given.lstrip("\ufeff"))
+        except json.JSONDecodeError as error:
+            raise ContentError(f"the transcript begins like JSON but is not: {error}") from error
+    rows, words = (_cues(given), False) if isinstance(given, str) else _rows(given)
+    segments, wrong = usable(rows)
+    spoken = [each for each in (sentences(segments) if words else segments) if each.text]
+    wrong += [(each, _lasting(each)) for each in spoken if each.t1 == each.t0]
+    spoken = [each for each in spoken if each.t1 > each.t0]
+    if not spoken:
+        raise wrong[0][1] if wrong else ContentError("the transcript has no words")
+    return tuple(sorted(spoken, key=lambda each: (each.t0, each.t1))), wrong
+
+
+def usable(rows: Sequence[Any]) -> tuple[list[Segment], Wrong]:
+    """Give the entries that are segments within time, and each of the others with what is wrong with it."""
+    found: list[Segment] = []
+    wrong: Wrong = []
+    for number, row in enumerate(rows, 1):
+        try:
+            segment = _segment(row, number)
+        except ContentError as error:
+            wrong.append((row, error))
+            continue
+        if not (math.isfinite(segment.t0) and math.isfinite(segment.t1)) or not 0 <= segment.t0 <= segment.t1:
+            wrong.append((row, _lasting(segment, f"entry {number}")))
         else:
-            return _checked(_cues(given))
-    rows, words = _rows(given)
-    segments = [_segment(row, number) for number, row in enumerate(rows, 1)]
-    return _checked(_sentences(segments) if words else segments)
+            found.append(segment)
+    return found, wrong
+
+
+def sentences(pieces: Sequence[Segment]) -> list[Segment]:
+    """Join words or cues up to a closing sign, a change of speaker, or a length."""
+    found: list[Segment] = []
+    held: list[Segment] = []
+
+    def close() -> None:
+        if held:
+            text = " ".join(each.text for each in held if each.text)
+            found.append(Segment(held[0].t0, max(each.t1 for each in held), text, held[0].speaker))
+            held.clear()
+
+    for each in pieces:
+        if held and (each.speaker != held[0].speaker or each.t1 - held[0].t0 > _LONGEST):
+            close()
+        held.append(each)
+        if closes(each.text):
+            close()
+    close()
+    return found
+
+
+def closes(text: str) -> bool:
+    """Say whether a text ends with the sign of a sentence's end."""
+    return _SENTENCE_END.search(text) is not None
 
 
 def _text(source: str | Path) -> str:
     if isinstance(source, str) and ("\n" in source or source.lstrip()[:1] in {"{", "["}):
         return source
+    if isinstance(source, str) and not source.strip():
+        raise ContentError("the transcript is empty")
     try:
         return Path(source).read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
@@ -75,31 +142,52 @@ def _text(source: str | Path) -> str:
         ) from error
 
 
-def _cues(text: str) -> list[Segment]:
-    found = []
-    for cue in _CUE.finditer(text.replace("\r\n", "\n").replace("\r", "\n")):
-        said = cue["text"]
-        voice = _VOICE.search(said)
-        line = " ".join(_TAG.sub("", said).split())
-        named = None if voice else _SPEAKER.match(line)
-        speaker = voice[1].strip() if voice else named[1] if named else ""
-        if line:
-            found.append(
-                Segment(_seconds(cue["t0"]), _seconds(cue["t1"]), line[named.end() if named else 0 :], speaker)
-            )
-    if not found:
+def _cues(text: str) -> list[Any]:
+    """Give the cues of subtitles: as segments, or as mappings where their times cannot be read."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    starts = [at for at, line in enumerate(lines) if _TIMING.match(line)]
+    if not starts:
         raise ContentError(
             "no cue was found: expected lines such as '00:00:01,000 --> 00:00:02,500' (SRT, WebVTT), or JSON"
         )
+    found: list[Any] = []
+    for at, following in zip(starts, [*starts[1:], len(lines)], strict=True):
+        said = _said(lines[at + 1 : following], last=following == len(lines))
+        cue = _cue(said, _TIMING.match(lines[at]))
+        found += [cue] if cue else []
     return found
 
 
-def _seconds(stamp: str) -> float:
-    *hours, minutes, seconds = stamp.replace(",", ".").split(":")
-    return 3600 * int(hours[0] if hours else 0) + 60 * int(minutes) + float(seconds)
+def _said(lines: list[str], *, last: bool) -> str:
+    """Give what belongs to a cue of the lines up to the next one: not that one's number or name, and no comments."""
+    behind = any(not line.strip() for line in lines)  # a blank line, behind which a name may stand
+    if not last and lines and lines[-1].strip() and (behind or lines[-1].strip().isdigit()):
+        lines = lines[:-1]
+    blocks = re.split(r"\n[ \t]*\n", "\n".join(lines).strip("\n"))
+    return "\n".join(block for block in blocks if not _COMMENT.match(block))
 
 
-def _rows(given: Any) -> tuple[Sequence[Any], bool]:  # noqa: ANN401 - whatever JSON holds
+def _cue(said: str, timing: re.Match[str] | None) -> Segment | dict[str, Any] | None:
+    voice = _VOICE.search(said)
+    line = " ".join(_TAG.sub("", said).split())
+    named = None if voice else _SPEAKER.match(line)
+    speaker = voice[1].strip() if voice else named[1] if named else ""
+    words = line[named.end() if named else 0 :]
+    t0, t1 = map(_seconds, timing.groups() if timing else ("", ""))
+    if not words:
+        return None
+    return {"text": words} if t0 is None or t1 is None else Segment(t0, t1, words, speaker)
+
+
+def _seconds(stamp: str) -> float | None:
+    read = _STAMP.fullmatch(stamp)
+    if read is None:
+        return None
+    hours, minutes, seconds = read.groups()
+    return 3600 * int(hours or 0) + 60 * int(minutes) + float(seconds.replace(",", "."))
+
+
+def _rows(given: Any) -> tuple[list[Any], bool]:  # noqa: ANN401 - whatever JSON holds
     """Give the rows, and whether they are single words."""
     if isinstance(given, Mapping):
         for name in ("segments", "chunks", "words", "tokens"):
@@ -107,7 +195,7 @@ def _rows(given: Any) -> tuple[Sequence[Any], bool]:  # noqa: ANN401 - whatever 
                 return given[name], name in {"words", "tokens"} or _are_words(given[name])
         raise ContentError(f"the transcript holds {sorted(given)}; expected 'segments', 'chunks' or 'words'")
     if isinstance(given, Sequence) and given:
-        return given, _are_words(given)
+        return list(given), _are_words(given)
     raise ContentError("the transcript is empty")
 
 
@@ -134,36 +222,7 @@ def _first(row: Mapping[str, Any], names: Sequence[str]) -> Any:  # noqa: ANN401
     return next((row[name] for name in names if row.get(name) is not None), None)
 
 
-def _sentences(words: Sequence[Segment]) -> list[Segment]:
-    """Join words up to a closing sign, a change of speaker, or a length."""
-    found: list[Segment] = []
-    held: list[Segment] = []
-
-    def close() -> None:
-        if held:
-            text = " ".join(word.text for word in held if word.text)
-            found.append(Segment(held[0].t0, held[-1].t1, text, held[0].speaker))
-            held.clear()
-
-    for word in words:
-        if held and (word.speaker != held[0].speaker or word.t1 - held[0].t0 > _LONGEST):
-            close()
-        held.append(word)
-        if _SENTENCE_END.search(word.text):
-            close()
-    close()
-    return found
-
-
-def _checked(segments: Sequence[Segment]) -> tuple[Segment, ...]:
-    """Put segments in order of time; `ContentError` for times that cannot be."""
-    for number, each in enumerate(segments, 1):
-        if not (math.isfinite(each.t0) and math.isfinite(each.t1)) or each.t0 < 0 or each.t1 < each.t0:
-            raise ContentError(
-                f"entry {number} of the transcript ({each.text!r}) lasts from {each.t0:g} to {each.t1:g} s; expected "
-                "0 <= start <= end"
-            )
-    spoken = [each for each in segments if each.text and each.t1 > each.t0]
-    if not spoken:
-        raise ContentError("the transcript has no words")
-    return tuple(sorted(spoken, key=lambda each: (each.t0, each.t1)))
+def _lasting(each: Segment, name: str = "an entry") -> ContentError:
+    return ContentError(
+        f"{name} of the transcript ({each.text!r}) lasts from {each.t0:g} to {each.t1:g} s; expected 0 <= start < end"
+    )
