@@ -5,6 +5,7 @@ import json
 import math
 import re
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import altair as alt
 import numpy as np
@@ -14,7 +15,7 @@ from traces import RESPONSE, make_empty_trace, make_trace
 
 from omnitrace_nb import charts
 from omnitrace_nb.charts import frames, theme
-from omnitrace_nb.charts.showing import VEGA_LITE
+from omnitrace_nb.charts.showing import VEGA_LITE, to_svg
 from omnitrace_nb.errors import SignalError
 
 NAMES = ("sources", "modalities", "steps", "confidence", "positions", "cost", "agreement")
@@ -188,6 +189,14 @@ def test_words_with_markup_stay_words():
     name = '<img src="x" onerror="alert(1)"> & "more" </script>'
     spec = make_trace(response=f"{name}\n{RESPONSE}").charts.sources().to_dict()
     assert any(name[:40] in str(row.get("said")) for row in values(spec))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_no_picture_can_hold_is_drawn_as_another_sign(name):
+    """Control characters that a model wrote: vl-convert would not raise, but end the process."""
+    shown = drawn(make_trace(response="Mia \x19sells\x00 \x1bhoney\uffff.\nAll \U0001f41d of it."), name)
+    assert shown.to_png().startswith(b"\x89PNG")
+    assert ET.fromstring(to_svg(shown)).tag.endswith("svg")  # noqa: S314 (our own)
 
 
 def test_an_unknown_signal_is_named_with_those_there_are(trace):

@@ -9,6 +9,7 @@ No renderer, theme or data transformer of altair's is changed.
 from __future__ import annotations
 
 import io
+import re
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
@@ -23,6 +24,8 @@ VEGA_LITE = "application/vnd.vegalite.v5+json"
 SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"  # a name: nobody fetches it
 SCALE = 2  # pixels of the picture for each of the chart's
 _COLOURS = 160
+# What XML cannot hold. A model may write it, and vl-convert ends the whole process over one of them.
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _DRAWN_BY = "5.8"  # the oldest Vega-Lite that vl-convert has: what it draws, notebooks draw
 
 
@@ -41,7 +44,7 @@ class Offline:
         config: dict[str, Any] = {}
         for each in style:
             config = _over(config, each)
-        return {**spec, "config": config}
+        return {**_drawable(spec), "config": config}
 
     def to_png(self, scale: float = SCALE) -> bytes:
         """Give the chart as a picture, dark on white."""
@@ -127,6 +130,15 @@ def _converter() -> Any:  # noqa: ANN401 (a module without types)
     import vl_convert  # noqa: PLC0415 (30 MB that only pictures need)
 
     return vl_convert
+
+
+def _drawable(value: Any) -> Any:  # noqa: ANN401 (whatever a specification holds)
+    """Give a specification without characters that no SVG can hold."""
+    if isinstance(value, str):
+        return _NO_XML.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, dict):
+        return {_drawable(key): _drawable(each) for key, each in value.items()}
+    return [_drawable(each) for each in value] if isinstance(value, list) else value
 
 
 def _over(under: dict[str, Any], over: Any) -> dict[str, Any]:  # noqa: ANN401 (a mapping)
