@@ -5,7 +5,9 @@ import re
 import runpy
 from pathlib import Path
 
+import PIL.Image
 import pytest
+from families import mistral3
 
 import omnitrace_nb as ot
 from omnitrace_nb import signals
@@ -47,6 +49,16 @@ def test_every_family_has_its_row_in_the_table_of_models():
     ]
     assert sorted(rows) == sorted(names), "run: python docs/models_table.py"
     assert "**fails" not in text
+
+
+def test_the_family_of_the_page_on_adapters_says_where_in_a_picture_each_position_looks():
+    names = {}
+    exec(code_of(ROOT / "docs" / "adapters.md")[0], names)  # noqa: S102 - our own page
+    tracer = ot.Tracer(names["MyFamily"](*mistral3.make()))
+    picture = PIL.Image.new("RGB", (80, 80))
+    trace = tracer.trace([picture, "What?"], sources={"image": (2, 1)}, max_new_tokens=2, progress=False)
+    cells = trace.sources.query("modality == 'image'")
+    assert cells[["left", "top", "right", "bottom"]].to_numpy().tolist() == [[0, 0, 80, 40], [0, 40, 80, 80]]
 
 
 def test_the_code_of_the_page_on_signals_runs(embedded, monkeypatch):

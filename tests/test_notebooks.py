@@ -23,3 +23,13 @@ def test_the_notebook_runs_and_shows_its_views(path, tmp_path):
 
 def test_there_is_a_quickstart():
     assert "01_quickstart" in [path.stem for path in NOTEBOOKS]
+
+
+def test_a_new_family_takes_fewer_than_sixty_lines_its_model_included():
+    notebook = nbformat.read(NOTEBOOKS[0].with_name("04_bring_your_model.ipynb"), as_version=4)
+    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    checked = [at for at, each in enumerate(code) if "ot.check_adapter(" in each]
+    family = next(each for each in code if "register(" in each)
+    assert len(code[0].splitlines()) + len(family.splitlines()) < 60
+    assert len(checked) >= 2
+    assert any(at > code.index(family) for at in checked)
