@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
@@ -15,6 +14,7 @@ from omnitrace_nb.layout import AUDIO
 from omnitrace_nb.media import kept
 from omnitrace_nb.media.sampling import restored
 from omnitrace_nb.sources import SourceOptions, build, resolve, row_sets
+from omnitrace_nb.warned import warn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +53,7 @@ class Prompt:
         kept_of = [media.record(part, label) for part, label in zip(loaded, media.labels(parts), strict=True)]
         found, records = resolve(cut or SourceOptions(), kept_of, lambda record: loaded[record.index].content)
         for note in filter(None, (record.note for record in records)):
-            warnings.warn(note, RuntimeWarning, stacklevel=3)
+            warn(note)
         encoded = _encoded(adapter, loaded)
         sources = build(encoded.layout, records, cut, found)
         return cls(loaded, encoded, records, sources, row_sets(encoded.layout, sources))
@@ -81,11 +81,9 @@ class Prompt:
         if changed and content is not None:
             raise ContentError(f"{changed[0].label} is not the one of the trace: give the same parts")
         if lossy := [record.label for record in changed if record.kind == "video"]:
-            warnings.warn(
+            warn(
                 f"{lossy[0]} was given as an array and is kept as a compressed film, whose frames differ a little: "
-                "pass content= for exact numbers",
-                RuntimeWarning,
-                stacklevel=3,
+                "pass content= for exact numbers"
             )
         sources = trace.source_records
         return cls(loaded, encoded, tuple(trace.parts), sources, row_sets(encoded.layout, sources))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
@@ -17,6 +16,7 @@ from omnitrace_nb.signals import Signal
 from omnitrace_nb.signals.likeness import same
 from omnitrace_nb.statements import Statements
 from omnitrace_nb.trace import Trace
+from omnitrace_nb.warned import warn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -266,10 +266,6 @@ def warn_of(scored: passes.Scored) -> None:
     """Warn of signals that failed, and of steps whose scores are not finite."""
     for name, note in scored.notes.items():
         if failed := note.get("failed"):
-            warnings.warn(f"{name} failed, so its scores are 0: {failed}", RuntimeWarning, stacklevel=3)
+            warn(f"{name} failed, so its scores are 0: {failed}")
         if steps := note.get("not_finite"):
-            warnings.warn(
-                f"{name}: the scores of {len(steps)} steps are not finite and count as 0 (first: step {steps[0]})",
-                RuntimeWarning,
-                stacklevel=3,
-            )
+            warn(f"{name}: the scores of {len(steps)} steps are not finite and count as 0 (first: step {steps[0]})")

@@ -15,7 +15,6 @@ sources that say the same, neither is missed alone.
 from __future__ import annotations
 
 import time
-import warnings
 from copy import copy
 from itertools import cycle, islice
 from numbers import Integral
@@ -25,6 +24,7 @@ import numpy as np
 
 from omnitrace_nb.errors import SettingsError, SignalError
 from omnitrace_nb.trace.records import Check, Verification
+from omnitrace_nb.warned import warn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -177,11 +177,7 @@ def _drops(logprobs: np.ndarray, wanted: Sequence[int]) -> dict[int, np.ndarray]
     reached = {source: each for source, each in drops.items() if not np.isnan(each).all()}
     broken = [source for source, each in reached.items() if not np.isfinite(each).all()]
     if broken:
-        warnings.warn(
-            f"the log-probabilities without sources {broken} are not finite: statements that need them are not judged",
-            RuntimeWarning,
-            stacklevel=4,
-        )
+        warn(f"the log-probabilities without sources {broken} are not finite: statements that need them are not judged")
     return {source: each for source, each in reached.items() if source not in broken}
 
 

@@ -289,6 +289,18 @@ def test_a_function_that_fails_or_finds_nothing_is_named_and_the_part_is_cut_as_
         assert len(np.concatenate([each.positions for each in sources])) >= len(layout) - 1
 
 
+def test_a_warning_points_at_the_line_that_asked(embedded):
+    def of_nothing():
+        """It takes no picture."""
+
+    prompt = [ot.Image(Image.new("RGB", (96, 64))), "What is it?"]
+    with pytest.warns(RuntimeWarning, match="of_nothing failed") as caught:
+        trace = embedded.trace(prompt, sources={"image": of_nothing}, max_new_tokens=2)
+    with pytest.warns(RuntimeWarning, match="of_nothing failed") as again:
+        trace.regroup({"image": of_nothing})
+    assert [each.filename for each in (*caught, *again)] == [__file__, __file__]
+
+
 def test_pieces_that_are_wrong_are_left_out_and_told_and_the_others_stay():
     def some(_samples, _rate):
         return [Segment(0, 1, "Good."), (2.0, 2.0), (2.5, 99.0), (1.0, 2.0, "also good")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +14,7 @@ from omnitrace_nb.media.loaded import LoadedPart
 from omnitrace_nb.passes.choices import in_turns, refuse_edited
 from omnitrace_nb.signals.registry import register
 from omnitrace_nb.signals.replies import asked, read_reply
+from omnitrace_nb.warned import warn
 
 if TYPE_CHECKING:
     from omnitrace_nb.passes import Finished
@@ -70,11 +70,9 @@ def _told(run: Finished, chosen: np.ndarray, bad: dict[int, str], reply: str = "
         "bad": [{"statement": statement, "problem": problem} for statement, problem in bad.items()],
     }
     if bad:
-        warnings.warn(
+        warn(
             f"self_attribution: {next(iter(bad.values()))}; no source is credited for "
             f"{'any statement' if -1 in bad else f'{len(bad)} of {len(chosen)} statements'} "
-            "(trace.run.signals['self_attribution'] has the reply)",
-            RuntimeWarning,
-            stacklevel=2,
+            "(trace.run.signals['self_attribution'] has the reply)"
         )
     return chosen

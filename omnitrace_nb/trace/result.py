@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from omnitrace_nb import curation as curating
 from omnitrace_nb import options
 from omnitrace_nb.trace import tables
 from omnitrace_nb.trace.exports import Exports
+from omnitrace_nb.warned import warn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -125,7 +125,7 @@ class Trace(Exports):
         how = options.read(SourceOptions, sources, "sources")
         found, parts = resolve(how, self.parts, kept.content)
         for note in filter(None, (part.note for part in parts)):
-            warnings.warn(note, RuntimeWarning, stacklevel=2)
+            warn(note)
         cut = build(self.layout, parts, how, found)
         return self._but(parts=parts, sources=cut, ablations={}, verification=None)
 
