@@ -150,7 +150,8 @@ def test_chunks_part_where_the_topic_changes():
 
 
 def test_short_chunks_take_in_what_follows_and_long_ones_are_cut():
-    assert len(semantic_chunks(talk(*"abab", seconds=2), directions, shortest=5)) == 2
+    assert len(semantic_chunks(talk(*"ababab", seconds=2), directions, shortest=5)) == 2
+    assert len(semantic_chunks(talk(*"abab", seconds=2), directions, shortest=5)) == 1  # 2 s would be left
     chunks = semantic_chunks(talk(*"a" * 40), directions)
     assert max(chunk.t1 - chunk.t0 for chunk in chunks) <= 60
     assert len(chunks) == 3
@@ -194,6 +195,8 @@ def test_chunks_hold_every_sentence_once_and_in_order(topics, seconds):
     assert " ".join(chunk.text for chunk in chunks) == " ".join(each.text for each in said)
     assert all(left.t1 <= right.t0 + 1e-9 for left, right in itertools.pairwise(chunks))
     assert all(chunk.t1 - chunk.t0 <= 60 + 1e-6 for chunk in chunks)
+    short = [at for at, chunk in enumerate(chunks) if chunk.t1 - chunk.t0 < 5]
+    assert all(at == 0 or chunks[at].t1 - chunks[at - 1].t0 > 60 - 1e-6 for at in short)
 
 
 def test_without_a_model_sentences_that_share_rare_words_are_alike():

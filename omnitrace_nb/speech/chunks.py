@@ -30,9 +30,9 @@ def semantic_chunks(
     """Join the segments of a transcript into chunks that each are about one thing.
 
     Adjacent segments are split where the cosine similarity of their embeddings falls below a threshold, and where the
-    speaker changes; a chunk shorter than `shortest` takes in what follows, and none is made longer than `longest`
-    unless one segment is. Where segments end with the signs of sentences, those that break off within one, as cues of
-    subtitles do, are joined to whole sentences first.
+    speaker changes; a chunk shorter than `shortest` takes in what follows, or else joins the one before it, if
+    the speaker is the same; none is made longer than `longest` unless one segment is. Where segments end with the signs
+    of sentences, those that break off within one, as cues of subtitles do, are joined to whole sentences first.
 
     Args:
         segments: of a transcript; times may overlap.
@@ -73,8 +73,22 @@ def semantic_chunks(
         else:
             chunks.append([segment])
     return tuple(
-        Segment(held[0].t0, _end(held), " ".join(each.text for each in held), held[0].speaker) for held in chunks
+        Segment(held[0].t0, _end(held), " ".join(each.text for each in held), held[0].speaker)
+        for held in _with_remnants(chunks, shortest, longest)
     )
+
+
+def _with_remnants(chunks: Sequence[list[Segment]], shortest: float, longest: float) -> list[list[Segment]]:
+    """Give a chunk that found nothing to take in (the speaker changes, the talk ends) to the one before it."""
+    found: list[list[Segment]] = []
+    for held in chunks:
+        before = found[-1] if found else []
+        fits = before and before[-1].speaker == held[0].speaker
+        if fits and _end(held) - held[0].t0 < shortest and _end([*before, *held]) - before[0].t0 <= longest:
+            before.extend(held)
+        else:
+            found.append(held)
+    return found
 
 
 def _end(held: Sequence[Segment]) -> float:
