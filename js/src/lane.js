@@ -15,6 +15,8 @@ const THINNEST = 5; // pixels of an element, so that its number has something to
 const WORDS = 15; // pixels
 const NOTHING = new Int8Array();
 
+const BADGE = 21; // pixels that the disc of a rank takes before words
+
 /** Who said what, of an interval of a transcript, or how a user named it. @param {Source} source */
 function wordsOf({ modality, label, excerpt }) {
   if (modality !== "audio") return "";
@@ -162,12 +164,14 @@ export function createLane({
     here.hidden = few || source === null || !own.has(source);
     if (!here.hidden && source !== null) place(here, sources.sources[source]);
     const theme = el.closest("[data-theme]")?.getAttribute("data-theme");
-    const now = [shown.heat, shown.share, ...timeline.shown(), ...size, frequencies, theme];
+    const now = [shown.heat, shown.share, shown.ranks, ...timeline.shown(), ...size, frequencies, theme];
     if (now.every((each, i) => each === drawn[i])) return;
     drawn = now;
     const pad = begin(canvas, size[0], size[1]);
     if (!pad) return;
-    for (const each of words) write(pad, timeOf(each).map(timeline.share), wordsOf(each));
+    for (const each of words) {
+      write(pad, timeOf(each).map(timeline.share), wordsOf(each), shown.ranks.has(each.id) ? BADGE : 3);
+    }
     const top = words.length ? WORDS : 0;
     const below = { ...pad, height: pad.height - top };
     pad.context.translate(0, top);

@@ -16,9 +16,10 @@ export function createPrompt(data, store) {
   /** @type {HTMLElement | null} */
   let row = null;
 
+  const talked = data.document.parts.some((part) => part.role === "assistant");
   const drawn = data.document.parts.map((part) => {
     const body = DRAW[part.kind](data, part, sources, store);
-    const section = frame(part, body);
+    const section = frame(part, body, talked);
     if (part.kind !== "image") row = null;
     else if (!row) {
       row = h("div", { class: "otr-row" });
@@ -57,11 +58,11 @@ export function createPrompt(data, store) {
   };
 }
 
-/** @param {Part} part @param {Drawn} body */
-function frame(part, body) {
+/** @param {Part} part @param {Drawn} body @param {boolean} talked  whether it is a talk, in which the user's turns are named too */
+function frame(part, body, talked) {
   const value = h("span", { class: "otr-share" });
   const bar = h("span", { class: "otr-bar", "aria-hidden": "true" }, h("i"));
-  const role = part.role === "user" ? [] : [h("span", { class: "otr-role" }, part.role)];
+  const role = part.role === "user" && !talked ? [] : [h("span", { class: "otr-role" }, part.role)];
   const aspect = part.size ? part.size[0] / part.size[1] : 4 / 3;
   const el = h(
     "section",

@@ -131,8 +131,9 @@ export function drawShares({ context, width, height, accent, minus }, timeline, 
  * @param {Pad} pad
  * @param {number[]} shares  of the width, where they begin and end
  * @param {string} words
+ * @param {number} indent  pixels before the first word
  */
-export function write({ context, width, ink }, [from, to], words) {
+export function write({ context, width, ink }, [from, to], words, indent) {
   const left = Math.max(from, 0) * width;
   const room = Math.min(to, 1) * width - left;
   if (room < LEGIBLE) return;
@@ -141,6 +142,6 @@ export function write({ context, width, ink }, [from, to], words) {
   context.rect(left, 0, room - 3, 16);
   context.clip();
   context.fillStyle = ink;
-  context.fillText(words, left + 3, 11);
+  context.fillText(words, left + indent, 11);
   context.restore();
 }

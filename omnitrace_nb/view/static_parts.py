@@ -35,6 +35,7 @@ class Parts:
         """Begin with all the room there is."""
         self.model, self.signal = model, signal
         self.room = MOST_PICTURES
+        self._talked = any(part.role == "assistant" for part in model.parts)
         self._own: dict[int, list[ViewSource]] = {part.index: [] for part in model.parts}
         for source in model.sources:
             self._own[source.part].append(source)
@@ -42,7 +43,7 @@ class Parts:
     def html(self, part: ViewPart, row: int) -> str:
         """Give a part, with its share of what all sources got."""
         share = float(self._share(row)[[source.id for source in self._own[part.index]]].sum())
-        role = "" if part.role == "user" else f"{escape(part.role)} &middot; "
+        role = "" if part.role == "user" and not self._talked else f"{escape(part.role)} &middot; "
         caption = (
             f'<div style="{SMALL}">{role}<b style="color:{INK};background:{PAPER}">{escape(part.label)}</b>'
             f"&ensp;{escape(part.detail)}&ensp;{share:.2f}</div>"

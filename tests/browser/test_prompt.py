@@ -502,3 +502,24 @@ def test_sources_that_overlap_are_each_reached_and_every_character_is_drawn_once
     assert page.locator(".otr-note:visible").all_inner_texts() == [
         "Sources overlap: a position counts for each of its sources."
     ]
+
+
+def test_in_a_talk_every_turn_names_who_speaks_and_a_lone_question_names_nobody(opened, trace):
+    named = "all => all.map(el => [el.querySelector('.otr-role')?.textContent ?? '', el.getAttribute('aria-label')])"
+    assert not any(role for role, _ in opened(trace).locator(".otr-part").evaluate_all(named))
+    roles = ["system", *["user"] * (len(trace.parts) - 3), "assistant", "user"]
+    parts = [replace(each, role=role) for each, role in zip(trace.parts, roles, strict=True)]
+    talk = trace._but(parts=tuple(parts))
+    assert [role for role, _ in opened(talk).locator(".otr-part").evaluate_all(named)] == roles
+    assert "user &middot;" in view.static_html(talk)
+    assert "user &middot;" not in view.static_html(trace)
+
+
+def test_a_white_picture_shows_where_it_ends(opened, trace):
+    for scheme in ("light", "dark"):
+        style = (
+            opened(trace, scheme=scheme)
+            .locator(".otr-picture img")
+            .first.evaluate("el => [getComputedStyle(el).outlineStyle, getComputedStyle(el).outlineWidth]")
+        )
+        assert style == ["solid", "1px"]
