@@ -435,3 +435,14 @@ def test_every_kind_of_signal_traces_it(models, name, media_dir):
         assert np.abs(mass).max() > 0
     assert {"image", "text"} <= set(trace.sources["modality"])
     assert (trace.layout.modality == IMAGE).any()
+
+
+def test_encoders_inside_a_decoder_keep_their_own_eager_attention(media_dir):
+    module = import_module("families.phi4_multimodal")
+    tracer = ot.load(*module.make())
+    settings = {"signals": ["attmean"], "max_new_tokens": 3, "progress": False}
+    by_sdpa = tracer.trace(module.content(media_dir), **settings)
+    tracer.adapter.model.set_attn_implementation("eager")
+    by_eager = tracer.trace(module.content(media_dir), **settings)
+    assert by_eager.response == by_sdpa.response
+    np.testing.assert_allclose(by_eager.scores("attmean"), by_sdpa.scores("attmean"), atol=1e-5)

@@ -5,6 +5,7 @@ Rows are always those of what the kernel computes: with a softcap, attention sin
 
 from __future__ import annotations
 
+import inspect
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -223,8 +224,11 @@ class EagerCall:
 
 
 def eager_of(module: nn.Module) -> Callable[..., tuple[Tensor, Tensor]]:
-    """Give the eager function of the file that a module's class, or one that it extends, was written in."""
-    function = getattr(written_in(module), "eager_attention_forward", None)
+    """Give the eager function that a module's forward names, or that of the file in which its class was written."""
+    forward: Any = inspect.unwrap(type(module).forward)
+    named = [name for name in forward.__code__.co_names if name.endswith("eager_attention_forward")]
+    function = forward.__globals__.get(named[0]) if named else None
+    function = function or getattr(written_in(module), "eager_attention_forward", None)
     if function is None:
         raise SignalError(
             f"the eager attention of {type(module).__name__} cannot be read: {type(module).__module__} has no "
