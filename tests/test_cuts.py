@@ -15,7 +15,7 @@ from omnitrace_nb.errors import ContentError, SettingsError
 from omnitrace_nb.layout import AUDIO, IMAGE, VIDEO
 from omnitrace_nb.sources import SourceOptions, build, overlapping
 from omnitrace_nb.sources.ways import TEXT_UNITS
-from omnitrace_nb.speech import read_transcript
+from omnitrace_nb.speech import Segment, read_transcript
 
 NOTE = """# Harbour
 Mia sells honey, and Hugo sells clocks.
@@ -289,3 +289,22 @@ def test_tracing_with_own_regions_and_regrouping_agree(embedded):
     again = embedded.trace(content, max_new_tokens=12, progress=False).regroup(cut)
     assert again.sources.equals(traced.sources)
     assert again.mass("attmean") == pytest.approx(traced.mass("attmean"), abs=1e-6)
+
+
+def test_subtitles_that_linger_or_go_on_after_the_sound_lose_nothing_of_it(prompt):
+    layout, parts = prompt
+    sound = next(record for record in parts if record.kind == "audio")
+    said = [Segment(0.0, 1.5, "Good morning."), Segment(1.5, sound.duration + 4, "Bye."), Segment(40.0, 41.0, "Late.")]
+    with pytest.warns(
+        RuntimeWarning, match=r"sound 1: 1 of the entries of its transcript left out: interval \(40, 41\)"
+    ):
+        found = [source for source in build(layout, parts, SourceOptions(audio=said)) if source.part == sound.index]
+    assert [source.words for source in found] == ["Good morning.", "Bye."]
+    assert found[1].time == (1.5, pytest.approx(sound.duration))
+    positions = np.concatenate([source.positions for source in found])
+    assert sorted(positions.tolist()) == layout.positions(sound.index).tolist()
+
+
+def test_the_path_of_a_transcript_is_answered_with_the_way_to_read_it():
+    with pytest.raises(SettingsError, match=r"read_transcript\(path\)"):
+        SourceOptions(audio="talk.srt")

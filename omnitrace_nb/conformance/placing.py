@@ -120,7 +120,7 @@ def _probe(subject: Subject, kind: str, modality: int, change: Callable[..., tup
         None,
     )
     if part is None:
-        raise NotApplicable("nothing of the kind in the prompt, or the model does not read it")
+        raise NotApplicable(_absent(subject, kind, modality))
     before, _ = subject.embed(subject.prompt.loaded)
     positions, worst, exact = layout.positions(part.index, modality), 0.0, False
     for at in positions[np.linspace(0, len(positions) - 1, PROBES + 2).astype(int)[1:-1]].tolist():
@@ -150,6 +150,15 @@ def _probe(subject: Subject, kind: str, modality: int, change: Callable[..., tup
     if not exact:
         return f"{PROBES} places of {label}; each of its positions is said to stand for the whole"
     return f"{PROBES} places of {label}; the named rank in the first {worst:.0%}"
+
+
+def _absent(subject: Subject, kind: str, modality: int) -> str:
+    names = {"image": "picture", "audio": "sound", "video": "film"}
+    if kind not in subject.adapter.modalities:
+        return f"the model reads no {names[kind]}"
+    if not any(each.kind == kind for each in subject.prompt.loaded):
+        return f"there is no {names[kind]} in the prompt"
+    return "the film has no sound, or the model reads its frames alone" if modality == AUDIO else "it has no position"
 
 
 def _same_place(layout: Layout, positions: np.ndarray, at: int) -> np.ndarray:

@@ -14,11 +14,12 @@ import numpy as np
 from omnitrace_nb.errors import OmnitraceError, SettingsError
 from omnitrace_nb.sources.detections import Parcels, is_detections, plain, regions
 from omnitrace_nb.speech.transcript import Segment, entries
+from omnitrace_nb.warned import warn
 
 if TYPE_CHECKING:
     from omnitrace_nb.trace.records import PartRecord
 
-_SLACK = 0.05  # seconds: a transcript's last word may end a little after its sound
+_SLACK = 0.05  # seconds: an interval may end a little after its sound
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +58,23 @@ Own = list[Piece] | Parcels
 def own_pieces(given: Any, record: PartRecord, track: str) -> Own:  # noqa: ANN401 - a user's
     """Read a user's own pieces of a part; every one of them must be right.
 
+    Of a transcript, what can be read is taken, and the rest named in a warning: it is seldom the user's own work.
+
     Raises:
         SettingsError: pieces outside their part, empty or of another form, or none at all.
     """
     found, wrong = readable(given, record, track)
-    if wrong:
+    if wrong and found and track in {"audio", "video"} and _is_transcript(given):
+        warn(f"{record.label}: {len(wrong)} of the entries of its transcript left out: {wrong[0]}")
+    elif wrong:
         raise wrong[0]
     return found
+
+
+def _is_transcript(given: Any) -> bool:  # noqa: ANN401 - a user's
+    return isinstance(given, (str, Mapping)) or (
+        isinstance(given, (list, tuple)) and bool(given) and all(isinstance(each, (Segment, Mapping)) for each in given)
+    )
 
 
 def readable(given: Any, record: PartRecord, track: str) -> tuple[Own, list[OmnitraceError]]:  # noqa: ANN401 - a user's
@@ -189,7 +200,9 @@ def interval(piece: Any, record: PartRecord) -> Interval:  # noqa: ANN401 - a us
     words = speaker = ""
     if isinstance(piece, Segment):
         words, speaker = piece.text, piece.speaker
-        piece = (piece.t0, piece.t1, *([speaker] if speaker else []))
+        # What is said often stays on the screen after its sound has ended.
+        end = min(piece.t1, duration) if piece.t0 < duration else piece.t1
+        piece = (piece.t0, end, *([speaker] if speaker else []))
     match piece:
         case [Real() as first, Real() as last, *label] if len(label) <= 1:
             start, end = float(first), float(last)

@@ -139,4 +139,6 @@ def _arguments(content: Any, track: str) -> tuple[Any, ...]:  # noqa: ANN401
 
 
 def _words(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    made = isinstance(error, TypeError) and "positional argument" in said
+    return f"{said}; what makes a function is called first, such as pocketsphinx()" if made else said
