@@ -226,7 +226,8 @@ class EagerCall:
 def eager_of(module: nn.Module) -> Callable[..., tuple[Tensor, Tensor]]:
     """Give the eager function that a module's forward names, or that of the file in which its class was written."""
     forward: Any = inspect.unwrap(type(module).forward)
-    named = [name for name in forward.__code__.co_names if name.endswith("eager_attention_forward")]
+    names = getattr(getattr(forward, "__code__", None), "co_names", ())
+    named = [name for name in names if name.endswith("eager_attention_forward")]
     function = forward.__globals__.get(named[0]) if named else None
     function = function or getattr(written_in(module), "eager_attention_forward", None)
     if function is None:
