@@ -160,7 +160,7 @@ def test_a_film_is_credited_for_its_frames_its_sound_or_both(prompt, which, moda
         ({"audio": {"sound 1": [{"start": 0, "end": 1}, {"text": "no times"}]}}, "has no start and end"),
         ({"audio": {"sound 1": []}}, "there are no pieces of sound 1"),
         ({"video": {"film 1": [(5, 9)]}}, "beyond its 4 s"),
-        ({"video": {"film 1": 3}}, "video=3 is not usable"),
+        ({"video": {"film 1": 3}}, r"video\['film 1'\]=3 is not usable"),
         ({"audio": {"image 1": [(0, 1)]}}, "the audio parts are 3 \\(sound 1\\), 4 \\(film 1\\)"),
         ({"text": {"text 1": []}}, "there are no pieces of text 1"),
         ({"text": ["The boats", "Mia sells"]}, "'Mia sells' does not occur in text 1 behind the piece before it"),

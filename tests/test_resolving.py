@@ -400,7 +400,7 @@ def test_a_package_that_is_missing_is_named(content, options, package, told, mon
         ({"video": {"shots": float("nan")}}, "shots: nan"),
         ({"text": "superpixels"}, "text='superpixels' is not usable"),
         ({"audio": "shots"}, "audio='shots'"),
-        ({"image": {"image 1": "shots"}}, "image='shots' is not usable"),
+        ({"image": {"image 1": "shots"}}, r"image\['image 1'\]='shots' is not usable"),
         ({"image": {"image 1": {"image 1": "whole"}}}, "is not usable"),
         ({"rest": 1}, "rest=1"),
     ],

@@ -61,12 +61,13 @@ def check(kind: str, given: object) -> None:
     Raises:
         SettingsError: naming what there is.
     """
-    for each in given.values() if _by_part(kind, given) and isinstance(given, Mapping) else (given,):
+    for key, each in given.items() if isinstance(given, Mapping) and _by_part(kind, given) else [(None, given)]:
         if read(kind, each) is None or _by_part(kind, each):
             known = ", ".join(map(repr, WORDS[kind]))
             file = isinstance(each, str) and each.lower().endswith((".srt", ".vtt", ".json"))
             how = " A transcript is read by omnitrace_nb.speech.read_transcript(path)." if file else ""
-            raise SettingsError(f"{kind}={each!r} is not usable; give {known},{_BESIDES.get(kind, '')} {OWN}.{how}")
+            name = kind if key is None else f"{kind}[{key!r}]"
+            raise SettingsError(f"{name}={each!r} is not usable; give {known},{_BESIDES.get(kind, '')} {OWN}.{how}")
 
 
 def read(kind: str, given: Any) -> Way | None:  # noqa: ANN401 - a user's
