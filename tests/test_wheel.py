@@ -55,8 +55,11 @@ def imported(folder):
 
 def test_every_package_that_is_imported_is_declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = {re.match(r"[\w-]+", each)[0].lower().replace("-", "_") for each in project["dependencies"]}
+    extras = [each for name, extra in project["optional-dependencies"].items() if name != "test" for each in extra]
+    wanted = [*project["dependencies"], *extras]
+    declared = {re.match(r"[\w-]+", each)[0].lower().replace("-", "_") for each in wanted}
     ours = {"IPython": "ipython", "PIL": "pillow", "sklearn": "scikit_learn", "vl_convert": "vl_convert_python"}
+    ours |= {"scenedetect": "scenedetect_headless", "skimage": "scikit_image"}
     used = {ours.get(name, name) for name in imported("omnitrace_nb")} - set(sys.stdlib_module_names)
     assert used - {"omnitrace_nb"} <= declared
 

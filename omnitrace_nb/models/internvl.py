@@ -50,7 +50,6 @@ class InternVL(OpenModel):
         self._side = int(vision.image_size[0])
         self._token = patch / self.model.config.downsample_ratio
         self._tokens = int(self._side // patch * self.model.config.downsample_ratio)
-        check_same("image token's id", self.processor.image_token_id, self.model.config.image_token_id)
         check_same("number of tokens a tile", self.processor.image_seq_length, self._tokens**2)
         check_same("size of tiles", side_of(self.processor.image_processor), tuple(vision.image_size))
 

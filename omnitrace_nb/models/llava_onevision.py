@@ -52,8 +52,6 @@ class LlavaOnevision(OpenModel):
         config = self.model.config
         self._side, self._token = config.vision_config.image_size, config.vision_config.patch_size
         self._tokens = self._side // self._token
-        check_same("image token's id", self.processor.image_token_id, config.image_token_id)
-        check_same("video token's id", self.processor.video_token_id, config.video_token_id)
         check_same("number of tokens a tile", self.processor.num_image_tokens, self._tokens**2)
         best = [list(map(int, size)) for size in self.processor.image_processor.image_grid_pinpoints]
         check_same("list of resolutions", best, config.image_grid_pinpoints)
