@@ -16,17 +16,16 @@ import torch
 from transformers import AutoModelForMultimodalLM, AutoProcessor, PreTrainedModel, ProcessorMixin
 
 from omnitrace_nb.errors import ModelError
-from omnitrace_nb.layout import AUDIO, IMAGE, NOBODY, TEXT, VIDEO, Layout
 from omnitrace_nb.media.loaded import MediaNeeds
 from omnitrace_nb.models.adapter import Encoded
 from omnitrace_nb.models.belonging import check_placeholders
 from omnitrace_nb.models.checks import check_length, check_text, check_tokenizer, home
 from omnitrace_nb.models.expanding import expand, holds, ordered
 from omnitrace_nb.models.interception import feeding, handed
+from omnitrace_nb.models.laying import MODALITY, laid_out
 from omnitrace_nb.models.open_media import (
     Medium,
     Places,
-    check_shown,
     film_settings,
     process,
     replacements,
@@ -43,10 +42,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from omnitrace_nb.media.loaded import LoadedPart
-    from omnitrace_nb.models.tokenizing import Tokens
 
 NAME = "open_model"
-MODALITY = {"image": IMAGE, "audio": AUDIO, "video": VIDEO}
 READERS = {
     "image": ("image_processor",),
     "video": ("video_processor",),
@@ -150,7 +147,7 @@ class OpenModel:
                 f"its text and its media give ({len(tokens.ids)}), so the layout cannot be proven: write an adapter "
                 "(docs/adapters.md)."
             )
-        layout = self._layout(tokens, media, spans, out)
+        layout = laid_out(tokens, media, spans, out, own_ids=self._own_ids(), places=self.places)
         check_length(self.model, len(layout), layout, parts)
         return Encoded(self._inputs(out, layout.token_ids), {}, layout)
 
@@ -202,31 +199,6 @@ class OpenModel:
         for kind in {kind for kind in kinds if kinds.count(kind) > 1} - self._ordered:
             check_order(self.process, kind, self.placeholders[kind], self.needs.sampling_rate)
             self._ordered.add(kind)
-
-    def _layout(
-        self, tokens: Tokens, media: Sequence[LoadedPart], spans: Sequence[tuple[int, int]], out: dict[str, Any]
-    ) -> Layout:
-        blank = Layout.blank(tokens.ids)
-        part, modality = tokens.part.copy(), np.where(tokens.part >= 0, TEXT, blank.modality).astype(np.int8)
-        box, time, grids = blank.box, blank.time, {}
-        counts = dict.fromkeys(MODALITY, 0)
-        for loaded, (start, end) in zip(media, spans, strict=True):
-            here = (tokens.offsets[:, 0] >= start) & (tokens.offsets[:, 1] <= end) & (tokens.part == NOBODY)
-            at = np.flatnonzero(here & (tokens.offsets[:, 0] < tokens.offsets[:, 1]))
-            own = np.isin(tokens.ids[at], self._own_ids())
-            medium = Medium(loaded, counts[loaded.kind], counts["image"] + counts["video"], out, tokens.ids[at], own)
-            found = self.places(medium) if medium.positions else Places()
-            where = at[own] if found.nobody is None else at[own][~found.nobody]
-            check_shown(loaded, len(where))
-            part[where], modality[where] = loaded.index, MODALITY[loaded.kind]
-            if found.box is not None:
-                box[where] = found.box if found.nobody is None else found.box[~found.nobody]
-            if found.time is not None:
-                time[where] = found.time if found.nobody is None else found.time[~found.nobody]
-            if found.grid is not None:
-                grids[loaded.index] = found.grid
-            counts[loaded.kind] += 1
-        return replace(blank, part=part, modality=modality, chars=tokens.chars, box=box, time=time, grids=grids)
 
     def _inputs(self, out: dict[str, Any], ids: np.ndarray) -> dict[str, torch.Tensor]:
         where, dtype = home(self.model), self.model.dtype
