@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from made_media import SOUNDS, beeps, encoded, film_file, picture, plain, sound_file, tone
 from PIL import Image as PILImage
@@ -179,6 +179,7 @@ def test_no_truncation_anywhere_shortens_a_content(whole, name, place):
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(name="mka", changes=[(0.1015625, 1)], front=True)  # a size that no number has
 @given(
     name=st.sampled_from(sorted(WHOLE)),
     changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=6),

@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageColor
 from traces import PLANTED, make_trace, with_verdicts
@@ -48,6 +48,7 @@ TEXTS = st.text(alphabet="abc WXé, .1שלםعربي漢字😀\n\u0301", max_siz
 
 
 @given(TEXTS, st.integers(60, 400))
+@example("11WWW", 60)  # letters wider than most
 @settings(max_examples=150, deadline=None)
 def test_lines_hold_every_letter_once_and_keep_within_their_width(text, width):
     lines = Lettering(Fonts()).lines([Span(text)], 16, width)

@@ -105,7 +105,7 @@ def _matroska(data: Bytes) -> str | None:
     while place < len(data):
         name, place = _number(data, place, keep_marker=True)
         size, place = _number(data, place, keep_marker=False)
-        if size is None or place > len(data):
+        if size is None or size < 0 or place > len(data):
             return None
         if name == _MATROSKA_SEGMENT:
             return _short("its segment", size, len(data) - place)

@@ -107,8 +107,15 @@ class Lettering:
         """Give a word whole, or in pieces that fit where no line could hold it."""
         if self._width(word.rstrip(), size, bold=span.bold) <= width:
             return [word]
-        fitting = max(1, int(width / (size * 0.7)))
-        return [word[at : at + fitting] for at in range(0, len(word), fitting)]
+        usual = max(1, int(width / (size * 0.7)))
+        pieces = []
+        while word:
+            count = min(usual, len(word))
+            while count > 1 and self._width(word[:count].rstrip(), size, bold=span.bold) > width:
+                count -= 1
+            pieces.append(word[:count])
+            word = word[count:]
+        return pieces
 
     def _cut(self, line: list[Span], size: int, width: float) -> list[Span]:
         """End a line in an ellipsis."""
