@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import qwen_toys
+from prompts import picture
+
+import omnitrace_nb as ot
 
 SPECIAL = {"pad_token": "<|endoftext|>", "im_start_token": "<|im_start|>", "eos_token": "<|im_end|>"}
-ENCODER = {
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "initializer_range": qwen_toys.WIDE,
-}
+ENCODER_SIZES = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+ENCODER = {**ENCODER_SIZES, "initializer_range": qwen_toys.WIDE}
 ready = qwen_toys.ready
 
 
@@ -47,3 +45,19 @@ def text_config(tokenizer):
         "eos_token_id": tokenizer.eos_token_id,
         "bos_token_id": None,
     }
+
+
+def pictures(folder):
+    """A prompt with two pictures of different shapes."""
+    return [
+        ot.Text("Mia sells honey. Hugo sells clocks."),
+        ot.Image(folder / "red.png"),
+        ot.Image(picture(50, 150).pixels),
+        "What?",
+    ]
+
+
+def pictures_and_film(folder):
+    """The same with a film between them."""
+    first, second, *rest = pictures(folder)
+    return [first, second, ot.Video(folder / "silent.mp4"), *rest]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import open_toys as open_
 import torch
 from toys import CORPUS, WORDS, make_generation_config
 from transformers import (
@@ -58,27 +59,12 @@ def make():
     config = LlavaOnevisionConfig(
         vision_config={
             "model_type": "siglip_vision_model",
-            "hidden_size": 32,
-            "intermediate_size": 64,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
+            **open_.ENCODER_SIZES,
             "image_size": TILE,
             "patch_size": PATCH,
             "vision_use_head": False,
         },
-        text_config={
-            "model_type": "qwen2",
-            "vocab_size": len(tokenizer),
-            "hidden_size": 64,
-            "intermediate_size": 128,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 4,
-            "num_key_value_heads": 2,
-            "max_position_embeddings": 4096,
-            "initializer_range": 0.2,
-            "pad_token_id": tokenizer.pad_token_id,
-            "eos_token_id": tokenizer.eos_token_id,
-        },
+        text_config={"model_type": "qwen2", **open_.text_config(tokenizer)},
         image_token_index=processor.image_token_id,
         video_token_index=processor.video_token_id,
         image_grid_pinpoints=best,

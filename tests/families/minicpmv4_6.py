@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import open_toys as open_
 import torch
-from prompts import picture
 from toys import CORPUS, WORDS, make_generation_config
 from transformers import (
     MiniCPMV4_6Config,
@@ -13,7 +13,6 @@ from transformers import (
     MiniCPMV4_6VideoProcessor,
 )
 
-import omnitrace_nb as ot
 from training.vocabulary import byte_level
 
 NAME = "MiniCPM-V 4.6"
@@ -51,6 +50,8 @@ TEMPLATE = (
 SLICE, PATCH = 64, 4  # pixels
 LAYERS = ("linear_attention", "full_attention")
 
+content = open_.pictures_and_film
+
 
 def make(layers=LAYERS, downsample="16x"):
     """Give a random model of the real class, and its processor for slices of about 64 x 64 pixels, 4 x 4 tokens."""
@@ -65,31 +66,20 @@ def make(layers=LAYERS, downsample="16x"):
     torch.manual_seed(0)
     config = MiniCPMV4_6Config(
         vision_config={
-            "hidden_size": 32,
-            "intermediate_size": 64,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
+            **open_.ENCODER_SIZES,
             "image_size": SLICE,
             "patch_size": PATCH,
         },
         text_config={
             "model_type": "qwen3_5_text",
-            "vocab_size": len(tokenizer),
-            "hidden_size": 64,
-            "intermediate_size": 128,
+            **open_.text_config(tokenizer),
             "num_hidden_layers": len(layers),
             "layer_types": list(layers),
-            "num_attention_heads": 4,
-            "num_key_value_heads": 2,
             "head_dim": 32,
             "linear_key_head_dim": 16,
             "linear_value_head_dim": 16,
             "linear_num_key_heads": 2,
             "linear_num_value_heads": 4,
-            "max_position_embeddings": 4096,
-            "initializer_range": 0.2,
-            "pad_token_id": tokenizer.pad_token_id,
-            "eos_token_id": tokenizer.eos_token_id,
         },
         insert_layer_id=0,
         image_size=SLICE,
@@ -101,14 +91,3 @@ def make(layers=LAYERS, downsample="16x"):
     model = MiniCPMV4_6ForConditionalGeneration(config).eval()
     model.generation_config = make_generation_config(tokenizer)
     return model, processor
-
-
-def content(folder):
-    """Give a prompt of everything that it reads."""
-    return [
-        ot.Text("Mia sells honey. Hugo sells clocks."),
-        ot.Image(folder / "red.png"),
-        ot.Video(folder / "silent.mp4"),
-        ot.Image(picture(50, 150).pixels),
-        "What?",
-    ]

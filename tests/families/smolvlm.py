@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import open_toys as open_
 import torch
-from prompts import picture
 from toys import CORPUS, WORDS, make_generation_config
 from transformers import (
     SmolVLMConfig,
@@ -13,7 +13,6 @@ from transformers import (
     SmolVLMVideoProcessor,
 )
 
-import omnitrace_nb as ot
 from training.vocabulary import byte_level
 
 NAME = "SmolVLM 2"
@@ -41,6 +40,8 @@ TEMPLATE = (
 )
 TILE, PATCH, SHUFFLE = 32, 4, 2  # pixels, pixels, patches a side of a token
 
+content = open_.pictures_and_film
+
 
 def make():
     """Give a random model of the real class, and its processor for tiles of 32 x 32 pixels, 4 x 4 tokens each."""
@@ -56,28 +57,11 @@ def make():
     torch.manual_seed(0)
     config = SmolVLMConfig(
         vision_config={
-            "hidden_size": 32,
-            "intermediate_size": 64,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
+            **open_.ENCODER,
             "image_size": TILE,
             "patch_size": PATCH,
-            "initializer_range": 0.2,
         },
-        text_config={
-            "model_type": "llama",
-            "vocab_size": len(tokenizer),
-            "hidden_size": 64,
-            "intermediate_size": 128,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 4,
-            "num_key_value_heads": 2,
-            "max_position_embeddings": 4096,
-            "initializer_range": 0.2,
-            "pad_token_id": tokenizer.pad_token_id,
-            "eos_token_id": tokenizer.eos_token_id,
-            "bos_token_id": None,
-        },
+        text_config={"model_type": "llama", **open_.text_config(tokenizer)},
         scale_factor=SHUFFLE,
         image_token_id=processor.image_token_id,
         pad_token_id=tokenizer.pad_token_id,
@@ -86,14 +70,3 @@ def make():
     model = SmolVLMForConditionalGeneration(config).eval()
     model.generation_config = make_generation_config(tokenizer)
     return model, processor
-
-
-def content(folder):
-    """Give a prompt of everything that it reads."""
-    return [
-        ot.Text("Mia sells honey. Hugo sells clocks."),
-        ot.Image(folder / "red.png"),
-        ot.Video(folder / "silent.mp4"),
-        ot.Image(picture(50, 150).pixels),
-        "What?",
-    ]

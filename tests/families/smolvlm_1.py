@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import open_toys as open_
 import torch
 from families.smolvlm import PATCH, SHUFFLE, SPECIAL, TEMPLATE, TILE
-from prompts import picture
 from toys import CORPUS, WORDS, make_generation_config
 from transformers import Idefics3Config, Idefics3ForConditionalGeneration, Idefics3ImageProcessor, Idefics3Processor
 
-import omnitrace_nb as ot
 from training.vocabulary import byte_level
 
 NAME = "SmolVLM 1, Idefics 3"
@@ -20,6 +19,8 @@ NOT_APPLICABLE = {
     "frames": "it reads no film",
     "tracks": "it reads no film",
 }
+
+content = open_.pictures
 
 
 def make():
@@ -34,28 +35,11 @@ def make():
     torch.manual_seed(0)
     config = Idefics3Config(
         vision_config={
-            "hidden_size": 32,
-            "intermediate_size": 64,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
+            **open_.ENCODER,
             "image_size": TILE,
             "patch_size": PATCH,
-            "initializer_range": 0.2,
         },
-        text_config={
-            "model_type": "llama",
-            "vocab_size": len(tokenizer),
-            "hidden_size": 64,
-            "intermediate_size": 128,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 4,
-            "num_key_value_heads": 2,
-            "max_position_embeddings": 4096,
-            "initializer_range": 0.2,
-            "pad_token_id": tokenizer.pad_token_id,
-            "eos_token_id": tokenizer.eos_token_id,
-            "bos_token_id": None,
-        },
+        text_config={"model_type": "llama", **open_.text_config(tokenizer)},
         scale_factor=SHUFFLE,
         image_token_id=processor.image_token_id,
         initializer_range=0.2,
@@ -63,13 +47,3 @@ def make():
     model = Idefics3ForConditionalGeneration(config).eval()
     model.generation_config = make_generation_config(tokenizer)
     return model, processor
-
-
-def content(folder):
-    """Give a prompt of everything that it reads."""
-    return [
-        ot.Text("Mia sells honey. Hugo sells clocks."),
-        ot.Image(folder / "red.png"),
-        ot.Image(picture(50, 150).pixels),
-        "What?",
-    ]
