@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from PIL import Image as PILImage
 from toys import CORPUS, QWEN_TEMPLATE, make_generation_config, write_film
 
@@ -127,3 +128,17 @@ def _short_film(folder):
     if not path.exists():
         write_film(path, seconds=3, sound=False, rate=2, side=96)
     return path
+
+
+def own_positions(thinker, inputs, *, track):
+    """The rotary positions `[3, 1, n]` that a thinker gives its processor's own inputs."""
+    positions, _ = thinker.get_rope_index(
+        inputs["input_ids"],
+        inputs["image_grid_thw"],
+        inputs["video_grid_thw"],
+        inputs["attention_mask"],
+        use_audio_in_video=track,
+        audio_seqlens=inputs["feature_attention_mask"].sum(-1),
+        second_per_grids=torch.as_tensor(inputs["video_second_per_grid"]),
+    )
+    return positions

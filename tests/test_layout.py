@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from prompts import RATE, film, picture, prompt, sound
+from qwen_toys import own_positions
 from toys import make_omni_processor
 
 from omnitrace_nb import media
@@ -292,15 +293,7 @@ def test_ids_features_and_positions_are_those_of_the_processors_own_call(omni, t
         strict=True,
     ):
         torch.testing.assert_close(ours_mel[:, ours_mask.bool()], mel[:, mask.bool()], rtol=0, atol=1e-6)
-    positions, _ = omni.model.get_rope_index(
-        theirs["input_ids"],
-        theirs["image_grid_thw"],
-        theirs["video_grid_thw"],
-        theirs["attention_mask"],
-        use_audio_in_video=track,
-        audio_seqlens=theirs["feature_attention_mask"].sum(-1),
-        second_per_grids=torch.as_tensor(theirs["video_second_per_grid"]),
-    )
+    positions = own_positions(omni.model, theirs, track=track)
     assert ours["position_ids"][1:].tolist() == positions.tolist()
     assert ours["position_ids"][0, 0].tolist() == list(range(ours["input_ids"].shape[1]))
 

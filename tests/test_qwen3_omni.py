@@ -93,15 +93,7 @@ def test_ids_features_and_positions_are_those_of_the_processors_own_call(omni, t
     for name in ("pixel_values", "image_grid_thw", "pixel_values_videos", "video_grid_thw", "feature_attention_mask"):
         torch.testing.assert_close(ours[name], theirs[name])
     torch.testing.assert_close(ours["input_features"], theirs["input_features"], rtol=0, atol=1e-6)
-    positions, _ = omni.model.get_rope_index(
-        theirs["input_ids"],
-        theirs["image_grid_thw"],
-        theirs["video_grid_thw"],
-        theirs["attention_mask"],
-        use_audio_in_video=track,
-        audio_seqlens=theirs["feature_attention_mask"].sum(-1),
-        second_per_grids=torch.as_tensor(theirs["video_second_per_grid"]),
-    )
+    positions = qwen_toys.own_positions(omni.model, theirs, track=track)
     assert ours["position_ids"][1:].tolist() == positions.tolist()
 
 
