@@ -12,7 +12,7 @@ import numpy as np
 from transformers import AutoModelForMultimodalLM, AutoProcessor, InternVLProcessor
 from transformers.models.got_ocr2.image_processing_got_ocr2 import get_optimal_tiled_canvas
 
-from omnitrace_nb.errors import ModelError
+from omnitrace_nb.models.belonging import check_processor
 from omnitrace_nb.models.geometry import by_tile, crossed, drawn, tiled_spans
 from omnitrace_nb.models.open_media import Places
 from omnitrace_nb.models.open_model import OpenModel
@@ -38,11 +38,7 @@ class InternVL(OpenModel):
 
     def __init__(self, model: PreTrainedModel, processor: ProcessorMixin) -> None:
         """Take a model and its processor; `ModelError` if the two do not belong together."""
-        if not isinstance(processor, InternVLProcessor):
-            raise ModelError(
-                f"{type(model).__name__} needs its InternVLProcessor, but {type(processor).__name__} was given: "
-                "load it by AutoProcessor.from_pretrained from where the model came from."
-            )
+        check_processor(model, processor, InternVLProcessor)
         super().__init__(model, processor)
         self.needs = replace(self.needs, max_frames=min(self.needs.max_frames, MOST_FRAMES))
         vision = self.model.config.vision_config

@@ -15,7 +15,7 @@ import numpy as np
 from transformers import AutoModelForMultimodalLM, AutoProcessor, LlavaOnevisionProcessor
 from transformers.image_processing_utils import select_best_resolution
 
-from omnitrace_nb.errors import ModelError
+from omnitrace_nb.models.belonging import check_processor
 from omnitrace_nb.models.geometry import crossed, drawn, empty, fitted, resampled, tiled_spans
 from omnitrace_nb.models.open_media import Places, argument
 from omnitrace_nb.models.open_model import OpenModel
@@ -42,11 +42,7 @@ class LlavaOnevision(OpenModel):
 
     def __init__(self, model: PreTrainedModel, processor: ProcessorMixin) -> None:
         """Take a model and its processor; `ModelError` if the two do not belong together."""
-        if not isinstance(processor, LlavaOnevisionProcessor):
-            raise ModelError(
-                f"{type(model).__name__} needs its LlavaOnevisionProcessor, but {type(processor).__name__} was given: "
-                "load it by AutoProcessor.from_pretrained from where the model came from."
-            )
+        check_processor(model, processor, LlavaOnevisionProcessor)
         super().__init__(model, processor)
         self.needs = replace(self.needs, max_frames=min(self.needs.max_frames, MOST_FRAMES))
         config = self.model.config

@@ -13,6 +13,7 @@ from transformers import AutoModelForMultimodalLM, AutoProcessor, MiniCPMV4_6Pro
 
 from omnitrace_nb.errors import ModelError
 from omnitrace_nb.media.loaded import Film
+from omnitrace_nb.models.belonging import check_processor
 from omnitrace_nb.models.geometry import by_tile, even_boxes
 from omnitrace_nb.models.open_media import Places
 from omnitrace_nb.models.open_model import OpenModel
@@ -40,11 +41,7 @@ class MiniCPMV46(OpenModel):
 
     def __init__(self, model: PreTrainedModel, processor: ProcessorMixin) -> None:
         """Take a model and its processor; `ModelError` if the two do not belong together."""
-        if not isinstance(processor, MiniCPMV4_6Processor):
-            raise ModelError(
-                f"{type(model).__name__} needs its MiniCPMV4_6Processor, but {type(processor).__name__} was given: "
-                "load it by AutoProcessor.from_pretrained from where the model came from."
-            )
+        check_processor(model, processor, MiniCPMV4_6Processor)
         super().__init__(model, processor)
         films = self.processor.video_processor
         self.needs = replace(self.needs, fps=FPS, max_frames=int(films.max_num_frames))

@@ -8,6 +8,7 @@ from transformers import AutoProcessor, Qwen2AudioForConditionalGeneration, Qwen
 
 from omnitrace_nb.errors import ModelError
 from omnitrace_nb.media.loaded import Sound
+from omnitrace_nb.models.belonging import check_processor
 from omnitrace_nb.models.open_media import Medium, Places
 from omnitrace_nb.models.open_model import OpenModel
 from omnitrace_nb.models.registry import Family, register
@@ -31,11 +32,7 @@ class Qwen2Audio(OpenModel):
 
     def __init__(self, model: PreTrainedModel, processor: Qwen2AudioProcessor) -> None:
         """Take a model and its processor; `ModelError` if the two do not belong together."""
-        if not isinstance(processor, Qwen2AudioProcessor):
-            raise ModelError(
-                f"{type(model).__name__} needs its Qwen2AudioProcessor, but {type(processor).__name__} was given: "
-                "load it by AutoProcessor.from_pretrained from where the model came from."
-            )
+        check_processor(model, processor, Qwen2AudioProcessor)
         super().__init__(model, processor)
         bins, read = processor.feature_extractor.feature_size, model.config.audio_config.num_mel_bins
         if bins != read:
