@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PROMPTS ?= 500
+N ?= 10000
 
-.PHONY: demo lab test lint fix js accuracy bench screenshots clean
+.PHONY: demo lab test fuzz lint fix js accuracy bench screenshots clean
 
 demo: $(VENV)/.installed
 	$(BIN)/omnitrace-nb demo --out demo.html
@@ -19,6 +20,10 @@ test: $(VENV)/.test js/node_modules/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+# Each fuzz test with N cases, however long that takes; `make test` tries as many as two minutes allow.
+fuzz: $(VENV)/.test
+	$(BIN)/python -m pytest -m fuzz --rounds $(N) --timeout 0
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -5,6 +5,8 @@ What they are made of is in `toys.py`, imported only when it is needed: tests of
 
 from __future__ import annotations
 
+import itertools
+import time
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,40 @@ from hypothesis import settings
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+FUZZ_SECONDS = 120  # that all fuzz tests of `make test` may take together
+
+
+def pytest_addoption(parser):
+    parser.addoption("--rounds", type=int, help="cases that each fuzz test tries, however long it takes")
+
+
+def pytest_collection_modifyitems(items):
+    """Refuse fuzz tests that claim more time together than the suite has for them."""
+    claimed = {item.function: item.get_closest_marker("fuzz") for item in items if hasattr(item, "function")}
+    seconds = sum(marker.kwargs["seconds"] for marker in claimed.values() if marker)
+    if seconds > FUZZ_SECONDS:
+        raise pytest.UsageError(f"fuzz tests claim {seconds} s together, more than {FUZZ_SECONDS} s")
+
+
+@pytest.fixture
+def cases(request):
+    """Seeds 0, 1, ... of a fuzz test, marked `fuzz(rounds=..., seconds=...)`: so many, or as the time allows.
+
+    `--rounds N` gives N of them without a limit of time. A parametrised test shares its seconds among its cases.
+    """
+    marker, wanted = request.node.get_closest_marker("fuzz"), request.config.getoption("--rounds")
+    shared = sum(item.function is request.function for item in request.session.items if hasattr(item, "function"))
+
+    def seeds():
+        end = time.monotonic() + marker.kwargs["seconds"] / shared
+        for seed in itertools.count() if wanted is None else range(wanted):
+            if wanted is None and seed and (seed >= marker.kwargs["rounds"] or time.monotonic() > end):
+                return
+            yield seed
+
+    return seeds()
 
 
 # Machines that run the tests may be busy; what hangs runs into pytest's own time limit.
