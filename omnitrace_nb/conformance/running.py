@@ -12,6 +12,7 @@ from omnitrace_nb import signals as registry
 from omnitrace_nb.capture.borrow import evaluating
 from omnitrace_nb.conformance.subject import STEPS, Failed, NotApplicable, farthest
 from omnitrace_nb.errors import SignalError
+from omnitrace_nb.transformers_names import kernel_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,7 +123,7 @@ def _state(subject: Subject) -> dict[str, object]:
         "gradients": [(each.requires_grad, each.grad is None) for each in model.parameters()],
         "hooks": [(len(each._forward_hooks), len(each._forward_pre_hooks)) for each in model.modules()],  # noqa: SLF001
         "mode": [each.training for each in model.modules()],
-        "attention": config._attn_implementation,  # noqa: SLF001
+        "attention": kernel_of(config),
         "configuration": (str(model.config), str(model.generation_config)),
     }
 

@@ -13,6 +13,7 @@ import torch
 from omnitrace_nb.capture.borrow import evaluating
 from omnitrace_nb.packaged import example
 from omnitrace_nb.prompting import Prompt
+from omnitrace_nb.transformers_names import running_kernel, without_new_hooks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 STEPS = 8  # tokens decoded
 ROUNDINGS = 4  # eps of half precision that attention weights may be apart
-_HOOKED = "_output_capturing_hooks_installed"  # transformers' own note
 
 
 class Failed(Exception):  # noqa: N818 - it carries a verdict, not an error
@@ -110,24 +110,10 @@ class Subject:
 
 @contextmanager
 def eager(adapter: Adapter) -> Iterator[None]:
-    """Run the language model by transformers' eager attention inside the block, which gives whole matrices.
-
-    The hooks that transformers leaves on a model once it has been asked for them are taken away again: put on a second
-    time, as on encoders that have some of their own already, they break the model.
-    """
+    """Run the language model by transformers' eager attention inside the block, which gives whole matrices."""
     config: Any = adapter.decoder().config
-    before = config._attn_implementation  # noqa: SLF001 - transformers has no public reader of it
-    hooks = [(module, dict(module._forward_hooks), _HOOKED in vars(module)) for module in adapter.model.modules()]  # noqa: SLF001
-    config._attn_implementation = "eager"  # noqa: SLF001
-    try:
+    with without_new_hooks(adapter.model), running_kernel(config, "eager"):
         yield
-    finally:
-        config._attn_implementation = before  # noqa: SLF001
-        for module, own, hooked in hooks:
-            module._forward_hooks.clear()  # noqa: SLF001
-            module._forward_hooks.update(own)  # noqa: SLF001
-            if not hooked:
-                vars(module).pop(_HOOKED, None)
 
 
 def farthest(left: np.ndarray, right: np.ndarray) -> float:
