@@ -78,14 +78,14 @@ def caches(subject: Subject) -> str:
     try:
         plain = _traced(subject, "attmean")
     except SignalError as error:
-        raise NotApplicable(str(error)) from error
+        raise subject.could_not(error) from error
     # Another cache may be another kernel: in half precision its rounding turns near ties, so the tokens are given.
     given = {"forced": plain.token_ids} if subject.half else {}
     try:
-        with evaluating(subject.adapter.model):
-            static = _traced(subject, "attmean", cache_implementation="static", **given)
+        subject.generated(cache_implementation="static")
     except Exception as error:  # whatever a model's own cache raises is the finding
         raise NotApplicable(f"this model does not decode with a static cache here: {_short(error)}") from error
+    static = _traced(subject, "attmean", cache_implementation="static", **given)
     if static.token_ids.tolist() != plain.token_ids.tolist():
         raise Failed("other tokens with a static cache")
     worst = farthest(static.scores["attmean"], plain.scores["attmean"])
