@@ -5,12 +5,14 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from shown_warnings import SHOWN, besides_bars
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_the_notebook_runs_and_shows_its_views(path, tmp_path):
+def test_the_notebook_runs_shows_its_views_and_nothing_warns(path, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONWARNINGS", SHOWN)
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": tmp_path}})
     client.execute()
@@ -19,6 +21,7 @@ def test_the_notebook_runs_and_shows_its_views(path, tmp_path):
     linked = {"application/vnd.jupyter.widget-view+json", "text/html", "text/plain"}
     views = [output for output in outputs if linked <= set(output.get("data", {}))]
     assert len(views) >= 2
+    assert [line for each in outputs if each.get("name") == "stderr" for line in besides_bars(each.text)] == []
 
 
 def test_there_is_a_quickstart():

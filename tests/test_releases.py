@@ -71,7 +71,8 @@ def test_the_first_trace_says_that_a_release_was_not_tested_and_the_second_does_
 def test_doctor_says_that_a_release_was_not_tested_and_what_to_install(elsewhere):
     ran = elsewhere("-m", "omnitrace_nb.cli", "doctor")
     line = next(line for line in ran.stdout.splitlines() if "transformers" in line)
-    assert line.startswith("untested") and "99.1" in line
+    assert line.startswith("untested")
+    assert "99.1" in line
     assert "pip install 'transformers<5.25,>=5.23'" in ran.stdout
     assert ran.returncode == 0  # it may well work: the embedded model is traced below, and says
 

@@ -162,9 +162,15 @@ def _absent(subject: Subject, kind: str, modality: int) -> str:
 
 
 def _same_place(layout: Layout, positions: np.ndarray, at: int) -> np.ndarray:
-    """Give the positions of a part at the time (of a picture: whose boxes hold the middle) of one of them."""
+    """Give the positions of a part at the time (of a picture: whose boxes hold the middle) of one of them.
+
+    Of a sound, those of all the time that is muted around it: an encoder that only looks back answers to the start of
+    a change as strongly as to its middle.
+    """
     time, box = layout.time[at], layout.box[at]
     if np.isfinite(time).all():
+        if layout.modality[at] == AUDIO:
+            time = np.array([min(time[0], time.mean() - MUTED / 2), max(time[1], time.mean() + MUTED / 2)])
         times = layout.time[positions]
         return positions[(times[:, 0] < time[1]) & (times[:, 1] > time[0])]
     boxes = layout.box[positions]

@@ -66,7 +66,7 @@ class Subject:
 
     @property
     def ordinary(self) -> bool:
-        """Whether every layer keeps keys and values of positions, and no state: what the checks of attention ask for."""
+        """Whether every layer keeps keys and values of positions, and no state: what checks of attention ask for."""
         return holds_positions(self.adapter.model.config.get_text_config())
 
     def could_not(self, error: Exception) -> Failed | NotApplicable:
