@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from omnitrace_nb import planning
 from omnitrace_nb.capture import decode
 from omnitrace_nb.content.parts import Text
 from omnitrace_nb.errors import ModelError
@@ -28,6 +29,7 @@ TOKENS_FOR_A_STATEMENT, MOST_TOKENS = 96, 2048
     family="baseline",
     cost="a response of its own",
     source="OmniTrace, arXiv 2604.13073, appendices B.1 and C.2.1",
+    need=planning.decoding,
 )
 def self_attribution(run: Finished) -> np.ndarray:
     """The model's own word: it is asked for each statement's sources, and its reply is read strictly.
