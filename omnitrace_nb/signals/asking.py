@@ -12,6 +12,7 @@ from omnitrace_nb.capture import decode
 from omnitrace_nb.content.parts import Text
 from omnitrace_nb.errors import ModelError
 from omnitrace_nb.media.loaded import LoadedPart
+from omnitrace_nb.numbering import numbers
 from omnitrace_nb.passes.choices import in_turns, refuse_edited
 from omnitrace_nb.signals.registry import register
 from omnitrace_nb.signals.replies import asked, read_reply
@@ -69,7 +70,10 @@ def _told(run: Finished, chosen: np.ndarray, bad: dict[int, str], reply: str = "
     """Report what was wrong with the reply; give the choices."""
     run.reports["self_attribution"] = {
         "reply": reply,
-        "bad": [{"statement": statement, "problem": problem} for statement, problem in bad.items()],
+        "bad": [
+            {"number": number, "problem": each}
+            for number, each in zip(numbers(bad).tolist(), bad.values(), strict=True)
+        ],
     }
     if bad:
         warn(
