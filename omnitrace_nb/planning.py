@@ -169,8 +169,12 @@ def decoding(shape: Shape) -> Need:
     )
 
 
-def needing(need: Callable[[Shape], Need]) -> Callable[[_Function], _Function]:
-    """Let the decorated function say by `need` what it takes beyond decoding, whatever its signal is called."""
+def needing(need: Callable[..., Need]) -> Callable[[_Function], _Function]:
+    """Let the decorated function say by its `need` what it takes beyond decoding, whatever it is the function of.
+
+    Args:
+        need: `shape` -> `Need`, of a signal's function; `(shape, signal) -> Need`, of a control's behind that signal.
+    """
 
     def decorate(function: _Function) -> _Function:
         function.need = need  # type: ignore[attr-defined]
@@ -187,11 +191,15 @@ def need(signal: Signal, shape: Shape) -> Need:
     """
     rows = 4 * shape.steps * shape.width
     found = _bare(signal, shape)
-    again = sum(control.name.startswith("minus") for control in signal.controls)
-    if again:  # the same once more on another prompt
-        second = decoding(shape) if signal.online else found
-        found = plus(found, second, again)
+    for control in signal.controls:
+        if (own := getattr(control.apply, "need", None)) is not None:
+            found = plus(found, own(shape, signal))
     return plus(found, Need(memory=rows))
+
+
+def again(shape: Shape, signal: Signal) -> Need:
+    """Say that a control scores its signal once more, on another prompt."""
+    return decoding(shape) if signal.online else _bare(signal, shape)
 
 
 def nothing(_shape: Shape) -> Need:
@@ -275,14 +283,14 @@ def passes(
     )
 
 
-def plus(one: Need, other: Need, times: float = 1) -> Need:
+def plus(one: Need, other: Need) -> Need:
     """Add what is done after each other: work adds up, memory is the larger."""
     return Need(
-        forwards=one.forwards + times * other.forwards,
-        backwards=one.backwards + times * other.backwards,
-        tokens=one.tokens + times * other.tokens,
+        forwards=one.forwards + other.forwards,
+        backwards=one.backwards + other.backwards,
+        tokens=one.tokens + other.tokens,
         memory=float(np.maximum(one.memory, other.memory)),
         least=float(np.maximum(one.least, other.least)),
-        work=one.work + times * other.work,
-        steps=one.steps + times * other.steps,
+        work=one.work + other.work,
+        steps=one.steps + other.steps,
     )

@@ -226,6 +226,15 @@ def test_a_signal_of_ones_own_says_what_it_takes(tracer, prompt, monkeypatch):
         tracer.estimate(prompt, wrong, max_new_tokens=STEPS)
 
 
+def test_a_control_is_estimated_by_what_it_does_whatever_it_is_called(shape):
+    for signal in ("attmean", "leave_one_out"):
+        known = signals.get(signal) | controls.minus_null
+        other = signals.get(signal) | controls.Control("mine", "The same function.", controls.minus_null.apply)
+        cheap = signals.get(signal) | controls.Control("minus_one", "Less one.", lambda scores, *_: scores - 1)
+        assert planning.need(other, shape) == planning.need(known, shape)
+        assert planning.need(cheap, shape) == planning.need(signals.get(signal), shape)
+
+
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_batches_of_ablations_are_planned_with_the_size_that_is_used(tracer, prompt, operator, monkeypatch):
     batches = []
