@@ -5,7 +5,14 @@ BIN := $(VENV)/bin
 PROMPTS ?= 500
 N ?= 10000
 
-.PHONY: demo lab test fuzz lint fix js accuracy bench screenshots clean
+# What `test-newest` takes beyond the upper bounds of pyproject.toml.
+MOVING := altair anywidget av captum ipywidgets pandas spacy transformers
+# The model, capture and signal tests, which `test-oldest` and `test-newest` run in environments of their own.
+CORE := $(addprefix tests/test_,$(addsuffix .py,ablation ablation_signals capture captum_gradients charts conformance \
+  families first_light flows hybrids kernels media models online_signals open_models releases signals statements trace \
+  tracer transformers_names))
+
+.PHONY: demo lab test test-oldest test-newest fuzz lint fix js accuracy bench screenshots clean
 
 demo: $(VENV)/.installed
 	$(BIN)/omnitrace-nb demo --out demo.html
@@ -20,6 +27,26 @@ test: $(VENV)/.test js/node_modules/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+# Every dependency at its lower bound, and every dependency at its newest release, beyond the upper bounds too.
+test-oldest: .venv-oldest/.core
+	.venv-oldest/bin/python -m pytest $(CORE)
+
+test-newest: .venv-newest/.core
+	.venv-newest/bin/python -m pytest $(CORE)
+
+.venv-oldest/.core: pyproject.toml tests/oldest.txt
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/pip install --quiet --constraint tests/oldest.txt --editable '.[core]'
+	touch $@
+
+# Where pip cannot take a release beyond a bound, it says so and the tests show what comes of it.
+.venv-newest/.core: pyproject.toml
+	$(PYTHON) -m venv --clear .venv-newest
+	.venv-newest/bin/pip install --quiet --editable '.[core]'
+	.venv-newest/bin/pip install --quiet --upgrade torch torchvision
+	.venv-newest/bin/pip install --quiet --upgrade $(MOVING)
+	touch $@
 
 # Each fuzz test with N cases, however long that takes; `make test` tries as many as two minutes allow.
 fuzz: $(VENV)/.test
@@ -67,4 +94,4 @@ js/node_modules/.installed: js/package.json js/package-lock.json
 	else echo "note: no npm on the path; the checks of the front end will be skipped" >&2; fi
 
 clean:
-	rm -rf $(VENV) js/node_modules demo.html demo.omnitrace dist build
+	rm -rf $(VENV) .venv-oldest .venv-newest js/node_modules demo.html demo.omnitrace dist build

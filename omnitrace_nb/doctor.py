@@ -6,27 +6,28 @@ import platform
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
+from omnitrace_nb import releases
 from omnitrace_nb.errors import OmnitraceError
 
 PACKAGES = {
-    "torch": "pip install torch",
-    "torchvision": "pip install torchvision, of the release that fits torch",
-    "transformers": "pip install 'transformers>=5.23'",
-    "captum": "pip install captum",
-    "spacy": "pip install 'spacy>=3.8,<3.9'",
-    "av": "pip install 'av>=16,<19'",
-    "pillow": "pip install pillow",
-    "anywidget": "pip install 'anywidget>=0.11' in the environment of the Jupyter server, then restart the server",
-    "ipywidgets": "pip install 'ipywidgets>=8.1'",
-    "pandas": "pip install pandas",
-    "altair": "pip install altair",
+    "torch": "",
+    "torchvision": ", of the release that fits torch",
+    "transformers": "",
+    "captum": "",
+    "spacy": "",
+    "av": "",
+    "pillow": "",
+    "anywidget": " in the environment of the Jupyter server, then restart the server",
+    "ipywidgets": "",
+    "pandas": "",
+    "altair": "",
 }
 OPTIONAL = {"jupyterlab": "pip install jupyterlab, to open notebooks"}
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the report: `state` is "ok", "missing" or "fails"; `advice` says what to do."""
+    """One line of the report: `state` is "ok", "untested", "missing" or "fails"; `advice` says what to do."""
 
     name: str
     state: str
@@ -37,7 +38,7 @@ class Finding:
     @property
     def bad(self) -> bool:
         """Whether this keeps omnitrace_nb from working."""
-        return self.state != "ok" and not self.optional
+        return self.state in {"missing", "fails"} and not self.optional
 
     def __str__(self) -> str:
         """Give the line."""
@@ -48,18 +49,26 @@ class Finding:
 def examine() -> tuple[Finding, ...]:
     """Look at the packages, the devices, spaCy's pipeline, and trace one short prompt with the embedded model."""
     findings = [Finding("python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")]
-    findings += [_package(name, advice) for name, advice in PACKAGES.items()]
+    findings += [_package(name, _advice(name, where)) for name, where in PACKAGES.items()]
     findings += [_package(name, advice, optional=True) for name, advice in OPTIONAL.items()]
     if not any(finding.bad for finding in findings):
         findings += [_devices(), _pipeline(), _embedded()]
     return tuple(findings)
 
 
+def _advice(name: str, where: str) -> str:
+    return f"pip install '{releases.tested().get(name, name)}'{where}"
+
+
 def _package(name: str, advice: str, *, optional: bool = False) -> Finding:
     try:
-        return Finding(name, "ok", version(name), optional=optional)
+        installed = version(name)
     except PackageNotFoundError:
         return Finding(name, "missing", "not installed", advice, optional=optional)
+    if name in releases.outside():
+        detail = f"{installed}: omnitrace_nb was tested with {releases.tested()[name].specifier}"
+        return Finding(name, "untested", detail, advice, optional=optional)
+    return Finding(name, "ok", installed, optional=optional)
 
 
 def _devices() -> Finding:

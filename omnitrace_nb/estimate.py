@@ -20,6 +20,7 @@ from omnitrace_nb import signals as registry
 from omnitrace_nb.capture.borrow import evaluating
 from omnitrace_nb.errors import ModelError, SignalError
 from omnitrace_nb.layout import MODALITIES
+from omnitrace_nb.transformers_names import cache_of, with_cache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -162,11 +163,9 @@ def speed(adapter: Adapter) -> tuple[float, float]:
         # A GPU chooses its kernels when a length is new to it, which can take forty times as long as the forward.
         decoder(input_ids=ids, use_cache=True)
         taken, outputs = _timed(lambda: decoder(input_ids=ids, use_cache=True), ids.device)
-        cache, one = outputs.past_key_values, ids[:, :1]
-        step = min(
-            _timed(lambda: decoder(input_ids=one, past_key_values=cache, use_cache=True), ids.device)[0]
-            for _ in range(4)  # the first may be as slow
-        )
+        cache, one = with_cache(decoder, cache_of(outputs)), ids[:, :1]
+        # The first of four may be as slow.
+        step = min(_timed(lambda: decoder(input_ids=one, use_cache=True, **cache), ids.device)[0] for _ in range(4))
     weights = sum(each.numel() for each in decoder.parameters()) - adapter.model.get_input_embeddings().weight.numel()
     return 2 * max(weights, 1) * PROBE / taken, step
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
-from omnitrace_nb import alignment, capture, models, options, passes
+from omnitrace_nb import alignment, capture, models, options, passes, releases
 from omnitrace_nb import estimate as estimating
 from omnitrace_nb._version import __version__
 from omnitrace_nb.capture import settings
@@ -136,6 +136,7 @@ class Tracer(Revisits):
             ModelError: a model that cannot take the prompt, or whose numbers break down; a prompt that cannot fit the
                 memory (`SignalError` where it is a signal that cannot).
         """
+        releases.warn_outside()
         chosen = chosen_signals(signals)
         allowed(self.adapter, chosen)
         cut = options.read(SourceOptions, sources, "sources")

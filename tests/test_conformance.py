@@ -192,3 +192,12 @@ def test_a_model_that_breaks_under_a_check_fails_it_and_the_others_go_on(omni, c
     report = check_adapter(omni, content, checks=["tokens", "owners"])
     assert report["result"].tolist() == ["fail", "pass"]
     assert "no such kernel" in report["detail"][0]
+
+
+def test_a_check_that_could_not_run_on_an_ordinary_model_fails(omni, content, monkeypatch):
+    # What a release of transformers did that calls the cache by another name.
+    monkeypatch.setattr("omnitrace_nb.capture.loop.cache_in", lambda _kwargs: None)
+    report = check_adapter(omni, content, checks=["gradients"])
+    assert report["result"].tolist() == ["fail"]
+    assert "could not run" in report["detail"][0]
+    assert "keeps no cache" in report["detail"][0]

@@ -10,9 +10,18 @@ import numpy as np
 import torch
 from torch import Tensor
 from transformers import DynamicCache
-from transformers.cache_utils import Cache, CacheLayerMixin, DummyLayer, DynamicLayer, DynamicSlidingWindowLayer
 
 from omnitrace_nb.passes.teacher import only
+from omnitrace_nb.transformers_names import (
+    Cache,
+    CacheLayerMixin,
+    DummyLayer,
+    DynamicLayer,
+    DynamicSlidingWindowLayer,
+    cache_of,
+    holds_positions,
+    with_cache,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -64,12 +73,13 @@ class Replay:
         rows = places[:, -self.steps :]
         self.forced.cost.add(forwards=1, tokens=self.length)
         outputs = self._forward(self.forced.embeddings[:, : self.length], places, self._keeping(), rows, keep=True)
-        return self._chosen(outputs.logits, rows)[0], _whole(outputs.get("past_key_values"), self.length)
+        return self._chosen(outputs.logits, rows)[0], _whole(cache_of(outputs), self.length)
 
     def _keeping(self) -> Cache | None:
         """Give a cache whose layers forget nothing, also what is outside their window; None for the model's own."""
-        own = DynamicCache(config=self.model.config.get_text_config()).layers
-        if not own or not all(type(layer) in {DynamicLayer, DynamicSlidingWindowLayer, DummyLayer} for layer in own):
+        config = self.model.config.get_text_config()
+        own = DynamicCache(config=config).layers
+        if not own or not holds_positions(config):
             return None
         return Cache(layers=[layer if isinstance(layer, DummyLayer) else DynamicLayer() for layer in own])
 
@@ -142,9 +152,8 @@ class Replay:
         if self.takes_positions:
             options.setdefault("position_ids", places)
         with only(self.model, rows):
-            return self.forced.forward(
-                embeddings, past_key_values=cache, use_cache=keep or cache is not None, **options
-            )
+            use_cache = keep or cache is not None
+            return self.forced.forward(embeddings, use_cache=use_cache, **with_cache(self.model, cache), **options)
 
     def _at(self, value: Any, places: Tensor) -> Any:  # noqa: ANN401 - a model's keyword arguments are of any kind
         """Take what runs along the sequence (`[..., 1, n + T]`) at some places: `[..., b, q]`."""

@@ -8,18 +8,23 @@ O(positions) a layer (research fact: equal to eager's rows to 2e-6).
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from transformers import AttentionInterface, AttentionMaskInterface
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, eager_mask, sdpa_mask
-from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from omnitrace_nb.capture.calls import EagerCall, KernelCall, SdpaCall, eager_of, written_in
+from omnitrace_nb.capture.calls import EagerCall, KernelCall, SdpaCall
+from omnitrace_nb.transformers_names import (
+    ALL_MASK_ATTENTION_FUNCTIONS,
+    eager_mask,
+    eager_of,
+    kernels_of,
+    running_kernel,
+    sdpa_attention_forward,
+    sdpa_mask,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -133,8 +138,7 @@ def _kernel_attention(  # noqa: PLR0917 - in the order in which transformers cal
     attention_mask: Any,  # noqa: ANN401 - each kernel has a form of its own
     **options: Any,  # noqa: ANN401 - as in `_sdpa_attention`
 ) -> tuple[Tensor, Any]:
-    interface = getattr(written_in(module), "ALL_ATTENTION_FUNCTIONS", ALL_ATTENTION_FUNCTIONS)
-    function = _under_its_name(kernel, interface[kernel])
+    function = _under_its_name(kernel, kernels_of(module)[kernel])
     listener = LISTENER.get()
     if listener is None or not listener.hears(module):
         return function(module, query, key, value, attention_mask, **options)
@@ -145,20 +149,10 @@ def _under_its_name(kernel: str, function: Callable[..., Any]) -> Callable[..., 
     """Let a kernel find its own name in the configuration, by which flash attention chooses its version."""
 
     def run(module: nn.Module, *given: Any, **options: Any) -> Any:  # noqa: ANN401 - as in `_sdpa_attention`
-        with _named(module.config, kernel):
+        with running_kernel(module.config, kernel):
             return function(module, *given, **options)
 
     return run
-
-
-@contextmanager
-def _named(config: Any, kernel: str) -> Iterator[None]:  # noqa: ANN401 - a configuration of any family
-    before = config._attn_implementation  # noqa: SLF001 - transformers has no public reader of it
-    config._attn_implementation = kernel  # noqa: SLF001
-    try:
-        yield
-    finally:
-        config._attn_implementation = before  # noqa: SLF001
 
 
 AttentionInterface.register(SDPA, _sdpa_attention)

@@ -10,6 +10,7 @@ import torch
 from omnitrace_nb.capture.attention import BESIDE, EAGER, SDPA, beside
 from omnitrace_nb.capture.layers import Layers
 from omnitrace_nb.errors import ModelError, SignalError
+from omnitrace_nb.transformers_names import kernel_of, running_kernel, supports_sdpa
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,19 +66,16 @@ def tapped(decoder: nn.Module) -> Iterator[None]:
     """
     config: Any = decoder.config
     Layers.of(decoder).require()
-    found = config._attn_implementation  # noqa: SLF001 - transformers has no public reader of it
+    found = kernel_of(config)
     if found in {SDPA, EAGER} or (found or "").startswith(BESIDE):
         raise ModelError(f"this {type(decoder).__name__} is being traced already: wait until that run has ended")
-    config._attn_implementation = _listening(decoder, found)  # noqa: SLF001
-    try:
+    with running_kernel(config, _listening(decoder, found)):
         yield
-    finally:
-        config._attn_implementation = found  # noqa: SLF001
 
 
 def _listening(decoder: nn.Module, found: str | None) -> str:
     """Give the name of the implementation that runs a model's own kernel and can be listened to."""
-    if found in {None, "eager"} or (found == "sdpa" and not getattr(decoder, "_supports_sdpa", False)):
+    if found in {None, "eager"} or (found == "sdpa" and not supports_sdpa(decoder)):
         return EAGER
     if found == "sdpa":
         return SDPA

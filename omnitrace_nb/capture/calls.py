@@ -5,23 +5,18 @@ Rows are always those of what the kernel computes: with a softcap, attention sin
 
 from __future__ import annotations
 
-import inspect
-import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.attention.flex_attention import BlockMask
-from transformers import PreTrainedModel
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-from omnitrace_nb.errors import SignalError
+from omnitrace_nb.transformers_names import eager_of, sdpa_attention_forward
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-_INTERFACE = "ALL_ATTENTION_FUNCTIONS"
 _HALF = {torch.float16, torch.bfloat16}
 # Whether products of half precision can be given in float32, as they are summed.
 _MIXED = "dtype" in torch.ops.aten.bmm.overloads()  # type: ignore[no-untyped-call]
@@ -221,35 +216,3 @@ class EagerCall:
         # The weights must stand in the graph between something that requires a gradient and the output.
         query = self._query if self._query.requires_grad else self._query.detach().requires_grad_()
         return self._kernel(query, *self._rest)
-
-
-def eager_of(module: nn.Module) -> Callable[..., tuple[Tensor, Tensor]]:
-    """Give the eager function that a module's forward names, or that of the file in which its class was written."""
-    forward: Any = inspect.unwrap(type(module).forward)
-    names = getattr(getattr(forward, "__code__", None), "co_names", ())
-    named = [name for name in names if name.endswith("eager_attention_forward")]
-    function = forward.__globals__.get(named[0]) if named else None
-    function = function or getattr(written_in(module), "eager_attention_forward", None)
-    if function is None:
-        raise SignalError(
-            f"the eager attention of {type(module).__name__} cannot be read: {type(module).__module__} has no "
-            'eager_attention_forward; load the model with attn_implementation="sdpa"'
-        )
-    found: Callable[..., tuple[Tensor, Tensor]] = function
-    return found
-
-
-def written_in(module: nn.Module) -> Any:  # noqa: ANN401 - a module of Python
-    """Give the first file among those of a module's class and its bases that runs transformers' attention interface."""
-    return next((file for file in _files(module) if hasattr(file, _INTERFACE)), sys.modules[type(module).__module__])
-
-
-def runs_interface(module: nn.Module) -> bool:
-    """Tell whether a module's class, or one that it extends, was written in a file that runs that interface."""
-    return any(hasattr(file, _INTERFACE) for file in _files(module))
-
-
-def _files(module: nn.Module) -> Iterator[Any]:
-    # `PreTrainedModel` is written where the interface is defined, which says nothing of a model.
-    own = (each for each in type(module).__mro__ if each not in PreTrainedModel.__mro__)
-    return (sys.modules[each.__module__] for each in own if each.__module__ in sys.modules)

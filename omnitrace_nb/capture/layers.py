@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from omnitrace_nb.capture.calls import runs_interface
 from omnitrace_nb.errors import SignalError
+from omnitrace_nb.transformers_names import runs_interface
 
 if TYPE_CHECKING:
     from torch import nn

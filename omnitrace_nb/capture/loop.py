@@ -21,6 +21,16 @@ from omnitrace_nb.capture.head import HeadWatch
 from omnitrace_nb.capture.layers import unread
 from omnitrace_nb.capture.signal import Signal, Step
 from omnitrace_nb.errors import ModelError, SignalError
+from omnitrace_nb.transformers_names import (
+    after_forward,
+    cache_in,
+    decoding,
+    detach,
+    prefill,
+    read_last,
+    refusal_to_crop,
+    without_last,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,9 +38,6 @@ if TYPE_CHECKING:
     from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel, StoppingCriteriaList
 
     from omnitrace_nb.capture.tap import Rows, Tap
-
-
-_TWICE = "gradients of attention run the prompt's last token twice, {} leave attgrads and its like out"
 
 
 @dataclass(slots=True, eq=False)
@@ -98,7 +105,7 @@ class Loop:
             leave=False,
         )
         try:
-            with bar, run.head.watching() if graded else nullcontext(), model._optimize_model_for_decode():  # noqa: SLF001 - as `generate` does
+            with bar, run.head.watching() if graded else nullcontext(), decoding(model):
                 logits, rows = run.prompt(input_ids)
                 self.seconds["prefill"] = time.perf_counter() - started
                 while True:
@@ -161,22 +168,24 @@ class _Run:
         self._logits = torch.empty(0)
         if graded:
             require_gradients(model)
-            _record_past(kwargs.get("past_key_values"))
+            cache = cache_in(kwargs)
+            _require_croppable(cache, read=False)
+            cache.activate_past_recording()
 
     def prompt(self, ids: Tensor) -> tuple[Tensor, Rows | None]:
         """Read the prompt."""
-        outputs, rows = self._watched(lambda: self.model._prefill(ids, self.config, self.kwargs), ids)  # noqa: SLF001
+        outputs, rows = self._watched(lambda: prefill(self.model, ids, self.config, self.kwargs), ids)
         self.head.learn(outputs.logits)
         if self.tap is not None and (missed := self.tap.missed):
             raise SignalError(unread(type(self.model).__name__, missed))
         if self.graded:
-            _refuse_uncroppable(self.kwargs["past_key_values"])
+            _require_croppable(cache_in(self.kwargs), read=True)
             self._again = dict(self.kwargs)
         return self._finish(outputs, ids), rows
 
     def next(self, ids: Tensor) -> tuple[Tensor, Rows | None]:
         """Read the token that was chosen last."""
-        outputs, rows = self._watched(lambda: self._one(ids, self.kwargs), ids, graded=self.graded)
+        outputs, rows = self._watched(lambda: read_last(self.model, ids, self.kwargs), ids, graded=self.graded)
         if self.graded:
             self._logits = outputs.logits
         return self._finish(outputs, ids), rows
@@ -208,17 +217,11 @@ class _Run:
         with torch.no_grad(), self.tap.listening(ids.shape[1], graded=graded):
             outputs = forward()
         if graded:
-            _cut_off(self.kwargs["past_key_values"])
+            detach(cache_in(self.kwargs))
         return outputs, self.tap.take()
 
-    def _one(self, ids: Tensor, kwargs: dict[str, Any]) -> Any:  # noqa: ANN401 - a model's output class
-        inputs = self.model.prepare_inputs_for_generation(ids, next_sequence_length=1, **kwargs)
-        return self.model(**inputs, return_dict=True)
-
     def _finish(self, outputs: Any, ids: Tensor) -> Tensor:  # noqa: ANN401 - a model's output class
-        self.kwargs = self.model._update_model_kwargs_for_generation(  # noqa: SLF001
-            outputs, self.kwargs, is_encoder_decoder=False
-        )
+        self.kwargs = after_forward(self.model, outputs, self.kwargs)
         # A copy, or the whole prompt's logits would stay alive.
         return outputs.logits[:, -1].detach().to(copy=True, dtype=torch.float32, device=ids.device)
 
@@ -228,45 +231,18 @@ class _Run:
 
         After the block, keys and values of the position are as the prefill had computed them, bit for bit.
         """
-        cache = self.kwargs["past_key_values"]
-        layers = [layer for layer in cache.layers if getattr(layer, "keys", None) is not None and layer.keys.numel()]
-        kept = [(layer.keys[..., -1:, :].clone(), layer.values[..., -1:, :].clone()) for layer in layers]
-        cache.crop(-1)
-        outputs, rows = self._watched(lambda: self._one(ids, self._again), ids, graded=True)
-        self._logits = outputs.logits
-        assert rows is not None  # noqa: S101 - the prefill has shown rows
-        yield rows
-        for layer, (key, value) in zip(layers, kept, strict=True):
-            layer.keys[..., -1:, :] = key
-            layer.values[..., -1:, :] = value
+        with without_last(cache_in(self.kwargs)):
+            outputs, rows = self._watched(lambda: read_last(self.model, ids, self._again), ids, graded=True)
+            self._logits = outputs.logits
+            assert rows is not None  # noqa: S101 - the prefill has shown rows
+            yield rows
 
 
-def _record_past(cache: Any) -> None:  # noqa: ANN401 - any of transformers' caches
-    """Let a cache give its last token back; `SignalError` for one that surely cannot."""
-    # Layers with a running state do not know before the prompt whether it can be taken back (convolutions' can).
-    known = [layer for layer in getattr(cache, "layers", ()) if not hasattr(layer, "conv_states")]
-    if cache is None or not all(layer.is_croppable for layer in known):
+def _require_croppable(cache: Any, *, read: bool) -> None:  # noqa: ANN401 - any of transformers' caches
+    if why := refusal_to_crop(cache, read=read):
         raise SignalError(
-            _TWICE.format(f"which {type(cache).__name__} does not allow: leave cache_implementation out, or")
+            f"gradients of attention run the prompt's last token twice, and {why}; or leave attgrads and its like out"
         )
-    cache.activate_past_recording()
-
-
-def _refuse_uncroppable(cache: Any) -> None:  # noqa: ANN401 - any of transformers' caches
-    if not cache.is_croppable:
-        raise SignalError(_TWICE.format("and this model keeps a running state, which gives no token back:"))
-
-
-def _cut_off(cache: Any) -> None:  # noqa: ANN401 - any of transformers' caches
-    """Take what a cache holds out of autograd's graph, which would grow from step to step."""
-    for layer in cache.layers:
-        if getattr(layer, "keys", None) is not None:
-            layer.keys, layer.values = layer.keys.detach(), layer.values.detach()
-        if getattr(layer, "conv_states", None):
-            layer.conv_states = {
-                index: None if state is None else state[..., -layer.conv_kernel_size[index] :].detach()
-                for index, state in layer.conv_states.items()
-            }
 
 
 def _choose(scores: Tensor, *, sample: bool) -> Tensor:

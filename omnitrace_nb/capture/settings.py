@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from transformers import GenerationConfig, StoppingCriteriaList
-from transformers.generation.stopping_criteria import StopStringCriteria
 
 from omnitrace_nb.errors import SettingsError
+from omnitrace_nb.transformers_names import StopStringCriteria
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

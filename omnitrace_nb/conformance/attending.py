@@ -13,7 +13,7 @@ from omnitrace_nb.alignment import align
 from omnitrace_nb.conformance.masking import masks_without
 from omnitrace_nb.conformance.subject import Failed, NotApplicable, farthest
 from omnitrace_nb.curation import CurationSettings
-from omnitrace_nb.errors import SignalError
+from omnitrace_nb.errors import ModelError, SignalError
 from omnitrace_nb.revisits import run_of
 from omnitrace_nb.signals import Signal
 from omnitrace_nb.statements import Statements
@@ -40,11 +40,11 @@ def rows(subject: Subject) -> str:
     try:
         _decode(subject, [signal])
     except SignalError as error:
-        raise NotApplicable(str(error)) from error
+        raise subject.could_not(error) from error
     with torch.no_grad():
         whole = subject.forward(subject.response, attention=True).attentions
     if not whole or whole[0] is None:
-        raise NotApplicable("its eager attention gives no weights to compare with")
+        raise subject.could_not(ModelError("its eager attention gives no weights to compare with"))
     n, layers = len(subject.encoded.layout), len(whole)
     if caught[0].shape[0] != layers:
         raise Failed(f"{caught[0].shape[0]} layers were captured, eager attention has {layers}")
@@ -67,7 +67,7 @@ def gradients(subject: Subject) -> str:
     try:
         got = _decode(subject, [registry.get("attgrads")])["attgrads"]
     except SignalError as error:
-        raise NotApplicable(str(error)) from error
+        raise subject.could_not(error) from error
     n, worst = len(subject.encoded.layout), 0.0
     steps = sorted({0, len(subject.response) - 1})
     for step in steps:
@@ -95,7 +95,7 @@ def hiding(subject: Subject) -> str:
     try:
         plain, hidden = run.ablator("mask").logprobs(keep)
     except SignalError as error:
-        raise NotApplicable(str(error)) from error
+        raise subject.could_not(error) from error
     width = len(subject.encoded.layout) + len(subject.response)
     own = run.forced.options
     options: dict[str, Any] = {"attention_mask": masks_without(subject, torch.as_tensor(source.positions))}

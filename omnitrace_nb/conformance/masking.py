@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from omnitrace_nb.models.checks import home
+from omnitrace_nb.transformers_names import kernel_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,7 +50,7 @@ def _hidden(subject: Subject, seen: Tensor, hidden: Tensor) -> Tensor:
     seen |= torch.eye(len(seen), dtype=torch.bool)
     config: Any = subject.adapter.decoder().config
     where = next(subject.adapter.decoder().parameters())
-    if config._attn_implementation != "eager":  # noqa: SLF001 - transformers has no public reader of it
+    if kernel_of(config) != "eager":
         return seen[None, None].to(home(subject.adapter.model))
     # Eager attention adds its mask.
     added = torch.zeros(seen.shape, dtype=where.dtype).masked_fill(~seen, torch.finfo(where.dtype).min)

@@ -12,6 +12,7 @@ from omnitrace_nb import signals as registry
 from omnitrace_nb.capture.borrow import evaluating
 from omnitrace_nb.conformance.subject import STEPS, Failed, NotApplicable, farthest
 from omnitrace_nb.errors import SignalError
+from omnitrace_nb.transformers_names import kernel_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,14 +78,14 @@ def caches(subject: Subject) -> str:
     try:
         plain = _traced(subject, "attmean")
     except SignalError as error:
-        raise NotApplicable(str(error)) from error
+        raise subject.could_not(error) from error
     # Another cache may be another kernel: in half precision its rounding turns near ties, so the tokens are given.
     given = {"forced": plain.token_ids} if subject.half else {}
     try:
-        with evaluating(subject.adapter.model):
-            static = _traced(subject, "attmean", cache_implementation="static", **given)
+        subject.generated(cache_implementation="static")
     except Exception as error:  # whatever a model's own cache raises is the finding
         raise NotApplicable(f"this model does not decode with a static cache here: {_short(error)}") from error
+    static = _traced(subject, "attmean", cache_implementation="static", **given)
     if static.token_ids.tolist() != plain.token_ids.tolist():
         raise Failed("other tokens with a static cache")
     worst = farthest(static.scores["attmean"], plain.scores["attmean"])
@@ -122,7 +123,7 @@ def _state(subject: Subject) -> dict[str, object]:
         "gradients": [(each.requires_grad, each.grad is None) for each in model.parameters()],
         "hooks": [(len(each._forward_hooks), len(each._forward_pre_hooks)) for each in model.modules()],  # noqa: SLF001
         "mode": [each.training for each in model.modules()],
-        "attention": config._attn_implementation,  # noqa: SLF001
+        "attention": kernel_of(config),
         "configuration": (str(model.config), str(model.generation_config)),
     }
 

@@ -13,6 +13,7 @@ import torch
 from omnitrace_nb.capture.borrow import evaluating
 from omnitrace_nb.packaged import example
 from omnitrace_nb.prompting import Prompt
+from omnitrace_nb.transformers_names import holds_positions, running_kernel, without_new_hooks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 STEPS = 8  # tokens decoded
 ROUNDINGS = 4  # eps of half precision that attention weights may be apart
-_HOOKED = "_output_capturing_hooks_installed"  # transformers' own note
 
 
 class Failed(Exception):  # noqa: N818 - it carries a verdict, not an error
@@ -65,6 +65,17 @@ class Subject:
         return self.prompt.encoded
 
     @property
+    def ordinary(self) -> bool:
+        """Whether every layer keeps keys and values of positions, and no state: what the checks of attention ask for."""
+        return holds_positions(self.adapter.model.config.get_text_config())
+
+    def could_not(self, error: Exception) -> Failed | NotApplicable:
+        """Give the verdict on a check that could not run: the fault is ours or the library's with an ordinary cache."""
+        if self.ordinary:
+            return Failed(f"could not run, though every layer of this model keeps keys and values: {error}")
+        return NotApplicable(str(error))
+
+    @property
     def half(self) -> bool:
         """Whether the model computes in half precision."""
         return next(self.adapter.decoder().parameters()).dtype in {torch.float16, torch.bfloat16}
@@ -82,10 +93,13 @@ class Subject:
     @cached_property
     def response(self) -> Tensor:
         """`int64 [T]`, what the model's own greedy `generate` says, at most `STEPS` tokens, without any of our code."""
+        return self.generated()
+
+    def generated(self, **settings: Any) -> Tensor:  # noqa: ANN401 - settings of generate
+        """Let the model's own greedy `generate` answer with further settings: `int64 [T]`."""
+        own = {**self.encoded.inputs, **self.encoded.options, **settings}
         with evaluating(self.adapter.model), torch.no_grad():
-            ids = self.adapter.model.generate(
-                **self.encoded.inputs, **self.encoded.options, max_new_tokens=STEPS, do_sample=False, num_beams=1
-            )
+            ids = self.adapter.model.generate(**own, max_new_tokens=STEPS, do_sample=False, num_beams=1)
         ids = getattr(ids, "sequences", ids)[0]
         return ids[len(self.encoded.layout) :] if len(ids) > STEPS else ids
 
@@ -110,24 +124,10 @@ class Subject:
 
 @contextmanager
 def eager(adapter: Adapter) -> Iterator[None]:
-    """Run the language model by transformers' eager attention inside the block, which gives whole matrices.
-
-    The hooks that transformers leaves on a model once it has been asked for them are taken away again: put on a second
-    time, as on encoders that have some of their own already, they break the model.
-    """
+    """Run the language model by transformers' eager attention inside the block, which gives whole matrices."""
     config: Any = adapter.decoder().config
-    before = config._attn_implementation  # noqa: SLF001 - transformers has no public reader of it
-    hooks = [(module, dict(module._forward_hooks), _HOOKED in vars(module)) for module in adapter.model.modules()]  # noqa: SLF001
-    config._attn_implementation = "eager"  # noqa: SLF001
-    try:
+    with without_new_hooks(adapter.model), running_kernel(config, "eager"):
         yield
-    finally:
-        config._attn_implementation = before  # noqa: SLF001
-        for module, own, hooked in hooks:
-            module._forward_hooks.clear()  # noqa: SLF001
-            module._forward_hooks.update(own)  # noqa: SLF001
-            if not hooked:
-                vars(module).pop(_HOOKED, None)
 
 
 def farthest(left: np.ndarray, right: np.ndarray) -> float:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from transformers import AutoModelForMultimodalLM, AutoProcessor, InternVLProcessor
-from transformers.models.got_ocr2.image_processing_got_ocr2 import get_optimal_tiled_canvas
 
 from omnitrace_nb.models.belonging import check_processor
 from omnitrace_nb.models.geometry import by_tile, crossed, drawn, tiled_spans
@@ -18,6 +17,7 @@ from omnitrace_nb.models.open_media import Places
 from omnitrace_nb.models.open_model import OpenModel
 from omnitrace_nb.models.registry import Family, register
 from omnitrace_nb.models.tiles import apart, check_count, check_same, film_places, picture_size, side_of, tile
+from omnitrace_nb.transformers_names import tiled_canvas
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +78,7 @@ class InternVL(OpenModel):
         made = self.processor.image_processor
         if not self.processor.images_kwargs.get("crop_to_patches", made.crop_to_patches):
             return 1, 1
-        found = get_optimal_tiled_canvas((height, width), (self._side, self._side), made.min_patches, made.max_patches)
+        found = tiled_canvas()((height, width), (self._side, self._side), made.min_patches, made.max_patches)
         return int(found[0]), int(found[1])
 
 

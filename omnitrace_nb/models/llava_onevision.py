@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from transformers import AutoModelForMultimodalLM, AutoProcessor, LlavaOnevisionProcessor
-from transformers.image_processing_utils import select_best_resolution
 
 from omnitrace_nb.models.belonging import check_processor
 from omnitrace_nb.models.geometry import crossed, drawn, empty, fitted, resampled, tiled_spans
@@ -21,6 +20,7 @@ from omnitrace_nb.models.open_media import Places, argument
 from omnitrace_nb.models.open_model import OpenModel
 from omnitrace_nb.models.registry import Family, register
 from omnitrace_nb.models.tiles import check_count, check_same, film_places, picture_size, side_of, tile
+from omnitrace_nb.transformers_names import select_best_resolution
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

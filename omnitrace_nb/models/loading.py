@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig
-from transformers.utils import logging
 
 from omnitrace_nb.errors import ModelError, SettingsError
 from omnitrace_nb.models.checks import check_config, check_model
 from omnitrace_nb.models.registry import family_of
 from omnitrace_nb.models.wrappers import check_address, unwrapped
+from omnitrace_nb.transformers_names import logging
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import torch.nn.functional as F  # noqa: N812 - its usual name
 
+from omnitrace_nb.transformers_names import cache_in
+
 TOKEN_TYPES = ("mm_token_type_ids", "token_type_ids")
 
 
@@ -30,7 +32,7 @@ def behind_prefix(options: dict[str, Any]) -> dict[str, Any]:
 
     Nothing of a block is in the prefix where the rest is not, so that text's type does for all of it.
     """
-    cache = options.get("past_key_values")
+    cache = cache_in(options)
     before = 0 if cache is None else int(cache.get_seq_length())
     types = {name: options[name] for name in TOKEN_TYPES if options.get(name) is not None}
     return {**options, **{name: F.pad(each, (before, 0)) for name, each in types.items()}}

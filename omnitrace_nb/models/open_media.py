@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from PIL import Image
-from transformers.video_utils import VideoMetadata
 
 from omnitrace_nb.errors import ModelError
 from omnitrace_nb.media.loaded import Film, Picture, Sound
+from omnitrace_nb.transformers_names import VideoMetadata
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

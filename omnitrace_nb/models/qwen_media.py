@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import torch
 from PIL import Image
-from transformers.processing_utils import OmniModalProcessorMixin
 
 from omnitrace_nb.errors import ModelError
 from omnitrace_nb.layout import AUDIO, IMAGE, TEMPLATE, VIDEO
@@ -21,6 +20,7 @@ from omnitrace_nb.media.loaded import Film, Picture, Sound
 from omnitrace_nb.models.geometry import even_boxes, step_seconds
 from omnitrace_nb.models.hearing import QWEN2_5
 from omnitrace_nb.models.tiles import check_same
+from omnitrace_nb.transformers_names import OmniModalProcessorMixin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from transformers import AutoModelForMultimodalLM, AutoProcessor, Idefics3Processor, SmolVLMProcessor
-from transformers.models.smolvlm.processing_smolvlm import DEFAULT_CHAT_TEMPLATE
 
 from omnitrace_nb.errors import ModelError
 from omnitrace_nb.models.geometry import by_tile, crossed, drawn, tiled_spans
@@ -19,6 +18,7 @@ from omnitrace_nb.models.open_media import Places
 from omnitrace_nb.models.open_model import OpenModel
 from omnitrace_nb.models.registry import Family, register
 from omnitrace_nb.models.tiles import apart, check_count, check_same, film_places, picture_size, tile
+from omnitrace_nb.transformers_names import smolvlm_template
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,7 +88,7 @@ class SmolVLM(OpenModel):
         if not any(item["type"] == "video" for message in messages for item in message["content"]):
             return super().template(messages)
         text: str = self.tokenizer.apply_chat_template(
-            messages, chat_template=DEFAULT_CHAT_TEMPLATE, tokenize=False, add_generation_prompt=True
+            messages, chat_template=smolvlm_template(), tokenize=False, add_generation_prompt=True
         )
         return text
 

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from omnitrace_nb.errors import SignalError
+from omnitrace_nb.transformers_names import ACTIVATIONS
 
 if TYPE_CHECKING:
     from omnitrace_nb.passes.gradients import Aim
 
 NAME = "DeepLift"
-_ACTIVATIONS = ("torch.nn.modules.activation", "transformers.activations")
+_ACTIVATIONS = ("torch.nn.modules.activation", ACTIVATIONS)
 
 
 class Readable(nn.Module):
