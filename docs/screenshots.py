@@ -52,8 +52,8 @@ def main() -> None:
 
 def figures(trace: ot.Trace) -> None:
     """Draw the figures of the page on exports."""
-    trace.to_png(IMAGES / "figure-light.png", statement=len(trace.statements) - 1)
-    trace.to_png(IMAGES / "figure-dark.png", statement=3, theme="dark")
+    trace.to_png(IMAGES / "figure-light.png", statement=len(trace.statements))
+    trace.to_png(IMAGES / "figure-dark.png", statement=4, theme="dark")
     trace.to_png(IMAGES / "figure-response.png", scale=1)
 
 

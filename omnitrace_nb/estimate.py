@@ -34,7 +34,7 @@ LOOP = 0.002  # seconds a step spends outside the decoder: choosing a token, rea
 DECODING = "(decoding)"
 COLUMNS = {
     "signal": "string", "family": "string", "forwards": "float64", "backwards": "float64", "tokens": "float64",
-    "seconds": "float64", "memory": "float64", "fits": "bool",
+    "seconds": "float64", "memory": "float64", "fits": "boolean",
 }  # fmt: skip
 GB = 1e9
 
@@ -49,7 +49,8 @@ class Estimate:
         sources: how many sources the prompt has.
         free: bytes of memory free beside the loaded model; None if that cannot be known.
         table: a row for decoding and one a signal: signal, family, forwards, backwards, tokens (positions pushed
-            through the language model), seconds, memory (bytes at its peak, beside the model), fits. NaN: not known.
+            through the language model), seconds, memory (bytes at its peak, beside the model), fits. NaN and <NA>: not
+            known.
     """
 
     tokens: dict[str, int]
@@ -64,9 +65,10 @@ class Estimate:
         return float(self.table["seconds"].sum())
 
     @property
-    def fits(self) -> bool:
-        """Whether every signal fits."""
-        return bool(self.table["fits"].all())
+    def fits(self) -> bool | None:
+        """Whether every signal fits; None if none is known not to, but not all are known to."""
+        fits = self.table["fits"]
+        return None if fits.isna().any() and fits.all() else bool(fits.all())
 
     def __repr__(self) -> str:
         """Give the header and the table, in units that people read."""
@@ -93,7 +95,7 @@ class Estimate:
                 **whole,
                 "seconds": [_seconds(value) for value in table["seconds"]],
                 "memory": ["?" if np.isnan(value) else f"{value / GB:.2f} GB" for value in table["memory"]],
-                "fits": ["yes" if fits else "no" for fits in table["fits"]],
+                "fits": table["fits"].map({True: "yes", False: "no"}).astype("object").fillna("?"),
             }
         )
 
@@ -105,7 +107,7 @@ def estimate(shape: Shape, signals: Sequence[Signal]) -> Estimate:
     rows = []
     for name, family, wanted in [(DECODING, "", planning.decoding(shape)), *_needs(shape, signals)]:
         seconds = wanted.work / rate + wanted.steps * (LOOP + step + shape.work(1, shape.width) / rate)
-        fits = free is None or wanted.least <= free
+        fits = None if free is None or np.isnan(wanted.least) else wanted.least <= free
         numbers = wanted.forwards, wanted.backwards, wanted.tokens, seconds, wanted.memory
         rows.append((name, family, *numbers, fits))
     modality = shape.encoded.layout.modality
@@ -158,10 +160,12 @@ def speed(adapter: Adapter) -> tuple[float, float]:
     decoder = adapter.decoder()
     ids = torch.zeros(1, PROBE, dtype=torch.long, device=adapter.model.get_input_embeddings().weight.device)
     with torch.no_grad(), evaluating(adapter.model):
-        decoder(input_ids=ids[:, :2], use_cache=True)
+        # A GPU chooses its kernels when a length is new to it, which can take forty times as long as the forward.
+        decoder(input_ids=ids, use_cache=True)
         taken, outputs = _timed(lambda: decoder(input_ids=ids, use_cache=True), ids.device)
         cache, one = with_cache(decoder, cache_of(outputs)), ids[:, :1]
-        step = min(_timed(lambda: decoder(input_ids=one, use_cache=True, **cache), ids.device)[0] for _ in range(3))
+        # The first of four may be as slow.
+        step = min(_timed(lambda: decoder(input_ids=one, use_cache=True, **cache), ids.device)[0] for _ in range(4))
     weights = sum(each.numel() for each in decoder.parameters()) - adapter.model.get_input_embeddings().weight.numel()
     return 2 * max(weights, 1) * PROBE / taken, step
 

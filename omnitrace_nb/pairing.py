@@ -30,7 +30,7 @@ class Pairing:
 
     Attributes:
         sources: `int64 [S]`, for each source of the left trace that of the right, -1 for none; no source twice.
-        statements: `int64 [K]`, the same for statements.
+        statements: `int64 [K]`, the same for statements, by their indices.
         moved: left sources whose partner holds something else (another picture in the same place).
         notes: in words, what cannot be compared; empty where everything can.
     """

@@ -11,25 +11,26 @@ Counts of forwards are those that the signals make; work and memory follow from 
     what a flow keeps of its forward:                      b (n + T) L (H + 2K) d  bytes, of routes H d + 2 D more
 
 with P weights, L layers of H heads (K of keys) of size d, width D, inner width I, and b bytes a number.
+
+What a signal takes is asked of the function that computes it, never of the signal's name or family: a function that
+reads the decode takes what its readings take; any other says it by its `need`, a function of the run's `Shape`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from torch import nn
 
-from omnitrace_nb.ablation import Effects
-from omnitrace_nb.ablation.replay import sees_windows
 from omnitrace_nb.capture.norms import ROOM
-from omnitrace_nb.passes.captum_pass import TARGETS_AT_ONCE, CaptumPass
-from omnitrace_nb.passes.scoring import PASS_TOKENS
+from omnitrace_nb.errors import SignalError
+from omnitrace_nb.passes.batches import sequences_at_once
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from omnitrace_nb.capture.signal import Reading, Signal
     from omnitrace_nb.models.adapter import Adapter, Encoded
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 STATEMENT = 12  # steps, assumed before there are statements
 SURELY = 0.6  # of what a backward is estimated to hold: what leaner layers than the usual ones hold too
 COPIES = {"after": 2, "question": 2, "template": 2, "response": 3, "gradients": 3}  # of every layer's rows, in a step
+_Function = TypeVar("_Function", bound="Callable[..., object]")
 LAST_LAYER, ALL_LAYERS = 0.25, 1.2  # of a decoding step: a backward through attention alone
 
 
@@ -50,7 +52,7 @@ class Need:
         backwards: gradients taken.
         tokens: positions pushed through in forwards.
         memory: bytes at its peak.
-        least: bytes that it cannot do without, with passes of one sequence.
+        least: bytes that it cannot do without, with passes of one sequence; NaN if that cannot be known.
         work: floating-point operations.
         steps: decoding steps that it takes besides.
     """
@@ -118,6 +120,11 @@ class Shape:
         return 2 * s["b"] * self.width * s["L"] * s["K"] * s["d"]
 
     @property
+    def device(self) -> str:
+        """The type of the device that reads the prompt, such as "cpu"."""
+        return str(self.adapter.model.get_input_embeddings().weight.device.type)
+
+    @property
     def whole(self) -> float:
         """Share of the layers that keep all keys and values; the others have a window or a state."""
         config: Any = getattr(self.adapter.decoder(), "config", None)
@@ -162,37 +169,60 @@ def decoding(shape: Shape) -> Need:
     )
 
 
+def needing(need: Callable[..., Need]) -> Callable[[_Function], _Function]:
+    """Let the decorated function say by its `need` what it takes beyond decoding, whatever it is the function of.
+
+    Args:
+        need: `shape` -> `Need`, of a signal's function; `(shape, signal) -> Need`, of a control's behind that signal.
+    """
+
+    def decorate(function: _Function) -> _Function:
+        function.need = need  # type: ignore[attr-defined]
+        return function
+
+    return decorate
+
+
 def need(signal: Signal, shape: Shape) -> Need:
-    """Give what a signal takes beyond decoding, and what its controls add."""
+    """Give what a signal takes beyond decoding, and what its controls add.
+
+    Raises:
+        SignalError: the signal's function says by its `need` something else than a `Need`.
+    """
     rows = 4 * shape.steps * shape.width
     found = _bare(signal, shape)
-    again = sum(control.name.startswith("minus") for control in signal.controls)
-    if again:  # the same once more on another prompt
-        second = decoding(shape) if signal.online else found
-        found = _plus(found, second, again)
-    return _plus(found, Need(memory=rows), 1)
+    for control in signal.controls:
+        if (own := getattr(control.apply, "need", None)) is not None:
+            found = plus(found, own(shape, signal))
+    return plus(found, Need(memory=rows))
+
+
+def again(shape: Shape, signal: Signal) -> Need:
+    """Say that a control scores its signal once more, on another prompt."""
+    return decoding(shape) if signal.online else _bare(signal, shape)
+
+
+def nothing(_shape: Shape) -> Need:
+    """Say that a function takes nothing that counts."""
+    return Need()
 
 
 def _bare(signal: Signal, shape: Shape) -> Need:
+    own = getattr(signal.score or signal.explain or signal.credit, "need", None)
+    if own is not None:
+        found = own(shape)
+        if not isinstance(found, Need):
+            raise SignalError(
+                f"the need of signal {signal.label!r} gave a {type(found).__name__}: expected "
+                "omnitrace_nb.signals.Need(forwards=..., tokens=..., memory=...)"
+            )
+        return found
     if signal.online:
         return _online(signal, shape)
-    if signal.explain is not None:
-        forwards = shape.steps
+    if signal.explain is not None:  # a forward and a backward a step, as most are
         mean = shape.prompt + shape.steps / 2
-        return _passes(shape, forwards, forwards * mean, backwards=forwards, length=shape.width)
-    return _credited(signal, shape)
-
-
-def _credited(signal: Signal, shape: Shape) -> Need:
-    if isinstance(signal.credit, Effects):
-        return _ablations(signal.credit, shape)
-    if isinstance(signal.credit, CaptumPass):
-        return _gradients(signal.credit, shape)
-    if signal.family == "flow":
-        return _flow(shape, writes=signal.name == "routes")
-    if signal.name == "self_attribution":
-        return decoding(shape)
-    return Need() if signal.family == "baseline" else Need(np.nan, np.nan, np.nan, np.nan, 0, np.nan)
+        return passes(shape, shape.steps, shape.steps * mean, backwards=shape.steps, length=shape.width)
+    return Need(np.nan, np.nan, np.nan, np.nan, np.nan, np.nan)
 
 
 def _online(signal: Signal, shape: Shape) -> Need:
@@ -227,71 +257,40 @@ def _readings(reads: frozenset[Reading], shape: Shape) -> Need:
     )
 
 
-def _flow(shape: Shape, *, writes: bool) -> Need:
-    """Give what a flow takes: a forward, what is kept of its layers, and their attention rows once or twice more."""
-    s, width = shape.sizes, shape.width
-    kept = s["b"] * width * s["L"] * ((s["H"] + 2 * s["K"]) * s["d"] + writes * (s["H"] * s["d"] + 2 * s["D"]))
-    found = _passes(shape, 1, width, length=width)
-    again = 2 * s["L"] * width**2 * ((1 + writes) * s["H"] * s["d"] + shape.steps)
-    more = kept + 8 * shape.steps * width
-    return replace(found, memory=found.memory + more, least=found.least + more, work=found.work + again)
+def passes(
+    shape: Shape, forwards: float, tokens: float, *, backwards: float = 0, length: int, batch: int | None = None
+) -> Need:
+    """Give what passes take.
 
-
-def _ablations(effects: Effects, shape: Shape) -> Need:
-    count, end = len(shape.sources), shape.width - 1
-    drawn = effects.drawn(count)
-    forwards = {"leave_one_out": count, "shapley": drawn * max(count - 1, 0) + 1}.get(effects.method, drawn) + 1
-    forwards = min(forwards, 2**count)  # no set is run twice
-    out = effects.operator == "mask" and not _windowed(shape)  # what is hidden is left out, not read and unseen
-    if effects.operator == "mask_direct":
-        tokens: float = end + (forwards - 1) * shape.steps
-    elif effects.method == "leave_one_out" and effects.operator in {"mask", "mean"}:
-        tokens = end + sum(end - int(own.positions[0]) - out * len(own.positions) for own in shape.sources)
-    else:
-        tokens = end + (forwards - 1) * end * (0.5 if out else 1)
-    made = _passes(shape, forwards, tokens, length=end)
-    copies = 1 + max(1, PASS_TOKENS // shape.width)
-    return _plus(made, Need(memory=copies * shape.cache, least=shape.whole * shape.cache), 1)
-
-
-def _windowed(shape: Shape) -> bool:
-    config: Any = getattr(shape.adapter.decoder(), "config", None)
-    return config is not None and sees_windows(config, shape.width)
-
-
-def _gradients(captum: CaptumPass, shape: Shape) -> Need:
-    targets = {"step": shape.steps, "statement": shape.statements}.get(captum.per, 1)
-    points = captum.settings.get("n_steps", captum.settings.get("n_samples", 1))
-    points *= captum.tunnel["nt_samples"] if captum.tunnel else 1
-    shared = 1 if captum.algorithm == "DeepLift" else TARGETS_AT_ONCE
-    forwards = points * -(-targets // shared)
-    mean = shape.prompt + shape.steps / 2
-    return _passes(shape, forwards, forwards * mean, backwards=points * targets, length=shape.width)
-
-
-def _passes(shape: Shape, forwards: float, tokens: float, *, backwards: float = 0, length: int) -> Need:
-    """Give what passes over the whole sequence take, in batches of `PASS_TOKENS` positions."""
+    Args:
+        shape: of the run.
+        forwards: sequences pushed through.
+        tokens: their positions together.
+        backwards: gradients taken.
+        length: of the longest sequence.
+        batch: sequences at a time; left out: as many as fit a pass that may be differentiated.
+    """
     backward = backwards > 0
-    batch = min(forwards, max(1, PASS_TOKENS // max(length, 1)))
+    at_once = min(forwards, sequences_at_once(length) if batch is None else batch)
     a_forward = shape.work(tokens / max(forwards, 1))
     return Need(
         forwards=forwards,
         backwards=backwards,
         tokens=tokens,
-        memory=shape.held(batch * length, backward=backward),
+        memory=shape.held(at_once * length, backward=backward),
         least=SURELY * shape.held(length, backward=backward),
         work=a_forward * (forwards + 1.5 * backwards),
     )
 
 
-def _plus(one: Need, other: Need, times: float) -> Need:
+def plus(one: Need, other: Need) -> Need:
     """Add what is done after each other: work adds up, memory is the larger."""
     return Need(
-        forwards=one.forwards + times * other.forwards,
-        backwards=one.backwards + times * other.backwards,
-        tokens=one.tokens + times * other.tokens,
+        forwards=one.forwards + other.forwards,
+        backwards=one.backwards + other.backwards,
+        tokens=one.tokens + other.tokens,
         memory=float(np.maximum(one.memory, other.memory)),
-        least=max(one.least, other.least),
-        work=one.work + times * other.work,
-        steps=one.steps + times * other.steps,
+        least=float(np.maximum(one.least, other.least)),
+        work=one.work + other.work,
+        steps=one.steps + other.steps,
     )

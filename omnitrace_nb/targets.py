@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from omnitrace_nb.errors import SettingsError
+from omnitrace_nb.numbering import index
 
 if TYPE_CHECKING:
     from omnitrace_nb.trace.pieces import Pieces
 
 TargetLike: TypeAlias = "int | range | tuple[int, int] | str | None"
 FORMS = (
-    "None for the whole response, the id of a statement, range(first, last) of steps, (start, end) in characters of "
-    "the response, or a text that occurs in it"
+    "None for the whole response, the number of a statement (from 1), range(first, last) of steps, (start, end) in "
+    "characters of the response, or a text that occurs in it"
 )
 
 
@@ -38,9 +39,9 @@ def find(trace: Pieces, target: TargetLike = None) -> Target:
 
     Args:
         trace: whose response it is.
-        target: None for the whole response; a whole number for a statement; a range of steps, such as `range(3, 4)`;
-            `(start, end)` in characters of the response; a text that occurs in it once. Characters take every token
-            that writes at least one of them.
+        target: None for the whole response; a whole number, from 1, for a statement; a range of steps, such as
+            `range(3, 4)`; `(start, end)` in characters of the response; a text that occurs in it once. Characters take
+            every token that writes at least one of them.
 
     Raises:
         SettingsError: outside the response, empty, ambiguous, or of another kind; the message says what there is.
@@ -67,13 +68,11 @@ def _of_steps(trace: Pieces, steps: np.ndarray) -> Target:
 
 
 def _of_statement(trace: Pieces, statement: int) -> Target:
-    count = len(trace.statement_chars)
-    if not 0 <= statement < count:
-        raise SettingsError(f"target={statement}: there are the statements 0 to {count - 1}; else give {FORMS}")
-    steps = np.flatnonzero(trace.statement_of == statement)
+    at = index(statement, [trace.response[start:end] for start, end in trace.statement_chars], "target")
+    steps = np.flatnonzero(trace.statement_of == at)
     if not len(steps):
         raise SettingsError(f"target={statement}: no token belongs to this statement")
-    return Target(steps, trace.statement_chars[statement])
+    return Target(steps, trace.statement_chars[at])
 
 
 def _of_range(trace: Pieces, target: range) -> Target:

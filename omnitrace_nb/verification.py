@@ -90,14 +90,14 @@ def verify(
 def proposals(trace: Trace, signals: Sequence[str], top: int) -> Proposals:
     """Give, for each statement, the sources that each signal's curation selected, at most its `top` best ranked.
 
-    statement -> source -> the signals that proposed it.
+    index of the statement -> source -> the signals that proposed it.
     """
     spans = trace.spans
     spans = spans[spans["selected"] & spans["signal"].isin(signals)]
     spans = spans.groupby(["signal", "statement"], observed=True, sort=False).head(top)
     found: Proposals = {}
     for signal, statement, source in zip(spans["signal"], spans["statement"], spans["source"], strict=True):
-        own = found.setdefault(int(statement), {})
+        own = found.setdefault(int(statement) - 1, {})
         own[int(source)] = (*own.get(int(source), ()), str(signal))
     return {statement: found[statement] for statement in sorted(found)}
 

@@ -11,7 +11,7 @@ from captum.attr import FeatureAblation, LLMAttribution, TextTokenInput
 from transformers import MistralConfig, MistralForCausalLM
 
 from omnitrace_nb import models
-from omnitrace_nb.ablation import OPERATORS, editing, hiding, replay
+from omnitrace_nb.ablation import OPERATORS, editing, replay
 from omnitrace_nb.errors import SettingsError, SignalError
 from omnitrace_nb.passes import Cost
 from omnitrace_nb.sources import SourceOptions, build
@@ -136,7 +136,7 @@ def test_mean_puts_the_mean_of_the_modality_in_the_place_of_each_embedding(run):
 def test_batches_and_chunks_change_nothing(run, operator, monkeypatch):
     keeps = sets(run)
     together = run.ablator(operator).logprobs(keeps)
-    monkeypatch.setitem(hiding.PASS_TOKENS, "cpu", 1)
+    monkeypatch.setattr("omnitrace_nb.passes.batches.ABLATED_ON_CPU", 1)
     monkeypatch.setattr(replay, "CHUNK", 7)
     alone = run.but().ablator(operator).logprobs(keeps)
     np.testing.assert_allclose(together, alone, atol=2e-4)
@@ -279,7 +279,7 @@ def test_no_set_is_run_twice_and_all_kept_costs_one_forward(text, operator):
 
 
 def test_mask_pushes_only_what_follows_the_source_and_mask_direct_only_the_response(sentences, monkeypatch):
-    monkeypatch.setitem(hiding.PASS_TOKENS, "cpu", 1)
+    monkeypatch.setattr("omnitrace_nb.passes.batches.ABLATED_ON_CPU", 1)
     s, counted = len(sentences.sources), {}
     for operator in ("mask", "mask_direct"):
         run = sentences.but(cost=Cost())
@@ -338,7 +338,7 @@ def test_hiding_stays_exact_with_layers_that_see_a_window_alone(text, window):
 
 
 def test_an_interrupted_run_keeps_what_is_done(sentences, monkeypatch):
-    monkeypatch.setitem(hiding.PASS_TOKENS, "cpu", 1)
+    monkeypatch.setattr("omnitrace_nb.passes.batches.ABLATED_ON_CPU", 1)
     done, forward = [], replay.Replay.logprobs
 
     def interrupted(self, *args, **options):

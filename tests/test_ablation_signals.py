@@ -17,7 +17,6 @@ from sklearn.preprocessing import StandardScaler
 
 from omnitrace_nb import models, passes, signals
 from omnitrace_nb.ablation import EXPLAINERS, Effects, stored
-from omnitrace_nb.ablation.hiding import PASS_TOKENS
 from omnitrace_nb.ablation.replay import Replay
 from omnitrace_nb.content import Text
 from omnitrace_nb.errors import SettingsError, SignalError
@@ -348,7 +347,7 @@ def test_a_runs_notes_tell_how_effects_were_made_whatever_the_signal_is_called(r
 
 def test_an_interrupted_signal_says_so_and_keeps_its_sets(run, monkeypatch):
     run = run.but(cost=Cost())
-    monkeypatch.setitem(PASS_TOKENS, "cpu", 1)
+    monkeypatch.setattr("omnitrace_nb.passes.batches.ABLATED_ON_CPU", 1)
     plain, calls = Replay.logprobs, []
 
     def stop(self, *args, **options):

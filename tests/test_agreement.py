@@ -72,7 +72,7 @@ def test_each_row_is_what_the_definitions_give_from_the_public_tables(trace):
     for row in found.itertuples():
         masses, chosen = [], []
         for signal in (row.left, row.right):
-            masses.append(trace.mass(signal)[trace.statement_of == row.statement].mean(axis=0))
+            masses.append(trace.mass(signal)[trace.statement_of == row.statement - 1].mean(axis=0))
             own = selected[(selected["signal"] == signal) & (selected["statement"] == row.statement)]
             chosen.append(set(own["source"]))
         tops = [set(np.argsort(-mass, kind="stable")[:3].tolist()) for mass in masses]
@@ -103,7 +103,7 @@ def test_disagreements_stand_first(trace):
         scores["other"][np.ix_(steps, trace.source_records[0].positions)] = 1
 
     found = swapped(trace, move_the_second_picture).agreement("excess", "other")
-    assert found["statement"].iloc[0] == 2
+    assert found["statement"].iloc[0] == 3
     assert (found["overlap"].iloc[0], found["top"].iloc[0]) == (0, 0)
     assert found["only_right"].iloc[0] == (0,)
     assert found["overlap"].is_monotonic_increasing
@@ -117,10 +117,10 @@ def test_equal_masses_have_no_rank_correlation_and_nothing_at_all_has_no_top(tra
         scores["other"][trace.statement_of == 1] = 0
 
     found = swapped(trace, silence).agreement("excess", "other").set_index("statement")
-    assert math.isnan(found.loc[1, "spearman"])
+    assert math.isnan(found.loc[2, "spearman"])
     # One side's top is there and the other's is empty: they share nothing.
-    assert (found.loc[1, "top"], found.loc[1, "overlap"]) == (0, 0)
-    assert not found.drop(index=1).isna().any(axis=None)
+    assert (found.loc[2, "top"], found.loc[2, "overlap"]) == (0, 0)
+    assert not found.drop(index=2).isna().any(axis=None)
 
     def silence_both(scores):
         for each in scores.values():
@@ -128,9 +128,9 @@ def test_equal_masses_have_no_rank_correlation_and_nothing_at_all_has_no_top(tra
 
     found = swapped(trace, silence_both).agreement("excess", "other").set_index("statement")
     # Neither side selects anything: both say that nothing stands out.
-    assert found.loc[1, "overlap"] == 1
-    assert math.isnan(found.loc[1, "top"])
-    assert math.isnan(found.loc[1, "spearman"])
+    assert found.loc[2, "overlap"] == 1
+    assert math.isnan(found.loc[2, "top"])
+    assert math.isnan(found.loc[2, "spearman"])
 
 
 def test_as_many_sources_as_are_compared_have_no_top_and_one_has_no_order(trace):
@@ -196,7 +196,7 @@ def test_settings_change_what_a_column_selects(trace):
     wide, narrow = comparing.columns([trace], ["excess"], [{"coverage": 1.0, "p_min": 0.0}, {"coverage": 0.01}])
     for statement in range(5):
         own = trace.curate(coverage=0.01)
-        own = own[(own["signal"] == "excess") & (own["statement"] == statement) & own["selected"]]
+        own = own[(own["signal"] == "excess") & (own["statement"] == statement + 1) & own["selected"]]
         assert set(np.flatnonzero(narrow.curated[statement].selected)) == set(own["source"])
         assert wide.curated[statement].selected.sum() >= narrow.curated[statement].selected.sum()
 
@@ -261,7 +261,7 @@ def test_statements_of_another_response_are_paired_by_their_words(trace):
     assert found.statements.tolist() == [1, -1, 2, 0, -1]
     assert found.notes == ("Of the statements, 2 on the left and 1 on the right have no partner.",)
     table = agreement.agreement(comparing.columns([trace, other]))
-    assert dict(zip(table["statement"], table["partner"], strict=True)) == {0: 1, 1: -1, 2: 2, 3: 0, 4: -1, -1: 3}
+    assert dict(zip(table["statement"], table["partner"], strict=True)) == {1: 2, 2: -1, 3: 3, 4: 1, 5: -1, -1: 4}
     alone = table[(table["statement"] < 0) | (table["partner"] < 0)]
     assert alone.index.tolist() == [3, 4, 5]
     assert alone[["overlap", "top", "spearman"]].isna().all(axis=None)
@@ -286,7 +286,7 @@ def test_a_question_that_may_not_be_credited_is_left_out(trace):
     assert QUESTION.startswith(trace.sources["text"][question[0]])
     for row in agreement.agreement(columns).itertuples():
         masses = [
-            np.delete(trace.mass(signal)[trace.statement_of == row.statement].mean(axis=0), question)
+            np.delete(trace.mass(signal)[trace.statement_of == row.statement - 1].mean(axis=0), question)
             for signal in ("excess", "attmean")
         ]
         assert row.spearman == pytest.approx(stats.spearmanr(*masses).statistic)

@@ -128,8 +128,8 @@ def test_json_in_both_formats_is_whole_and_plain(bad):
 
 
 def test_pictures_have_a_bounded_size_and_are_never_blank(bad):
-    last = len(bad.statements) - 1
-    for statement, theme in ((None, "light"), (0, "dark"), (last, "light")) if last >= 0 else ((None, "dark"),):
+    last = len(bad.statements)
+    for statement, theme in ((None, "light"), (1, "dark"), (last, "light")) if last else ((None, "dark"),):
         made = within(2 * SECONDS, lambda: bad.to_png(statement=statement, theme=theme, width=700, scale=1))  # noqa: B023
         with Image.open(io.BytesIO(made)) as picture:
             assert picture.width == 700
@@ -139,7 +139,7 @@ def test_pictures_have_a_bounded_size_and_are_never_blank(bad):
 
 
 def test_a_statement_that_there_is_none_of_is_refused_by_its_number(bad):
-    for wrong in (len(bad.statements), -1, True, "0"):
+    for wrong in (0, len(bad.statements) + 1, -1, True, "0"):
         with pytest.raises(SettingsError, match="statement="):
             bad.to_png(statement=wrong)
 

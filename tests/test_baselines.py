@@ -429,7 +429,7 @@ def test_a_model_that_knows_its_evidence_is_believed(toy_text):
     spans = got.spans[got.spans["signal"] == "self_attribution"]
     assert set(spans["source"]) == {1}
     assert spans["selected"].all()
-    assert set(spans["statement"]) == set(range(len(texts)))
+    assert set(spans["statement"]) == set(range(1, 1 + len(texts)))
 
 
 def test_a_model_that_cannot_say_is_reported_and_nothing_is_guessed(tmp_path):
@@ -439,7 +439,7 @@ def test_a_model_that_cannot_say_is_reported_and_nothing_is_guessed(tmp_path):
     with pytest.warns(RuntimeWarning, match=r"self_attribution: the reply is no JSON .*no source is credited for any"):
         got = tracer.add(trace, "self_attribution", progress=False)
     note = got.run.signals["self_attribution"]
-    assert note["bad"][0]["statement"] == -1
+    assert note["bad"][0]["number"] == -1
     assert isinstance(note["reply"], str)
     assert not got.mass("self_attribution").any()
     budget = got.budget[got.budget["signal"] == "self_attribution"]

@@ -42,7 +42,7 @@ def literal(trace, signal):
                 masses, total = {("unsupported", -1): 1.0}, 1.0
             for place, mass in masses.items():
                 shares[place] = shares.get(place, 0.0) + mass / total / len(steps)
-        found[statement] = {place: share for place, share in shares.items() if share > 0}
+        found[statement + 1] = {place: share for place, share in shares.items() if share > 0}
     return found
 
 
@@ -68,12 +68,12 @@ def test_the_planted_sources_and_the_habit_of_the_template_stand_in_the_budget(t
     planted = supporting(trace.source_records)
     for statement, shares in told(trace, "attmean").items():
         own = sum(
-            share for (kind, source), share in shares.items() if kind == "source" and source in planted[statement]
+            share for (kind, source), share in shares.items() if kind == "source" and source in planted[statement - 1]
         )
         assert own > 0.4
         assert shares["template", -1] > 0.2  # attmean was given a habit of looking at the first position
         assert told(trace, "excess")[statement].get(("template", -1), 0) < 0.1
-        assert shares["response", -1] > 0.05 or statement == 0
+        assert shares["response", -1] > 0.05 or statement == 1
 
 
 @given(seed=st.integers(0, 2**32 - 1), kept=st.floats(0, 1), low=st.floats(-1, 0))
@@ -95,7 +95,7 @@ def test_a_source_against_which_a_signal_speaks_has_no_share(trace, scores):
     rows = np.zeros((len(trace), len(trace.layout) + len(trace)), np.float32)
     rows[:, source.positions[:5]] = scores
     rows[:, trace.source_records[0].positions[0]] = 1
-    shares = told(scored(trace, rows), "planned")[0]
+    shares = told(scored(trace, rows), "planned")[1]
     net = float(scores.astype(np.float64).sum())
     assert shares.get(("source", 1), 0) == pytest.approx(max(net, 0) / (1 + max(net, 0)), abs=2e-3)
 
@@ -107,8 +107,8 @@ def test_steps_in_which_nothing_scores_are_unsupported(trace):
     rows[last, trace.source_records[2].positions] = -0.5
     share = 1 / (trace.statement_of == 1).sum()
     shares = told(scored(trace, rows), "planned")
-    assert shares[1] == pytest.approx({("unsupported", -1): 1 - share, ("source", 2): share})
-    assert shares[0] == {("unsupported", -1): 1.0}
+    assert shares[2] == pytest.approx({("unsupported", -1): 1 - share, ("source", 2): share})
+    assert shares[1] == {("unsupported", -1): 1.0}
 
 
 def test_modalities_share_the_evidence_without_question_response_and_template(trace):

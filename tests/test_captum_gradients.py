@@ -290,7 +290,7 @@ def test_what_shares_a_forward_changes_nothing(text_run, monkeypatch):
     names = (signals.get("saliency"), signals.gradient_shap(samples=3), signals.integrated_gradients(steps=4))
     together = [scores(text_run, name) for name in names]
     monkeypatch.setattr("omnitrace_nb.passes.captum_pass.TARGETS_AT_ONCE", 1)
-    monkeypatch.setattr("omnitrace_nb.passes.captum_pass.PASS_TOKENS", 1)
+    monkeypatch.setattr("omnitrace_nb.passes.batches.PASS_TOKENS", 1)
     for name, wanted in zip(names, together, strict=True):
         assert_close(scores(text_run, name), wanted)
 

@@ -54,7 +54,7 @@ def test_the_matrix_holds_each_sources_share_and_what_is_selected(trace):
         zip(selected["statement"], selected["source"], selected["rank"], strict=True)
     )
     for statement, own in found.groupby("statement"):
-        mass = np.maximum(trace.mass("excess"), 0)[trace.statement_of == statement].sum(axis=0)
+        mass = np.maximum(trace.mass("excess"), 0)[trace.statement_of == statement - 1].sum(axis=0)
         assert own["share"].to_numpy() == pytest.approx(mass / mass.sum())
 
 
@@ -62,7 +62,7 @@ def test_modalities_are_those_of_the_table(trace):
     found = frames.modalities(trace, "attmean").pivot_table(index="row", columns="modality", values="share")
     table = trace.modalities[trace.modalities["signal"] == "attmean"]
     for row in table.itertuples():
-        assert found.loc[row.statement, row.modality] == pytest.approx(row.share)
+        assert found.loc[row.statement - 1, row.modality] == pytest.approx(row.share)
     assert found.sum(axis=1).to_numpy() == pytest.approx(1)
 
 

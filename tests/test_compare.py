@@ -66,7 +66,7 @@ def test_what_differs_stands_first_with_what_each_column_alone_selects(trace, vi
         assert row["numbers"] == [1, 1, 1]
         assert row["alone"] == [[], []]
         assert row["shared"]
-    assert view.agreement["statement"].tolist() == [row["id"] for row in view.columns["rows"]]
+    assert view.agreement["statement"].tolist() == [row["id"] + 1 for row in view.columns["rows"]]
 
 
 def test_traces_share_what_they_have_in_common(trace):
@@ -108,7 +108,8 @@ def test_other_signals_can_be_set_and_everything_follows(view):
 @pytest.mark.parametrize(
     ("name", "value", "error", "words"),
     [
-        ("pinned", 5, SettingsError, "statements are 0 to 4"),
+        ("pinned", 6, SettingsError, "statements count from 1 to 5"),
+        ("pinned", 0, SettingsError, "statements count from 1 to 5"),
         ("mode", "differences", SettingsError, "use 'side by side' or 'difference'"),
         ("reference", 2, SettingsError, "there are 0 to 1"),
         ("signals", ["excess"], SettingsError, "1 signals do not fit 2 columns"),
@@ -126,9 +127,9 @@ def test_what_has_no_meaning_is_refused_and_changes_nothing(view, name, value, e
 def test_a_refusal_from_the_front_end_is_told_in_words(view):
     with pytest.raises(SettingsError):
         view.set_state({"pinned": 99})
-    assert "pinned=99 is no statement" in view.error
+    assert "pinned=100 is no statement" in view.error
     view.set_state({"pinned": 1})
-    assert (view.error, view.pinned) == ("", 1)
+    assert (view.error, view.pinned) == ("", 2)
 
 
 def test_the_difference_is_taken_from_the_last_column_unless_said_otherwise(trace):
@@ -208,7 +209,7 @@ def test_every_dot_of_the_chart_names_its_statement(trace, view):
     assert len(named) == table[["overlap", "top", "spearman"]].notna().sum().sum()
     by = {"same sources selected": "overlap", "same top sources": "top", "rank correlation": "spearman"}
     for number, measure, value in named:
-        row = table[table["statement"] == int(number) - 1].iloc[0]
+        row = table[table["statement"] == int(number)].iloc[0]
         assert float(value) == pytest.approx(row[by[measure]], abs=0.005)
     assert "currentColor" in document["svg"]
     assert len(trace.statements) == len({number for number, _, _ in named})

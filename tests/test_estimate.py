@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import omnitrace_nb as ot
 from omnitrace_nb import controls, estimate, models, planning, signals
+from omnitrace_nb.ablation import OPERATORS, needs
 from omnitrace_nb.capture import decode, tap
 from omnitrace_nb.content import as_parts
 from omnitrace_nb.errors import ModelError, SettingsError, SignalError
@@ -178,9 +180,100 @@ def test_a_flow_keeps_at_least_what_is_estimated_of_its_layers(tracer, prompt, n
             pieces += [layer.written.before, layer.written.update, layer.written.heads]
         held |= {piece.untyped_storage().data_ptr(): piece.untyped_storage().nbytes() for piece in pieces}
     shape = Shape(tracer.adapter, run.encoded, (), STEPS)
-    plain = planning._passes(shape, 1, shape.width, length=shape.width)
+    plain = planning.passes(shape, 1, shape.width, length=shape.width)
     estimated = planning.need(signals.get(name), shape).memory - plain.memory
     assert 0.9 * sum(held.values()) < estimated < 1.6 * sum(held.values())
+
+
+FIGURES = ["forwards", "backwards", "tokens", "memory", "fits"]
+
+
+@pytest.mark.parametrize("name", signals.names())
+def test_a_signal_is_estimated_by_what_it_computes_whatever_it_is_called(shape, name):
+    known = signals.get(name)
+    computes = {"reads": known.reads, "score": known.score, "explain": known.explain, "credit": known.credit}
+    other = signals.Signal("mine", "The same function.", family="custom", **computes)
+    assert planning.need(other, shape) == planning.need(known, shape)
+    assert not np.isnan(planning.need(known, shape).memory)
+
+
+def test_every_signal_under_another_name_and_family_has_the_same_row(tracer, prompt):
+    every = [signals.get(name) for name in signals.names()]
+    others = [
+        signals.Signal(f"my_{s.name}", s.summary, reads=s.reads, score=s.score, explain=s.explain, credit=s.credit)
+        for s in every
+    ]
+    found = tracer.estimate(prompt, [*every, *others], max_new_tokens=STEPS).table.iloc[1:]
+    one, other = found.iloc[: len(every)].reset_index(drop=True), found.iloc[len(every) :].reset_index(drop=True)
+    assert one[[*FIGURES, "seconds"]].equals(other[[*FIGURES, "seconds"]])
+
+
+def test_a_signal_of_ones_own_says_what_it_takes(tracer, prompt, monkeypatch):
+    monkeypatch.setattr(signals.registry, "_SIGNALS", dict(signals.registry._SIGNALS))
+
+    @signals.register("twice", over="run", need=lambda shape: signals.Need(forwards=2, tokens=2 * shape.width))
+    def twice(run):
+        """Two forwards."""
+        return np.zeros((run.steps, run.prompt))
+
+    again = signals.Signal("again", "The same.", credit=twice)
+    found = tracer.estimate(prompt, ["twice", again], max_new_tokens=STEPS)
+    width = sum(found.tokens.values()) + STEPS
+    for name in ("twice", "again"):
+        assert row(found, name)[["forwards", "tokens", "fits"]].tolist() == [2, 2 * width, True]
+    wrong = signals.Signal("wrong", "A number.", credit=planning.needing(lambda _: 3)(lambda _: None))
+    with pytest.raises(SignalError, match=r"need of signal 'wrong' gave a int: expected .*Need"):
+        tracer.estimate(prompt, wrong, max_new_tokens=STEPS)
+
+
+def test_a_control_is_estimated_by_what_it_does_whatever_it_is_called(shape):
+    for signal in ("attmean", "leave_one_out"):
+        known = signals.get(signal) | controls.minus_null
+        other = signals.get(signal) | controls.Control("mine", "The same function.", controls.minus_null.apply)
+        cheap = signals.get(signal) | controls.Control("minus_one", "Less one.", lambda scores, *_: scores - 1)
+        assert planning.need(other, shape) == planning.need(known, shape)
+        assert planning.need(cheap, shape) == planning.need(signals.get(signal), shape)
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_batches_of_ablations_are_planned_with_the_size_that_is_used(tracer, prompt, operator, monkeypatch):
+    batches = []
+    monkeypatch.setattr(
+        "omnitrace_nb.ablation.ablator.run_passes", lambda *_, batch, **__: (batches.append(batch), ([], False))[1]
+    )
+    signal = signals.ablate("leave_one_out", operator=operator)
+    trace = tracer.trace(prompt, "attmean", max_new_tokens=STEPS, min_new_tokens=STEPS, progress=False)
+    run = tracer.finished(trace, progress=False)
+    run.ablator(operator).logprobs(~np.eye(len(run.sources), dtype=bool))
+    planned = Shape(tracer.adapter, run.encoded, run.sources, STEPS)
+    assert batches == [needs.at_once(signal.credit, planned)]
+    assert batches[0] <= max(1, 512 // (STEPS if operator == "mask_direct" else planned.width))  # on a CPU
+    memory = planning.need(signal, planned).memory
+    monkeypatch.setattr("omnitrace_nb.passes.batches.ABLATED_ON_CPU", 1)
+    assert (planning.need(signal, planned).memory < memory) is (
+        operator in {"mask", "mean"}
+    )  # else the plain forward takes most
+
+
+def test_the_probe_is_timed_at_a_length_that_is_warm(tracer, monkeypatch):
+    decoder, seen = tracer.adapter.decoder(), []
+    forward = decoder.forward
+
+    def slow_at_first(*args, **given):
+        length = given["input_ids"].shape[1]
+        if length not in seen:
+            time.sleep(0.5)  # as a GPU chooses its kernels
+        seen.append(length)
+        return forward(*args, **given)
+
+    usual, _ = estimate.speed(tracer.adapter)
+    monkeypatch.setattr(decoder, "forward", slow_at_first)
+    rate, step = estimate.speed(tracer.adapter)
+    assert seen.count(estimate.PROBE) == 2
+    assert seen.count(1) == 4
+    assert 2 * sum(w.numel() for w in decoder.parameters()) * estimate.PROBE / rate < 0.5
+    assert rate > usual / 10
+    assert step < 0.5
 
 
 def test_longer_prompts_more_samples_and_null_prompts_cost_more(tracer, prompt):
@@ -208,8 +301,8 @@ def test_an_estimate_is_read_by_people(tracer, prompt, monkeypatch):
     shown = repr(found)
     assert shown.startswith("Estimate: ")
     assert "4 sources, at most 9 new tokens" in shown
-    assert "?" in next(line for line in shown.splitlines() if "mine" in line)
-    assert found.fits
+    assert next(line for line in shown.splitlines() if "mine" in line).split()[-1] == "?"
+    assert found.fits is None
     assert found.seconds > 0
     assert "<table" in found._repr_html_()
     assert list(found.table.columns) == list(estimate.COLUMNS)
@@ -257,14 +350,17 @@ def test_the_table_says_what_does_not_fit(tracer, prompt, shape, monkeypatch):
     with_room(monkeypatch, 0.9 * least)
     found = tracer.estimate(prompt, ["attmean", "input_x_gradient"], max_new_tokens=STEPS)
     assert found.table["fits"].tolist() == [True, True, False]
-    assert not found.fits
+    assert found.fits is False
     assert "no" in repr(found).splitlines()[-1]
 
 
 def test_where_free_memory_is_not_known_runs_are_let_through(tracer, prompt, monkeypatch):
     with_room(monkeypatch, None)
     assert len(tracer.trace(prompt, "attmean", max_new_tokens=2, progress=False)) == 2
-    assert "memory not known" in repr(tracer.estimate(prompt, max_new_tokens=2))
+    found = tracer.estimate(prompt, "attmean", max_new_tokens=2)
+    assert "memory not known" in repr(found)
+    assert found.table["fits"].isna().all()
+    assert found.fits is None
 
 
 def test_a_later_signal_that_cannot_fit_is_refused_and_the_trace_stays(tracer, prompt, shape, monkeypatch):

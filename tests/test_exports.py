@@ -131,12 +131,12 @@ def test_markdown_and_picture_follow_the_signal_and_refuse_one_that_is_not_there
 
 def test_a_page_opens_with_the_choices_that_were_asked_for():
     trace = make_trace()
-    page = trace.to_html(signals=["attmean", "excess"], signal="excess", pinned=2)
+    page = trace.to_html(signals=["attmean", "excess"], signal="excess", pinned=3)
     state = json.loads(re.search(r'id="omnitrace-state">(.*?)</script>', page, re.DOTALL).group(1))["state"]
-    assert (state["signal"], state["pinned"]) == ("excess", 2)
+    assert (state["signal"], state["pinned"]) == ("excess", 2)  # a front end knows statements by their indices
     assert "signal <b>excess</b>" in page  # the form that needs no script
-    with pytest.raises(SettingsError, match="statements are 0 to 4"):
-        trace.to_html(pinned=5)
+    with pytest.raises(SettingsError, match="statements count from 1 to 5"):
+        trace.to_html(pinned=6)
     with pytest.raises(SignalError, match="'excess'"):
         trace.to_html(signals=["attmean"], signal="excess")
 

@@ -96,14 +96,14 @@ def test_signs_that_no_font_has_are_counted_and_drawn_all_the_same():
     line = lettering.line("\U0001f9ff\ue123 \U0001f9ff", 16)
     assert fonts.missing >= {"\ue123"}
     assert line.width > 16
-    said = opened(make_trace(note="A \ue123 key.", planted=PLANTED).to_png(statement=0, scale=1, width=500))
-    plain = opened(make_trace(note="A small key.", planted=PLANTED).to_png(statement=0, scale=1, width=500))
+    said = opened(make_trace(note="A \ue123 key.", planted=PLANTED).to_png(statement=1, scale=1, width=500))
+    plain = opened(make_trace(note="A small key.", planted=PLANTED).to_png(statement=1, scale=1, width=500))
     assert said.height > plain.height  # a line below says so
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_size_theme_and_resolution_are_those_asked_for(trace, theme, tmp_path):
-    made = trace.to_png(tmp_path / "f.png", statement=2, theme=theme, width=800, scale=1.5)
+    made = trace.to_png(tmp_path / "f.png", statement=3, theme=theme, width=800, scale=1.5)
     assert (tmp_path / "f.png").read_bytes() == made
     with opened(made) as picture:
         assert picture.width == 1200
@@ -138,7 +138,8 @@ def test_words_can_be_read_on_paper_and_on_the_strongest_shade(theme):
         ({"width": 700.5}, "360 to 2400"),
         ({"scale": 9}, "0.5 to 4"),
         ({"scale": True}, "0.5 to 4"),
-        ({"statement": 5}, "statements are 0 to 4"),
+        ({"statement": 0}, "statement=0 is no statement: statements count from 1 to 5"),
+        ({"statement": 6}, "statements count from 1 to 5"),
         ({"font": "no-such-font.ttf"}, "no font"),
     ],
 )
@@ -214,8 +215,8 @@ def test_an_axis_has_a_handful_of_round_ticks(duration):
 
 
 def test_verdicts_and_notes_stand_in_the_figure(trace):
-    plain = opened(trace.to_png(statement=0, scale=1))
-    checked = opened(with_verdicts(trace).to_png(statement=0, scale=1))
+    plain = opened(trace.to_png(statement=1, scale=1))
+    checked = opened(with_verdicts(trace).to_png(statement=1, scale=1))
     assert checked.height > plain.height
 
 
@@ -229,4 +230,4 @@ def test_a_font_of_ones_own_comes_first(trace):
     from omnitrace_nb.view.figure.fonts import _beside  # noqa: PLC0415 - a path that this machine has
 
     serif = _beside("DejaVuSerif.ttf")
-    assert trace.to_png(statement=0, font=serif) != trace.to_png(statement=0)
+    assert trace.to_png(statement=1, font=serif) != trace.to_png(statement=1)

@@ -53,7 +53,7 @@ def test_excess_attention_credits_each_statement_to_its_true_source(trace):
     spans = trace.curate(question=False)
     best = spans[(spans["signal"] == "excess") & (spans["rank"] == 1)].set_index("statement")["label"]
     expected = [label for _, label in truth()]
-    right = sum(str(best.get(statement, "")) == label for statement, label in enumerate(expected))
+    right = sum(str(best.get(statement, "")) == label for statement, label in enumerate(expected, 1))
     assert right >= 0.85 * len(expected), best.tolist()
 
 

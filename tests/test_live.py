@@ -322,7 +322,7 @@ def test_the_view_takes_a_growing_trace_and_keeps_what_the_reader_has_chosen(tra
         def grow(self, trace):
             super().grow(trace)
             if len(self.traces) == 2:
-                self.view = trace.view(signal="excess", pinned=0)
+                self.view = trace.view(signal="excess", pinned=1)
             elif len(self.traces) > 2:
                 self.view.show(trace)
 
@@ -332,7 +332,7 @@ def test_the_view_takes_a_growing_trace_and_keeps_what_the_reader_has_chosen(tra
 
     display = shown(Drawing())
     trace = tracer.trace(PROMPT, SIGNALS, live=True, **SHORT)
-    assert (display.view.signal, display.view.pinned) == ("excess", 0)
+    assert (display.view.signal, display.view.pinned) == ("excess", 1)
     display.view.signal = "leave_one_out"
     assert set(display.view.spans["signal"]) <= {"leave_one_out"}
     assert len(display.view.spans) == len(trace.spans.query("signal == 'leave_one_out'"))

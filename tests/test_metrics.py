@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,11 +17,11 @@ from omnitrace_nb.sources import SourceOptions
 from omnitrace_nb.trace.records import Source
 
 TRUTH = {
-    0: [Support(0, chars=(0, 26))],
-    1: [Support(1)],
-    2: [Support(2, box=(50, 50, 150, 150))],
-    3: [Support(3, time=(1.0, 2.0))],
-    4: [Support(4, time=(2.0, 3.0), modality="video"), Support(4, time=(3.0, 4.0), modality="audio")],
+    1: [Support(0, chars=(0, 26))],
+    2: [Support(1)],
+    3: [Support(2, box=(50, 50, 150, 150))],
+    4: [Support(3, time=(1.0, 2.0))],
+    5: [Support(4, time=(2.0, 3.0), modality="video"), Support(4, time=(3.0, 4.0), modality="audio")],
 }
 
 
@@ -43,12 +45,12 @@ def test_planted_support_scores_full_marks_in_every_modality(trace):
 
 
 def test_a_wrong_truth_costs_exactly_its_statements(trace):
-    wrong = {**TRUTH, 0: [Support(0, chars=(65, 84))], 3: [Support(3, time=(0.0, 2.0))]}
+    wrong = {**TRUTH, 1: [Support(0, chars=(65, 84))], 4: [Support(3, time=(0.0, 2.0))]}
     table = judge(trace, wrong, assign=("sum",))
     own = table[table["signal"] == "excess"].set_index("statement")
-    assert own.loc[0, ["tp", "fp", "fn"]].tolist() == [0, 1, 1]
-    assert own.loc[3, ["tp", "fp", "fn"]].tolist() == [1, 0, 1]
-    assert own.loc[1, ["tp", "fp", "fn"]].tolist() == [1, 0, 0]
+    assert own.loc[1, ["tp", "fp", "fn"]].tolist() == [0, 1, 1]
+    assert own.loc[4, ["tp", "fp", "fn"]].tolist() == [1, 0, 1]
+    assert own.loc[2, ["tp", "fp", "fn"]].tolist() == [1, 0, 0]
 
 
 def test_every_rule_and_signal_is_judged_and_settings_count(trace):
@@ -56,14 +58,25 @@ def test_every_rule_and_signal_is_judged_and_settings_count(trace):
     assert len(table) == 2 * 3 * 5
     assert set(table["assign"]) == {"sum", "peak", "mean"}
     narrow = judge(trace, TRUTH, assign=("sum",), coverage=0.1)
-    assert narrow.loc[narrow["statement"] == 4, "fn"].tolist() == [1, 1]
+    assert narrow.loc[narrow["statement"] == 5, "fn"].tolist() == [1, 1]
     with pytest.raises(SettingsError, match="no curation setting"):
         judge(trace, TRUTH, coverag=0.1)
 
 
+@pytest.mark.parametrize("wrong", [0, -1, True, "1"])
+def test_a_truth_that_counts_statements_from_0_is_refused(trace, wrong):
+    with pytest.raises(SettingsError, match=re.escape(f"names statement {wrong!r}: statements count from 1 to 5")):
+        judge(trace, {wrong: [Support(1)]})
+
+
+def test_what_rests_on_a_statement_that_the_response_lacks_is_missed(trace):
+    table = judge(trace, {6: [Support(1)]}, assign=("sum",))
+    assert table[["tp", "fp", "fn"]].to_numpy().tolist() == [[0, 0, 1]] * 2
+
+
 def test_statements_that_are_not_named_are_not_judged(trace):
     assert set(judge(trace, {2: TRUTH[2]})["statement"]) == {2}
-    nothing = judge(trace, {0: []}, assign=("sum",))
+    nothing = judge(trace, {1: []}, assign=("sum",))
     assert nothing["modality"].tolist() == ["none", "none"]
     assert nothing["fp"].tolist() == [1, 1]
     empty = judge(trace, {})
@@ -139,7 +152,7 @@ def test_a_film_may_be_supported_by_its_frames_its_sound_or_both():
 def test_support_on_a_grid_is_judged_in_the_regions_that_it_covers():
     trace = make_trace(image=(2, 2), planted=PLANTED)
     assert SourceOptions(image=(2, 2)).grid == (2, 2)
-    table = judge(trace, {1: [Support(1, box=(0, 0, 160, 120))]}, assign=("sum",))
+    table = judge(trace, {2: [Support(1, box=(0, 0, 160, 120))]}, assign=("sum",))
     assert table[["tp", "fp", "fn"]].to_numpy().tolist() == [[1, 0, 0]] * 2
 
 

@@ -90,7 +90,7 @@ def test_selected_sentences_and_pictures_are_numbered_each_for_themselves_best_f
     )
     record = record_of(trace, signal="attmean")
     spans = trace.spans[(trace.spans["signal"] == "attmean") & trace.spans["selected"]]
-    own = trace.sources.set_index("id").loc[spans[spans["statement"] == 0]["source"]]
+    own = trace.sources.set_index("id").loc[spans[spans["statement"] == 1]["source"]]
     texts = trace.sources[trace.sources["modality"] == "text"]["id"].tolist()
     chunk = record["attribution"]["per_chunk_attribution"][0]
     expected = [texts.index(id_) for id_ in own.index[own["modality"] == "text"]]

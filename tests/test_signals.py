@@ -181,7 +181,7 @@ def test_teacher_forced_logits_do_not_depend_on_the_batch(omni, mixed):
 
 def test_passes_that_are_interrupted_keep_their_rows_and_say_so(text, monkeypatch, new_name):
     adapter, encoded = text
-    monkeypatch.setattr("omnitrace_nb.passes.scoring.PASS_TOKENS", 1)
+    monkeypatch.setattr("omnitrace_nb.passes.batches.PASS_TOKENS", 1)
 
     @signals.register(new_name)
     def logit(forced, steps):

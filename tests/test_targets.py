@@ -50,8 +50,9 @@ def test_characters_take_every_token_that_writes_at_least_one_of_them(trace):
 @pytest.mark.parametrize(
     ("target", "told"),
     [
-        (5, "there are the statements 0 to 4"),
-        (-1, "there are the statements 0 to 4"),
+        (6, "target=6 is no statement: statements count from 1 to 5"),
+        (0, "target=0 is no statement: statements count from 1 to 5"),
+        (-1, "statements count from 1 to 5"),
         (range(0), "is empty: there are the steps 0 to"),
         (range(900, 901), "reaches outside the response: there are the steps 0 to"),
         ((0, 999), "within the response's"),
@@ -59,7 +60,7 @@ def test_characters_take_every_token_that_writes_at_least_one_of_them(trace):
         ("", "is empty"),
         ("unicorn", "does not occur in the response, which is"),
         ("The", "occurs 4 times: give one of the places"),
-        (2.5, "give None for the whole response, the id of a statement"),
+        (2.5, "give None for the whole response, the number of a statement"),
         (True, "give None for the whole response"),
         ((1, 2, 3), "give None for the whole response"),
     ],
@@ -91,7 +92,7 @@ def test_signed_values_keep_their_sign_and_shares_count_only_support(trace):
     scores = {"signed": np.concatenate([trace.scores("excess"), trace.earlier("excess")], axis=1)}
     scores["signed"][:, trace.source_records[0].positions] *= -1
     signed = Trace.build(trace.parts, trace.layout, trace.source_records, trace.response_record, scores, trace.run)
-    table = signed.attribute("signed", 0)
+    table = signed.attribute("signed", 1)
     assert table["value"].iloc[0] < 0
     assert table["share"].iloc[0] == 0
     assert table["rank"].iloc[0] == len(table)

@@ -83,7 +83,7 @@ def test_planted_support_is_found_for_every_statement_and_signal(trace):
     right = supporting(trace.source_records)
     taken = trace.spans[trace.spans["selected"]]
     for signal in trace.signals:
-        for statement, support in enumerate(right):
+        for statement, support in enumerate(right, 1):
             own = taken[(taken["signal"] == signal) & (taken["statement"] == statement)]
             assert set(own["source"]) == support
 
@@ -115,7 +115,7 @@ def test_a_statement_that_no_token_writes_has_no_steps():
     scores = {"excess": np.ones((1, len(layout) + 1), np.float32)}
     trace = Trace.build(parts, layout, sourcing.build(layout, parts), response, scores, RunInfo("m", "f"))
     assert trace.statements[["first", "last", "steps"]].to_numpy().tolist() == [[0, 1, 1], [-1, -1, 0]]
-    assert trace.spans["statement"].unique().tolist() == [0]
+    assert trace.spans["statement"].unique().tolist() == [1]
 
 
 def test_masses_are_sums_of_the_scores_of_their_positions(trace):
@@ -221,10 +221,10 @@ def test_a_film_with_sound_is_credited_for_the_union_of_frames_and_sound(trace):
     intervals = trace.intervals
     film = intervals[(intervals["signal"] == "excess") & (intervals["label"] == "film 1")]
     # Planted: frames of second 2-3, sound of second 3-4.
-    assert film[["statement", "t0", "t1"]].to_numpy().tolist() == [[4, 2.0, 4.0]]
+    assert film[["statement", "t0", "t1"]].to_numpy().tolist() == [[5, 2.0, 4.0]]
     assert film["sources"].tolist() == [(12, 17)]
     spans = trace.spans
-    own = spans[(spans["signal"] == "excess") & (spans["statement"] == 4) & spans["selected"]]
+    own = spans[(spans["signal"] == "excess") & (spans["statement"] == 5) & spans["selected"]]
     assert film["p"].iloc[0] == pytest.approx(own["p"].sum())
 
 
@@ -401,7 +401,7 @@ def test_opening_loads_neither_torch_nor_transformers_nor_spacy(trace, tmp_path)
     program = (
         "import sys; from omnitrace_nb.trace import open_trace; t = open_trace(sys.argv[1]);"
         "t.sources, t.steps, t.statements, t.spans, t.intervals, t.curate(gamma=1.0), t.to_json(), repr(t);"
-        "t.checks, t.attribute(t.signals[0], 0);"
+        "t.checks, t.attribute(t.signals[0], 1);"
         "t.save(sys.argv[1] + '2.omnitrace');"
         "print(len(t.spans), sorted({'torch', 'transformers', 'spacy', 'thinc'} & set(sys.modules)))"
     )
@@ -601,7 +601,7 @@ def verified(trace):
     masks = Ablations("mask", keep, rng.normal(size=(5, len(trace))).astype(np.float32))
     first = trace.spans.iloc[0]
     checks = (
-        Check(int(first["statement"]), int(first["source"]), ("excess", "attmean"), 2.5, 1.5, 3.5, "verified"),
+        Check(int(first["statement"]) - 1, int(first["source"]), ("excess", "attmean"), 2.5, 1.5, 3.5, "verified"),
         Check(3, 7, ("excess",), -0.25, np.nan, np.nan, "not verified"),
         Check(3, 8, (), 0.125, -0.5, 0.5, ""),
     )
@@ -628,7 +628,7 @@ def test_a_check_stands_in_the_spans_of_every_signal_and_of_every_curation(trace
     checked = verified(trace)
     first = checked.verification.checks[0]
     for spans in (checked.spans, checked.curate(gamma=0.5)):
-        own = spans[(spans["statement"] == first.statement) & (spans["source"] == first.source)]
+        own = spans[(spans["statement"] == first.statement + 1) & (spans["source"] == first.source)]
         assert set(own["signal"]) == {"excess", "attmean"}
         assert set(own["verdict"]) == {"verified"}
         assert own[["drop", "drop_low", "drop_high"]].to_numpy().tolist() == [[2.5, 1.5, 3.5]] * len(own)
@@ -686,7 +686,7 @@ def test_other_files_are_refused_by_name(tmp_path):
 
 def test_json_is_plain_and_complete(trace, empty):
     plain = json.loads(trace.to_json())
-    assert (plain["format"], plain["schema"]) == ("omnitrace.json", 1)
+    assert (plain["format"], plain["schema"]) == ("omnitrace.json", 2)
     for name in TABLES:
         table = getattr(trace, name)
         assert len(plain[name]) == len(table)

@@ -32,7 +32,7 @@ def model(trace):
 
 def mean_scores(trace, signal, statement):
     """The definition, step by step: the mean over a statement's own steps of what the signal gives each position."""
-    steps = [step for step, of in enumerate(trace.steps["statement"]) if of == statement]
+    steps = [step for step, of in enumerate(trace.steps["statement"]) if of == statement + 1]
     return np.mean([trace.scores(signal)[step] for step in steps], axis=0)
 
 
@@ -64,7 +64,7 @@ def test_the_last_row_is_the_whole_response(trace, model):
 
 
 def test_shares_are_masses_over_all_sources(trace, model):
-    steps = trace.steps["statement"].to_numpy() == 3
+    steps = trace.steps["statement"].to_numpy() == 4
     mass = trace.mass("attmean")[steps].mean(axis=0)
     assert model.share[1, 3] == pytest.approx(mass / mass.sum(), rel=1e-4)
 
@@ -73,7 +73,7 @@ def test_evidence_is_what_curation_selected_with_touching_seconds_merged(trace, 
     spans = trace.spans
     for signal, name in enumerate(trace.signals):
         for statement in range(len(trace.statements)):
-            chosen = spans[(spans["signal"] == name) & (spans["statement"] == statement) & spans["selected"]]
+            chosen = spans[(spans["signal"] == name) & (spans["statement"] == statement + 1) & spans["selected"]]
             shown = model.evidence[signal][statement]
             assert sorted(j for each in shown for j in each.sources) == sorted(chosen["source"])
             assert sum(each.score for each in shown) == pytest.approx(chosen["score"].sum(), abs=1e-3)
@@ -93,7 +93,7 @@ def test_seconds_of_a_film_say_whether_its_picture_or_its_sound_is_credited(trac
     [sound], [credited] = view.model(trace).evidence[0][3:5]
     assert sound.label == "sound 1, 1-2 s"  # a sound has no track but its own
     assert credited.label == f"film 1, 1-2 s{said}"
-    chosen = trace.spans[(trace.spans["statement"] == 4) & trace.spans["selected"]]
+    chosen = trace.spans[(trace.spans["statement"] == 5) & trace.spans["selected"]]
     assert set(chosen["label"]) == {f"film 1, 1-2 s{' (sound)' * (track == 'audio')}" for track in tracks}
     for form in (view.text(trace), view.static_html(trace)):
         assert f"film 1, 1-2 s{said}" in form
@@ -104,7 +104,7 @@ def test_evidence_is_ordered_and_numbered_by_score():
     trace = make_trace(signals=("attmean",), planted=both, curation=ot.CurationSettings(coverage=1.0, p_min=0.0))
     scores = trace.spans[trace.spans["selected"]].set_index(["statement", "source"])["score"]
     many = 0
-    for statement, evidence in enumerate(view.model(trace).evidence[0]):
+    for statement, evidence in enumerate(view.model(trace).evidence[0], 1):
         totals = [sum(scores[statement, source] for source in each.sources) for each in evidence]
         assert [each.score for each in evidence] == pytest.approx(totals, abs=1e-3)
         assert totals == sorted(totals, reverse=True)
@@ -280,8 +280,8 @@ def test_unknown_signal_and_keyword_are_refused_by_name(trace):
         view.model(trace, ["wrong"])
     with pytest.raises(SettingsError, match="'signla'"):
         trace.view(signla="excess")
-    with pytest.raises(SettingsError, match="statements are 0 to 4"):
-        trace.view(pinned=5)
+    with pytest.raises(SettingsError, match="statements count from 1 to 5"):
+        trace.view(pinned=6)
     with pytest.raises(SignalError, match="'rollout'"):
         trace.view(signal="rollout")
 

@@ -261,9 +261,9 @@ def with_verdicts(trace):
     """Give the trace with a verdict of each kind, by hand: of a sentence, two pictures, and a film shown as one."""
     best = trace.spans[trace.spans["selected"] & (trace.spans["signal"] == "excess")].groupby("statement")["source"]
     rows = [
-        (0, best.get_group(0).iloc[0], 2.5, 1.5, 3.5, "verified"),
-        (1, best.get_group(1).iloc[0], -0.75, -1.0, -0.001, "contradicted"),
-        (2, best.get_group(2).iloc[0], 0.001, np.nan, np.nan, "not verified"),
+        (0, best.get_group(1).iloc[0], 2.5, 1.5, 3.5, "verified"),
+        (1, best.get_group(2).iloc[0], -0.75, -1.0, -0.001, "contradicted"),
+        (2, best.get_group(3).iloc[0], 0.001, np.nan, np.nan, "not verified"),
         (4, 12, 0.0, -0.1, 0.1, "not verified"),
         (4, 17, 1.25, 0.5, 2.0, "verified"),
     ]

@@ -63,8 +63,8 @@ def credit(samples: Iterable[Sample], tracer: ot.Tracer, signals: Sequence[str |
         told = [text.strip() for text in trace.statements["text"]]
         if told != [statement.text for statement in sample.statements]:
             continue
-        truth = {place: supports(statement) for place, statement in enumerate(sample.statements)}
-        kinds = {place: MODALITIES.get(statement.kind, "two") for place, statement in enumerate(sample.statements)}
+        truth = {number: supports(statement) for number, statement in enumerate(sample.statements, 1)}
+        kinds = {number: MODALITIES.get(statement.kind, "two") for number, statement in enumerate(sample.statements, 1)}
         for question in (False, True):
             judged = judge(trace, truth, question=question)
             tables.append(judged.assign(modality=judged["statement"].map(kinds), question=question))

@@ -43,7 +43,7 @@ def sort_of(sample: Sample, trace: Trace) -> dict[tuple[int, int], str]:
     right = [supporting(trace.source_records, supports(statement)) for statement in sample.statements]
     return {
         (statement, source.id): "right" if source.id in true else "question" if source.question else "wrong"
-        for statement, true in enumerate(right)
+        for statement, true in enumerate(right, 1)
         for source in trace.source_records
     }
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from omnitrace_nb.ablation import needs
 from omnitrace_nb.ablation.ablator import OPERATORS
 from omnitrace_nb.ablation.explainers import EXPLAINERS, Values
 from omnitrace_nb.errors import OmnitraceError, SettingsError, SignalError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from omnitrace_nb.passes.finished import Finished, Per
+    from omnitrace_nb.planning import Need, Shape
     from omnitrace_nb.trace.records import Ablations
 
 _LINEAR = frozenset({"leave_one_out", "shapley", "kernel_shap"})
@@ -118,6 +120,10 @@ class Effects:
             return np.full((run.steps, run.prompt), np.nan, np.float32)
         run.reports[self.name] = asdict(self)
         return run.spread(effects)
+
+    def need(self, shape: Shape) -> Need:
+        """Say what its ablations take, before they are run."""
+        return needs.need(self, shape)
 
     def by_step(self, values: Values, sources: int, groups: Sequence[np.ndarray], steps: int) -> np.ndarray:
         """Give the effects `float64 [T, S]` of targets (the steps of each), divided evenly over their steps."""

@@ -11,13 +11,11 @@ from torch import Tensor
 
 from omnitrace_nb.errors import SignalError
 from omnitrace_nb.layout import MODALITIES
+from omnitrace_nb.passes.batches import ablations_at_once
 
 if TYPE_CHECKING:
     from omnitrace_nb.ablation.replay import Replay
     from omnitrace_nb.passes.finished import Finished
-
-PASS_TOKENS = {"cpu": 512}  # inputs of a batch; elsewhere 8192 (a CPU gains nothing from more)
-PASS_KEYS = 65536  # keys of a batch, which each of its rows has copied
 
 
 class Operator:
@@ -33,12 +31,17 @@ class Operator:
     def __init__(self, run: Finished) -> None:
         """Take the run; `SignalError` if it or its model does not allow the operator."""
         self.run, self.replay = run, run.replay
-        self.batch = self.fitting(run.width)
+        self.batch = self.at_once(self.replay.device.type, run.steps, run.width)
 
-    def fitting(self, inputs: int) -> int:
-        """Give how many sets of so many inputs fit one pass."""
-        tokens = PASS_TOKENS.get(self.replay.device.type, 8192)
-        return max(1, min(tokens // inputs, PASS_KEYS // self.run.width))
+    @classmethod
+    def at_once(cls, device: str, steps: int, width: int) -> int:
+        """Give how many sets fit one pass on a type of device, for `steps` of `width` positions."""
+        return ablations_at_once(device, cls.inputs(steps, width), width)
+
+    @staticmethod
+    def inputs(steps: int, width: int) -> int:  # noqa: ARG004 - of operators that read the steps alone
+        """Give how many inputs a set has, at most."""
+        return width
 
     def order(self, keep: np.ndarray) -> np.ndarray:
         """Give the order in which to run sets `bool [m, S]`: from late first changes to early ones, `int64 [m]`."""
@@ -95,10 +98,10 @@ class MaskDirect(Operator):
 
     name = "mask_direct"
 
-    def __init__(self, run: Finished) -> None:
-        """Take the run."""
-        super().__init__(run)
-        self.batch = self.fitting(run.steps)
+    @staticmethod
+    def inputs(steps: int, width: int) -> int:  # noqa: ARG004 - as above
+        """Give how many inputs a set has: those that choose the response's tokens."""
+        return steps
 
     def logprobs(self, keep: np.ndarray) -> Tensor:
         """Give the log-probabilities; `SignalError` if the model does not keep the prompt's keys and values."""

@@ -28,12 +28,16 @@ class Raw(Operator):
     def __init__(self, run: Finished) -> None:
         """Take the run; `SignalError` if its content is not there."""
         super().__init__(run)
-        self.batch = 1
         if run.edit is not None or len(run.loaded) < len({source.part for source in run.sources}):
             raise SignalError(
                 "operator 'raw' edits the prompt's content, which this run does not have: use operator='mask', "
                 "'mask_direct' or 'mean'"
             )
+
+    @classmethod
+    def at_once(cls, device: str, steps: int, width: int) -> int:  # noqa: ARG003 - prompts of other lengths each
+        """Give 1: what is left of the content is a prompt of its own."""
+        return 1
 
     def logprobs(self, keep: np.ndarray) -> Tensor:
         """Give the log-probabilities; `ContentError` or `ModelError` if the model refuses what is left."""

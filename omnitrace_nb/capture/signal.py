@@ -91,7 +91,8 @@ class Signal:
 
     A signal has one of three functions: `score` reads the decode as it runs and costs no pass of its own; `explain`
     runs passes over the finished response, some steps at a time; `credit` does what it likes with the finished run.
-    Make one with `omnitrace_nb.signals.register`; put controls behind it by `|`.
+    Make one with `omnitrace_nb.signals.register`; put controls behind it by `|`. What its function takes beyond
+    decoding, the function itself says by its `need` (`omnitrace_nb.planning`).
 
     Attributes:
         name: what users write.

@@ -59,13 +59,13 @@ def matrix(trace: Trace, signal: str) -> pd.DataFrame:
             source = trace.source_records[id_]
             chosen = bool(curated is not None and curated.selected[id_])
             rows.append({
-                "row": place, "statement": start if stop == start + 1 else -1, "said": said, "source": id_,
+                "row": place, "statement": stop if stop == start + 1 else -1, "said": said, "source": id_,
                 "label": _short(source.label), "modality": source.modality, "share": float(share[id_]),
                 "selected": chosen, "rank": int(curated.rank[id_]) if curated is not None and chosen else 0,
             })  # fmt: skip
         if len(rest):
             rows.append({
-                "row": place, "statement": start if stop == start + 1 else -1, "said": said, "source": -1,
+                "row": place, "statement": stop if stop == start + 1 else -1, "said": said, "source": -1,
                 "label": f"{len(rest):,} {OTHERS}", "modality": "others", "share": float(share[rest].sum()),
                 "selected": False, "rank": 0,
             })  # fmt: skip
@@ -78,7 +78,7 @@ def modalities(trace: Trace, signal: str) -> pd.DataFrame:
     table = trace.modalities
     table = table[table["signal"] == signal]
     shares = table.pivot_table(index="statement", columns="modality", values="share", observed=True)
-    shares = shares.reindex(range(len(trace.statement_chars))).fillna(0.0)
+    shares = shares.reindex(range(1, 1 + len(trace.statement_chars))).fillna(0.0)
     rows = [
         (place, _said(trace, start, stop), modality, float(shares[modality].to_numpy()[start:stop].mean()))
         for place, (start, stop) in enumerate(bands(len(shares), MOST_STATEMENTS))
@@ -108,7 +108,7 @@ def statement_starts(trace: Trace) -> pd.DataFrame:
     if len(table) > MOST_STATEMENTS:
         table = table.iloc[:0]
     numbers = zip(table["first"].tolist(), table["last"].tolist(), table["id"].tolist(), strict=True)
-    rows = [(first, last, _said(trace, id_, id_ + 1)) for first, last, id_ in numbers]
+    rows = [(first, last, _said(trace, id_ - 1, id_)) for first, last, id_ in numbers]
     return pd.DataFrame(rows, columns=["start", "stop", "said"])
 
 
@@ -190,11 +190,11 @@ def agreement(trace: Trace, table: pd.DataFrame) -> pd.DataFrame:
     for row in table.to_dict("records"):
         id_ = int(row["statement"])
         pair = f"{row['left']}{BETWEEN}{row['right']}"
-        about = (id_, _said(trace, id_, id_ + 1), pair)
+        about = (id_, _said(trace, id_ - 1, id_), pair)
         for measure in MEASURES:
             value = float(row[measure])
             if not np.isnan(value):
-                words = f"Statement {id_ + 1}, {pair}: {MEASURED[measure]} {value:.2f}"
+                words = f"Statement {id_}, {pair}: {MEASURED[measure]} {value:.2f}"
                 rows.append((*about, measure, value, words))
     return pd.DataFrame(rows, columns=["statement", "said", "pair", "measure", "value", "words"])
 

@@ -12,6 +12,7 @@ from omnitrace_nb.controls.arithmetic import mean_step, without_habit
 from omnitrace_nb.controls.foils import embedded, fingerprint
 from omnitrace_nb.controls.prompts import evidence, nulled, swapped
 from omnitrace_nb.errors import SettingsError
+from omnitrace_nb.planning import again, needing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,6 +59,7 @@ def minus(what: What = "null", *, foils: Sequence[object] = (), per: Per = "resp
 
     given = (what, fingerprint(foils))
 
+    @needing(again)
     def apply(scores: np.ndarray, run: Finished, signal: Signal) -> np.ndarray:
         if not len(evidence(run)):
             return scores

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from omnitrace_nb.curation import ASSIGNMENTS
+from omnitrace_nb.errors import SettingsError
 from omnitrace_nb.evaluate.support import Support, supporting
 
 if TYPE_CHECKING:
@@ -34,7 +36,8 @@ def judge(
 
     Args:
         trace: what was generated and attributed.
-        truth: statement id -> its supports; statements that are not named are not judged.
+        truth: number of a statement, from 1 -> its supports; statements that are not named are not judged, and what
+            rests on one beyond the response's last is missed.
         assign: the assignment rules to try.
         settings: other settings of `CurationSettings`.
 
@@ -43,9 +46,13 @@ def judge(
         "none" without any; `tp`, `fp`, `fn`, numbers of sources. Concatenate the tables of several traces for `score`.
 
     Raises:
-        SettingsError: an unknown setting, or a value outside its range.
+        SettingsError: an unknown setting, a value outside its range, or a statement below 1.
     """
     sources = trace.source_records
+    for statement in truth:
+        if not isinstance(statement, Integral) or isinstance(statement, bool) or statement < 1:
+            count = len(trace.statement_chars)
+            raise SettingsError(f"truth names statement {statement!r}: statements count from 1 to {count}")
     right = {statement: supporting(sources, supports) for statement, supports in truth.items()}
     rows = []
     for rule in assign:

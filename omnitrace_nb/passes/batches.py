@@ -1,4 +1,7 @@
-"""The one place where a model is run again and again: in batches, with a progress bar, and to be interrupted."""
+"""The one place where a model is run again and again: in batches, with a progress bar, and to be interrupted.
+
+How large batches are is said here too: passes go by it, and so does their estimate.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,22 @@ from tqdm.auto import tqdm
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+PASS_TOKENS = 4096  # inputs of a batch that may be differentiated
+ABLATED_TOKENS, ABLATED_ON_CPU = 8192, 512  # inputs of a batch of ablations; a CPU gains nothing from more
+ABLATED_KEYS = 65536  # keys of such a batch, which each of its rows has copied
+
 _watch: ContextVar[Callable[[], None] | None] = ContextVar("watch", default=None)
+
+
+def sequences_at_once(length: int) -> int:
+    """Give how many sequences of `length` inputs fit one pass that may be differentiated."""
+    return max(1, PASS_TOKENS // max(length, 1))
+
+
+def ablations_at_once(device: str, inputs: int, keys: int) -> int:
+    """Give how many ablations fit one pass, each of so many `inputs` and `keys`, on a type of device ("cpu")."""
+    tokens = ABLATED_ON_CPU if device == "cpu" else ABLATED_TOKENS
+    return max(1, min(tokens // max(inputs, 1), ABLATED_KEYS // max(keys, 1)))
 
 
 @contextmanager

@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from omnitrace_nb import planning
 from omnitrace_nb.capture.borrow import seeded
 from omnitrace_nb.errors import SignalError
 from omnitrace_nb.passes import deeplift
-from omnitrace_nb.passes.batches import run_passes
+from omnitrace_nb.passes.batches import run_passes, sequences_at_once
 from omnitrace_nb.passes.gradients import Aim, Of, shared
 
 if TYPE_CHECKING:
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 
     from omnitrace_nb.models.adapter import Adapter
     from omnitrace_nb.passes.finished import Finished, Per
+    from omnitrace_nb.planning import Need, Shape
 
 Baseline = Literal["zero", "mean"] | int
-PASS_TOKENS = 4096
 TARGETS_AT_ONCE = 8
 KEPT_FLOATS = 2**28
 
@@ -79,6 +80,16 @@ class CaptumPass:
         if self.algorithm == deeplift.NAME:
             deeplift.check(adapter.decoder())
 
+    def need(self, shape: Shape) -> Need:
+        """Say what its passes take, before they are run."""
+        targets = {"step": shape.steps, "statement": shape.statements}.get(self.per, 1)
+        points = self.settings.get("n_steps", self.settings.get("n_samples", 1))
+        points *= self.tunnel["nt_samples"] if self.tunnel else 1
+        shared = 1 if self.algorithm == deeplift.NAME else TARGETS_AT_ONCE
+        forwards = points * -(-targets // shared)
+        mean = shape.prompt + shape.steps / 2
+        return planning.passes(shape, forwards, forwards * mean, backwards=points * targets, length=shape.width)
+
     def target(self, run: Finished, steps: np.ndarray, against: np.ndarray | None = None) -> np.ndarray:
         """Give the attribution of one target of your own: `float64 [q]` over the first `q` positions.
 
@@ -102,7 +113,7 @@ class CaptumPass:
         self.check(run.adapter)
         forced = run.forced
         ends = [run.prompt + int(steps[-1]) for steps in groups]
-        batch = max(1, PASS_TOKENS // max(ends))
+        batch = sequences_at_once(max(ends))
         kept = self.settings.get("n_samples", batch) * max(ends) * forced.embeddings.shape[-1]
         at_once = 1 if self.algorithm == deeplift.NAME else max(1, min(TARGETS_AT_ONCE, KEPT_FLOATS // kept))
 

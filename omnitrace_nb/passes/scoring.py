@@ -14,15 +14,13 @@ import torch
 from omnitrace_nb.capture import decode
 from omnitrace_nb.capture.layers import Layers
 from omnitrace_nb.errors import SignalError
-from omnitrace_nb.passes.batches import run_passes
+from omnitrace_nb.passes.batches import run_passes, sequences_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from omnitrace_nb.capture.signal import Signal
     from omnitrace_nb.passes.finished import Finished
-
-PASS_TOKENS = 4096
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -208,7 +206,7 @@ def _explained(run: Finished, signal: Signal) -> np.ndarray:
         found, whole = run_passes(
             lambda steps: signal.explained(forced, steps, run.width),
             run.steps,
-            batch=max(1, PASS_TOKENS // run.width),
+            batch=sequences_at_once(run.width),
             label=signal.label,
             progress=run.progress,
         )

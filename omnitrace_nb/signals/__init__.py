@@ -16,6 +16,7 @@ from pkgutil import iter_modules
 
 from omnitrace_nb.capture.signal import Control, Signal, Step
 from omnitrace_nb.passes import Finished, TeacherForced
+from omnitrace_nb.planning import Need
 from omnitrace_nb.signals.attention_excess import excess, excess_grads
 from omnitrace_nb.signals.attention_rows import attention
 from omnitrace_nb.signals.captum_gradients import (
@@ -42,6 +43,7 @@ __all__ = [
     "Control",
     "Finished",
     "Heads",
+    "Need",
     "Signal",
     "Step",
     "TeacherForced",

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from omnitrace_nb import planning
 from omnitrace_nb.capture import decode
 from omnitrace_nb.content.parts import Text
 from omnitrace_nb.errors import ModelError
 from omnitrace_nb.media.loaded import LoadedPart
+from omnitrace_nb.numbering import numbers
 from omnitrace_nb.passes.choices import in_turns, refuse_edited
 from omnitrace_nb.signals.registry import register
 from omnitrace_nb.signals.replies import asked, read_reply
@@ -28,6 +30,7 @@ TOKENS_FOR_A_STATEMENT, MOST_TOKENS = 96, 2048
     family="baseline",
     cost="a response of its own",
     source="OmniTrace, arXiv 2604.13073, appendices B.1 and C.2.1",
+    need=planning.decoding,
 )
 def self_attribution(run: Finished) -> np.ndarray:
     """The model's own word: it is asked for each statement's sources, and its reply is read strictly.
@@ -67,7 +70,10 @@ def _told(run: Finished, chosen: np.ndarray, bad: dict[int, str], reply: str = "
     """Report what was wrong with the reply; give the choices."""
     run.reports["self_attribution"] = {
         "reply": reply,
-        "bad": [{"statement": statement, "problem": problem} for statement, problem in bad.items()],
+        "bad": [
+            {"number": number, "problem": each}
+            for number, each in zip(numbers(bad).tolist(), bad.values(), strict=True)
+        ],
     }
     if bad:
         warn(

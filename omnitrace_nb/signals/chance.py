@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from omnitrace_nb.passes.choices import in_turns, refuse_edited
+from omnitrace_nb.planning import nothing
 from omnitrace_nb.signals.registry import register
 from omnitrace_nb.signals.similarity import THRESHOLD
 
@@ -15,7 +16,14 @@ if TYPE_CHECKING:
     from omnitrace_nb.passes import Finished
 
 
-@register("random", over="run", family="baseline", cost="nothing", source="OmniTrace, arXiv 2604.13073, appendix C.2.3")
+@register(
+    "random",
+    over="run",
+    family="baseline",
+    cost="nothing",
+    source="OmniTrace, arXiv 2604.13073, appendix C.2.3",
+    need=nothing,
+)
 def random(run: Finished) -> np.ndarray:
     """As `embed_processor`, with a random number from -1 to 1 in place of the cosine.
 

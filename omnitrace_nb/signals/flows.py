@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 
+from omnitrace_nb import planning
 from omnitrace_nb.errors import SignalError
 from omnitrace_nb.passes.flow_stream import stream
 from omnitrace_nb.signals.registry import register
@@ -19,13 +22,31 @@ if TYPE_CHECKING:
     from omnitrace_nb.passes import Finished
     from omnitrace_nb.passes.flow_layers import FlowLayer
     from omnitrace_nb.passes.flow_writes import Written
+    from omnitrace_nb.planning import Need, Shape
 
 
 FORWARD = "a forward over prompt and response, and its attention rows once more"
 ROUNDING = 0.02  # of half precision, added up over a row
 
 
-@register("rollout", over="run", family="flow", cost=FORWARD, source="Abnar & Zuidema 2020, arXiv 2005.00928")
+def a_flow(shape: Shape, *, writes: bool = False) -> Need:
+    """Give what a flow takes: a forward, what is kept of its layers, and their attention rows once or twice more."""
+    s, width = shape.sizes, shape.width
+    kept = s["b"] * width * s["L"] * ((s["H"] + 2 * s["K"]) * s["d"] + writes * (s["H"] * s["d"] + 2 * s["D"]))
+    found = planning.passes(shape, 1, width, length=width)
+    again = 2 * s["L"] * width**2 * ((1 + writes) * s["H"] * s["d"] + shape.steps)
+    more = kept + 8 * shape.steps * width
+    return replace(found, memory=found.memory + more, least=found.least + more, work=found.work + again)
+
+
+@register(
+    "rollout",
+    over="run",
+    family="flow",
+    cost=FORWARD,
+    source="Abnar & Zuidema 2020, arXiv 2005.00928",
+    need=a_flow,
+)
 def rollout(run: Finished) -> np.ndarray:
     """Attention rollout: the steps' rows of `A_L ... A_1`, with `A = (attention averaged over heads + I) / 2`.
 
@@ -41,6 +62,7 @@ def rollout(run: Finished) -> np.ndarray:
     family="flow",
     cost="a forward over prompt and response, and its attention rows twice more",
     source="Ferrando & Voita 2024, arXiv 2403.00824; Ferrando et al. 2022, arXiv 2203.04212",
+    need=partial(a_flow, writes=True),
 )
 def routes(run: Finished) -> np.ndarray:
     """Information-flow routes: the steps' rows of `C_L ... C_1`, `C` the share of each position in a vector's making.

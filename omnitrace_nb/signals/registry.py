@@ -7,6 +7,7 @@ import operator
 from functools import reduce
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+from omnitrace_nb import planning
 from omnitrace_nb.capture.signal import READINGS, Reading, Signal
 from omnitrace_nb.errors import SignalError
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     import pandas as pd
+
+    from omnitrace_nb.planning import Need, Shape
 
 _SIGNALS: dict[str, Signal] = {}
 _OWN: set[str] = set()
@@ -30,6 +33,7 @@ def register(
     cost: str = "",
     source: str = "",
     signed: bool = False,
+    need: Callable[[Shape], Need] | None = None,
 ) -> Callable[[_Function], _Function]:
     """Make the decorated function a signal; its docstring's first line is the summary.
 
@@ -47,6 +51,9 @@ def register(
         cost: what it costs, in words, for `list`.
         source: its paper, for `list`.
         signed: whether negative scores mean evidence against.
+        need: what the function takes, for `Tracer.estimate`: `shape` (`prompt`, `steps` and `width` in positions,
+            `sources`) -> `Need`. It stays with the function, whatever signal is made of it. Left out, a function over
+            the run is not estimated (NaN).
 
     Raises:
         SignalError: an unusable name, one of the package's own, or a reading that no step has.
@@ -61,6 +68,8 @@ def register(
         raise SignalError(f"signal {name!r}: over={over!r} is unknown; use 'steps' or 'run'")
 
     def decorate(function: _Function) -> _Function:
+        if need is not None:
+            function = planning.needing(need)(function)
         summary = (function.__doc__ or name).strip().splitlines()[0]
         about = {"family": family, "cost": cost, "source": source, "signed": signed}
         add(Signal(name, summary, reads=wanted, **about, **{kind: function}))  # type: ignore[arg-type]

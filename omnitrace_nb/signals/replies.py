@@ -76,9 +76,9 @@ def read_reply(
     """Read a reply strictly.
 
     Returns:
-        What was chosen, `[C, S]` of 0 and 1, and what is wrong: statement -> problem, -1 for the reply as a whole. A
-        statement with a problem has chosen nothing. A span chooses each bin that it overlaps, of a film those of its
-        frames and of its sound.
+        What was chosen, `[C, S]` of 0 and 1, and what is wrong: index of the statement -> problem, -1 for the reply as
+        a whole. A statement with a problem has chosen nothing. A span chooses each bin that it overlaps, of a film
+        those of its frames and of its sound.
     """
     chosen = np.zeros((statements, len(sources)))
     try:

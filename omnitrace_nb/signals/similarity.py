@@ -14,6 +14,7 @@ from omnitrace_nb.errors import SettingsError, SignalError
 from omnitrace_nb.media.loaded import Film, Picture
 from omnitrace_nb.media.sampling import as_decoded
 from omnitrace_nb.passes.choices import in_turns, refuse_edited
+from omnitrace_nb.planning import needing, nothing
 from omnitrace_nb.signals.registry import register
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ READS = ("text", "image", "video")
 PAPER = "OmniTrace, arXiv 2604.13073, appendix C.2.2"
 
 
-@register("embed_processor", over="run", family="baseline", cost="the prompt embedded once", source=PAPER)
+@register("embed_processor", over="run", family="baseline", cost="the prompt embedded once", source=PAPER, need=nothing)
 def embed_processor(run: Finished) -> np.ndarray:
     """Cosine of a statement's and a source's mean input embeddings in the model, kept from 0.25 on.
 
@@ -79,6 +80,7 @@ def embed(
     changed = [] if tuple(reads) == READS else [f"reads={'+'.join(reads)}"]
     own = name or f"embed({', '.join([called, f'threshold={threshold:g}', *changed])})"
 
+    @needing(nothing)  # of the traced model
     def credit(run: Finished) -> np.ndarray:
         refuse_edited(run, own, "compares the content as it was given")
         cosines = np.zeros((len(run.statements), len(run.sources)))

@@ -82,7 +82,7 @@ class Exports(Pieces):
         *,
         signals: Sequence[str] | None = None,
         signal: str | None = None,
-        pinned: int | None = None,
+        pinned: int | str | None = None,
     ) -> str:
         """Give the linked view as one interactive page that needs no network; write it to `path` if given.
 
@@ -90,7 +90,7 @@ class Exports(Pieces):
             path: where to.
             signals: those to choose from; all of the trace's if left out.
             signal: the one that the page opens with; the first one if left out.
-            pinned: the id of the statement that the page opens with; None for none.
+            pinned: the number of the statement that the page opens with, or its text; None for none.
 
         Raises:
             SignalError: a signal that the trace, or the choice, does not have.
@@ -122,7 +122,7 @@ class Exports(Pieces):
         self,
         path: str | Path | None = None,
         *,
-        statement: int | None = None,
+        statement: int | str | None = None,
         signal: str | None = None,
         theme: Literal["light", "dark"] = "light",
         width: int = 960,
@@ -136,7 +136,7 @@ class Exports(Pieces):
 
         Args:
             path: where to.
-            statement: its id; left out: the whole response, with the whole prompt.
+            statement: its number, from 1, or its text; left out: the whole response, with the whole prompt.
             signal: by which one; the first one if left out.
             theme: "light" or "dark".
             width: of the figure, 360 to 2,400 CSS pixels; its height follows from what it shows.

@@ -112,7 +112,7 @@ def _chunks(trace: Trace, signal: str | None, modality: str) -> list[dict[str, A
     images = _of_kind(trace, "image")
     chunks = []
     for at, (start, end) in enumerate(trace.statement_chars):
-        own = [trace.source_records[source] for source in chosen.get(at, [])]
+        own = [trace.source_records[source] for source in chosen.get(at + 1, [])]
         chunk: dict[str, Any] = {"chunk_id": at, "chunk_text": trace.response[start:end]}
         if modality not in TIMED:
             credited = dict.fromkeys(source.part for source in own if source.modality == "image")
@@ -124,7 +124,7 @@ def _chunks(trace: Trace, signal: str | None, modality: str) -> list[dict[str, A
             ]
         for kind in TIMED:
             if kind in modality:
-                chunk[f"{kind}_sources_curated"] = _seconds(timed.get(at, []), _of_kind(trace, kind))
+                chunk[f"{kind}_sources_curated"] = _seconds(timed.get(at + 1, []), _of_kind(trace, kind))
         chunks.append(chunk)
     return chunks
 

@@ -36,7 +36,7 @@ class Pieces:
         run: model, settings, versions, seconds.
         settings: the curation that `spans` uses.
         statement_chars: start and end of each statement in the response.
-        statement_of: `int64 [T]`, the statement of each step, -1 for none.
+        statement_of: `int64 [T]`, the index in `statement_chars` of each step's statement, -1 for none.
         tags: `[T]`, the Universal POS tag of each step, "" for none.
         packed: signal -> its scores as they are kept; `scores`, `earlier` and `mass` read them.
         ablations: operator -> the response's log-probabilities under every mask that was run.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from omnitrace_nb.trace.records import PartRecord
     from omnitrace_nb.trace.result import Trace
 
-JSON_SCHEMA = 1
+JSON_SCHEMA = 2  # 1 numbered statements from 0
 
 
 def to_dict(trace: Trace) -> dict[str, Any]:

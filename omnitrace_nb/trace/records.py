@@ -161,7 +161,7 @@ class Check:
     """What hiding one source did to one statement (`omnitrace_nb.verification`).
 
     Attributes:
-        statement: id of the statement.
+        statement: index of the statement, from 0.
         source: id of the source.
         signals: those that proposed it; empty for a source drawn at random.
         drop: by how many nats the statement's log-probability falls without the source.

@@ -155,8 +155,8 @@ class Trace(Exports):
 
         Args:
             signal: one of `signals`.
-            target: None for the whole response, the id of a statement, a range of steps, `(start, end)` in characters
-                of the response, or a text that occurs in it once.
+            target: None for the whole response, the number of a statement (from 1), a range of steps (from 0),
+                `(start, end)` in characters of the response, or a text that occurs in it once.
 
         Raises:
             SignalError: a signal that the trace does not have.

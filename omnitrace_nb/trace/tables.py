@@ -1,7 +1,8 @@
 """The tables of a trace, each with its columns and their types in one place (docs/tables.md says what they mean).
 
-Whole numbers are `int64`, -1 where there is none; other numbers are `float64`, NaN where there is none; text is pandas'
-`string`, missing where there is none; `signal` and `modality` are categories. An empty table has the same columns.
+Statements are numbered from 1, as views show them; parts, sources and steps from 0. Whole numbers are `int64`, -1 where
+there is none; other numbers are `float64`, NaN where there is none; text is pandas' `string`, missing where there is
+none; `signal` and `modality` are categories. An empty table has the same columns.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from omnitrace_nb.layout import MODALITIES, TEMPLATE
+from omnitrace_nb.numbering import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from omnitrace_nb.trace.records import PartRecord, Response, Source, Verification
 
 SOURCE_MODALITIES = tuple(name for index, name in enumerate(MODALITIES) if index != TEMPLATE)
+
+STATEMENTS = frozenset({"statement", "partner"})  # columns that number statements
 
 BUDGET_KINDS = ("source", "question", "response", "template", "unsupported")
 
@@ -67,14 +71,14 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
 
 
 def table(name: str, columns: Mapping[str, Any], signals: Sequence[str] = ()) -> pd.DataFrame:
-    """Make a table with exactly its documented columns and types."""
+    """Make a table with exactly its documented columns and types; statements are given by their indices."""
     kinds = COLUMNS[name]
     made = {column: _series(column, kind, columns[column], signals) for column, kind in kinds.items()}
     return pd.DataFrame(made, columns=list(kinds))
 
 
 def _series(column: str, kind: str, values: Iterable[Any], signals: Sequence[str]) -> pd.Series[Any]:
-    values = list(values)
+    values = numbers(values) if column in STATEMENTS else list(values)
     if kind == CATEGORY:
         categories = {"modality": SOURCE_MODALITIES, "kind": BUDGET_KINDS}.get(column, signals)
         return pd.Series(pd.Categorical(values, categories=list(categories)))
@@ -128,12 +132,12 @@ def steps_table(response: Response, statement: np.ndarray, tags: Sequence[str], 
 
 
 def statements_table(text: str, statements: Sequence[tuple[int, int]], of_step: np.ndarray) -> pd.DataFrame:
-    """Give a row a statement; `first` to `last` (left out) are its steps."""
+    """Give a row a statement, in an index from 1 as `id` is; `first` to `last` (left out) are its steps."""
     own = [np.flatnonzero(of_step == index) for index in range(len(statements))]
-    return table(
+    made = table(
         "statements",
         {
-            "id": range(len(statements)),
+            "id": range(1, 1 + len(statements)),
             "text": [text[start:end] for start, end in statements],
             "start": [start for start, _ in statements],
             "end": [end for _, end in statements],
@@ -142,6 +146,8 @@ def statements_table(text: str, statements: Sequence[tuple[int, int]], of_step: 
             "steps": [len(steps) for steps in own],
         },
     )
+    made.index += 1
+    return made
 
 
 def spans_table(
@@ -226,7 +232,7 @@ def intervals_table(spans: pd.DataFrame, sources: Sequence[Source], parts: Seque
         share = shares[signal, statement]
         timed = sorted((sources[id_].part, *sources[id_].time, id_) for id_ in share if sources[id_].time)  # type: ignore[misc]
         for part, t0, t1, own in merge(timed):
-            values = (signal, statement, part, labels[part], t0, t1, own, sum(share[id_] for id_ in own))
+            values = (signal, statement - 1, part, labels[part], t0, t1, own, sum(share[id_] for id_ in own))
             for column, value in zip(rows.values(), values, strict=True):
                 column.append(value)
     return table("intervals", rows, signals)

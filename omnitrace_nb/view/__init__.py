@@ -72,7 +72,7 @@ def markdown(trace: Trace, signal: str | None = None) -> str:
 
 def png(
     trace: Trace,
-    statement: int | None = None,
+    statement: int | str | None = None,
     *,
     signal: str | None = None,
     **choices: Any,  # noqa: ANN401 (passed on)
@@ -84,7 +84,7 @@ def png(
 
 
 def page(
-    trace: Trace, signals: Sequence[str] | None = None, *, signal: str | None = None, pinned: int | None = None
+    trace: Trace, signals: Sequence[str] | None = None, *, signal: str | None = None, pinned: int | str | None = None
 ) -> str:
     """Give the interactive view as one HTML page that needs neither network nor kernel; see `Trace.to_html`."""
     from omnitrace_nb.view.standalone import interactive_page  # noqa: PLC0415 (as above)

@@ -12,7 +12,7 @@ from omnitrace_nb.errors import SettingsError, SignalError
 from omnitrace_nb.view import originals
 from omnitrace_nb.view.linked import LinkedWidget
 from omnitrace_nb.view.packing import pack
-from omnitrace_nb.view.selection import check_pinned
+from omnitrace_nb.view.selection import check_pinned, pinned_received, pinned_sent
 from omnitrace_nb.view.sides import Sides
 from omnitrace_nb.view.together import drawn_agreement, static_comparison, text_comparison
 
@@ -37,7 +37,7 @@ class CompareView(LinkedWidget):
         names: what the columns are called; made of what differs if left out.
         mode: how they are shown at first.
         reference: the column that the difference is taken from, counted from 0; the last one if left out.
-        pinned: the statement to pin.
+        pinned: the statement to pin, by its number in the first column's trace or its text.
 
     Attributes:
         pinned: the number of the pinned statement in the first column's trace, or None. Clicking a statement in any
@@ -59,7 +59,7 @@ class CompareView(LinkedWidget):
     _checked = frozenset({"pinned", "mode", "reference", "signals"})
 
     columns = traitlets.Dict(read_only=True).tag(sync=True)
-    pinned = traitlets.Int(None, allow_none=True).tag(sync=True)
+    pinned = traitlets.Int(None, allow_none=True).tag(sync=True, to_json=pinned_sent, from_json=pinned_received)
     signals = traitlets.List(traitlets.Unicode()).tag(sync=True)
     mode = traitlets.Unicode(MODES[0]).tag(sync=True)
     reference = traitlets.Int().tag(sync=True)
@@ -76,7 +76,7 @@ class CompareView(LinkedWidget):
         names: Sequence[str] | None = None,
         mode: str = MODES[0],
         reference: int | None = None,
-        pinned: int | None = None,
+        pinned: int | str | None = None,
         **unknown: Any,  # noqa: ANN401 (refused below: widgets would take any keyword silently)
     ) -> None:
         """Build the columns and hand them to the front end."""
@@ -93,7 +93,7 @@ class CompareView(LinkedWidget):
             self.signals = [column.signal for column in self._sides.columns]
             self.mode = mode
             self.reference = len(self._sides.columns) - 1 if reference is None else reference
-            self.pinned = pinned
+            self.pinned = check_pinned(pinned, self._sides.models[0])
         self.observe(self._take_signals, names="signals")
         self.on_msg(self._answer)
 
@@ -106,7 +106,7 @@ class CompareView(LinkedWidget):
         """Give the comparison as one interactive page that needs no network; write it to `path` if given."""
         from omnitrace_nb.view.together import comparison_page  # noqa: PLC0415 (only this form needs it)
 
-        state = {name: getattr(self, name) for name in ("columns", "pinned", "signals", "mode", "reference", "error")}
+        state = self.get_state(["columns", "pinned", "signals", "mode", "reference", "error"])
         buffers = {name: getattr(self, name) for name in ("prompt", "response", "chart")}
         page = comparison_page(self._sides, state, buffers)
         if path is not None:

@@ -41,7 +41,7 @@ def evidence(trace: Trace, signals: Sequence[str], statements: int) -> Table:
             found.setdefault((row["signal"], row["statement"]), []).append(each)
     return tuple(
         tuple(
-            tuple(sorted(found.get((signal, statement), []), key=lambda each: (-each.score, each.sources)))
+            tuple(sorted(found.get((signal, statement + 1), []), key=lambda each: (-each.score, each.sources)))
             for statement in range(statements)
         )
         for signal in signals
@@ -65,7 +65,7 @@ def checked(trace: Trace) -> tuple[Checked, ...]:
     found = []
     for row in rows.to_dict("records"):
         verdict = str(row["verdict"])
-        found.append(Checked(int(row["statement"]), int(row["source"]), Mark(verdict, SIGNS[verdict], _words(row))))
+        found.append(Checked(int(row["statement"]) - 1, int(row["source"]), Mark(verdict, SIGNS[verdict], _words(row))))
     return tuple(found)
 
 

@@ -31,7 +31,8 @@ class LinkedWidget(anywidget.AnyWidget):
         try:
             # Before anything is set: of values set together, traitlets keeps one that our own errors refuse.
             for name in self._checked & sync_data.keys():
-                getattr(self, f"_valid_{name}")({"value": sync_data[name]})
+                received = self.trait_metadata(name, "from_json", self._trait_from_json)(sync_data[name], self)
+                getattr(self, f"_valid_{name}")({"value": received})
             super().set_state(sync_data)
         except Exception as error:
             self.set_trait("error", _words(error))

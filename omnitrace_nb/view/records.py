@@ -108,7 +108,7 @@ class ViewSource:
 
 @dataclass(frozen=True, slots=True)
 class ViewStatement:
-    """A statement: the number of its steps, the first and after the last, and its characters in the response."""
+    """A statement: its index, how many steps it has, the first and the one after the last, and its characters."""
 
     id: int
     text: str
@@ -139,7 +139,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The mark of one source of one statement."""
+    """The mark of one source of one statement, by its index."""
 
     statement: int
     source: int

@@ -7,6 +7,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from omnitrace_nb.errors import SettingsError, SignalError
+from omnitrace_nb.numbering import index
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,13 +82,19 @@ def _numbers(value: object, count: int, noun: str) -> list[float]:
     return [float(each) for each in value]
 
 
-def check_pinned(pinned: int | None, model: ViewModel) -> int | None:
-    """Give the id of a statement, or None; `SettingsError` for any other."""
-    count = len(model.statements)
-    if pinned is not None and (isinstance(pinned, bool) or not isinstance(pinned, int) or not 0 <= pinned < count):
-        there = f"the response's statements are 0 to {count - 1}" if count else "the response has no statement"
-        raise SettingsError(f"pinned={pinned} is no statement: {there}; None unpins.")
-    return pinned
+def check_pinned(pinned: int | str | None, model: ViewModel) -> int | None:
+    """Give the number of a statement that is named by it or by its text, or None; `SettingsError` for any other."""
+    return None if pinned is None else 1 + index(pinned, [each.text for each in model.statements], "pinned")
+
+
+def pinned_sent(pinned: int | None, _widget: object = None) -> int | None:
+    """Give the index that a front end knows a pinned statement by."""
+    return None if pinned is None else pinned - 1
+
+
+def pinned_received(sent: Any, _widget: object = None) -> Any:  # noqa: ANN401 (whatever a front end sends)
+    """Give the number of the statement that a front end has pinned."""
+    return sent + 1 if isinstance(sent, int) and not isinstance(sent, bool) else sent
 
 
 def check_signal(signal: str, model: ViewModel) -> str:

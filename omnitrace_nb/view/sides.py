@@ -35,7 +35,7 @@ class Row:
     """What the columns say of one statement.
 
     Attributes:
-        ids: the statement in each column, -1 where there is none; the first column's is never -1.
+        ids: index of the statement in each column, -1 where there is none; the first column's is never -1.
         text: of the first column's.
         numbers: the least overlap, top and rank correlation of any two columns; NaN where there is none.
         shared: labels of the sources that all columns select.
@@ -84,9 +84,10 @@ class Sides:
         table = self.agreement_of_first
         numbers = table.groupby("statement", sort=False)[list(agreeing.MEASURES)].min()
         order = list(dict.fromkeys(table["statement"].tolist()))
-        rest = [id_ for id_ in range(len(self.columns[0].trace.statement_chars)) if id_ not in numbers.index]
-        return [self._row(id_, tuple(numbers.loc[id_].tolist())) for id_ in order] + [
-            self._row(id_, NOTHING) for id_ in rest
+        count = len(self.columns[0].trace.statement_chars)
+        rest = [number for number in range(1, 1 + count) if number not in numbers.index]
+        return [self._row(number - 1, tuple(numbers.loc[number].tolist())) for number in order] + [
+            self._row(number - 1, NOTHING) for number in rest
         ]
 
     @cached_property
@@ -101,8 +102,8 @@ class Sides:
             if statement < 0 or partner < 0:
                 continue
             column = names.index(left)
-            own = statement if column == 0 else _back(self.pairings[0, column].statements, statement)
-            number[at] = own
+            back = statement - 1 if column == 0 else _back(self.pairings[0, column].statements, statement - 1)
+            number[at] = back + 1 if back >= 0 else back
         return table.assign(statement=number)[number >= 0]
 
     @cached_property

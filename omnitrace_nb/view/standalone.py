@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from omnitrace_nb.view import originals
 from omnitrace_nb.view.fallback import static_form
-from omnitrace_nb.view.selection import check_pinned, check_signal
+from omnitrace_nb.view.selection import check_pinned, check_signal, pinned_sent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,12 +48,12 @@ PAGE = """<!doctype html>
 """
 
 
-def interactive_page(model: ViewModel, *, signal: str | None = None, pinned: int | None = None) -> str:
+def interactive_page(model: ViewModel, *, signal: str | None = None, pinned: int | str | None = None) -> str:
     """Give the page; it opens with a signal, the first one if left out, and with a statement pinned."""
     model = model.with_room(MOST_MEDIA)
     first = check_signal(signal, model) if signal is not None else next(iter(model.signals), "")
-    check_pinned(pinned, model)
-    state = {"signal": first, "pinned": pinned, "selection": None, "settings": model.settings, "error": ""}
+    sent = pinned_sent(check_pinned(pinned, model))
+    state = {"signal": first, "pinned": sent, "selection": None, "settings": model.settings, "error": ""}
     buffers = {"prompt": model.prompt(), "response": model.response()}
     media = {}
     for part in model.parts:

@@ -12,7 +12,7 @@ from omnitrace_nb.view.build import build, settings_of
 from omnitrace_nb.view.fallback import static_form
 from omnitrace_nb.view.linked import LinkedWidget
 from omnitrace_nb.view.plain import plain_text
-from omnitrace_nb.view.selection import check_pinned, check_selection, check_signal
+from omnitrace_nb.view.selection import check_pinned, check_selection, check_signal, pinned_received, pinned_sent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ class TraceView(LinkedWidget):
         trace: what to show.
         signals: the signals to choose from; all of the trace's if left out.
         signal: the one to show first.
-        pinned: the statement to pin.
+        pinned: the statement to pin, by its number or its text.
         settings: settings of the curation to begin with, such as `{"gamma": 1.0}`; the trace's own if left out.
         playground: whether the panel of the settings is open.
 
@@ -52,12 +52,12 @@ class TraceView(LinkedWidget):
 
     Example:
         view = trace.view(signal="attmean")
-        view.pinned = 0
+        view.pinned = 1
     """
 
     _checked = frozenset({"pinned", "selection", "settings", "signal"})
 
-    pinned = traitlets.Int(None, allow_none=True).tag(sync=True)
+    pinned = traitlets.Int(None, allow_none=True).tag(sync=True, to_json=pinned_sent, from_json=pinned_received)
     selection = traitlets.Dict(None, allow_none=True).tag(sync=True)
     settings = traitlets.Dict().tag(sync=True)
     playground = traitlets.Bool().tag(sync=True)
@@ -74,7 +74,7 @@ class TraceView(LinkedWidget):
         *,
         signals: Sequence[str] | None = None,
         signal: str | None = None,
-        pinned: int | None = None,
+        pinned: int | str | None = None,
         settings: Mapping[str, Any] | None = None,
         playground: bool = False,
         **unknown: Any,  # noqa: ANN401 (refused below: widgets would take any keyword silently)
@@ -96,7 +96,7 @@ class TraceView(LinkedWidget):
             first = signal if signal is not None or not self._model.signals else self._model.signals[0]
             if first is not None:
                 self.signal = first
-            self.pinned = pinned
+            self.pinned = check_pinned(pinned, self._model)
             self.settings = dict(settings or {})
             self.playground = playground
         self.on_msg(self._answer)
@@ -115,7 +115,7 @@ class TraceView(LinkedWidget):
         self._trace, self._model = trace, model
         with self.hold_sync():
             self.set_trait("response", model.response())
-            if self.pinned is not None and self.pinned >= len(model.statements):
+            if self.pinned is not None and self.pinned > len(model.statements):
                 self.pinned = None
             if self.selection is not None and self.selection.get("steps", [0, 0])[1] > len(model.said.pieces):
                 self.selection = None

@@ -74,7 +74,7 @@ def ranked(page, number):
 
 def selected(trace, signal, id_):
     spans = trace.spans[trace.spans["selected"]]
-    return set(spans[(spans["signal"] == signal) & (spans["statement"] == id_)]["source"])
+    return set(spans[(spans["signal"] == signal) & (spans["statement"] == id_ + 1)]["source"])
 
 
 def live(page):
@@ -272,7 +272,7 @@ def test_columns_stack_where_there_is_no_room(show, trace):
 def test_axe_finds_nothing(show, trace, scheme):
     if not AXE.exists():
         pytest.skip("axe-core is not installed (run npm install in js/)")
-    page = show(trace.compare("excess", "other", mode="difference", pinned=2), scheme=scheme)
+    page = show(trace.compare("excess", "other", mode="difference", pinned=3), scheme=scheme)
     # By the browser's own means: the page's policy lets in no script.
     page.context.new_cdp_session(page).send("Runtime.evaluate", {"expression": AXE.read_text(encoding="utf-8")})
     found = page.evaluate("async () => (await axe.run(document, { resultTypes: ['violations'] })).violations")
@@ -307,13 +307,13 @@ def test_in_jupyterlab_clicks_reach_python_and_python_changes_the_columns(chromi
         run_all(page)
         page.locator(".otr-agreement").wait_for()
         page.locator('.otr-dot[data-of="2"]').first.click()
-        said([2, "side by side", 1])
+        said([3, "side by side", 1])
         page.locator('.otr-column .otr-statement[data-statement="2"][aria-selected="true"]').nth(1).wait_for()
         page.get_by_role("radio", name="difference").click()
-        said([2, "difference", 1])
+        said([3, "difference", 1])
         page.locator(".jp-NotebookPanel .jp-Cell").nth(1).locator(".cm-content").click()
         page.keyboard.press("Control+End")
-        page.keyboard.type('\nview.pinned = 4; view.signals = ["attmean", "excess"]')
+        page.keyboard.type('\nview.pinned = 5; view.signals = ["attmean", "excess"]')
         page.keyboard.press("Control+Enter")
         page.get_by_text("attmean minus excess").wait_for()
         # A sound plays from bytes that are asked of Python.

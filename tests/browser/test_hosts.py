@@ -42,14 +42,14 @@ def _(mo, trace):
 
 @app.cell
 def _(mo, view):
-    mo.md(f"Python sees {view.value['pinned']}, {view.pinned}")
+    mo.md(f"Python sees {view.pinned}, marimo {view.value['pinned']}")
     return
 
 
 @app.cell
 def _(mo, view):
     def pin(_):
-        view.pinned = 4
+        view.pinned = 5
 
     mo.ui.button(label="Pin the last", on_click=pin)
     return
@@ -82,7 +82,7 @@ def Page():
 
     solara.use_effect(listen, [])
     solara.Text(f"Python sees {pinned}")
-    solara.Button("Pin the last", on_click=lambda: view.set_trait("pinned", 4))
+    solara.Button("Pin the last", on_click=lambda: view.set_trait("pinned", 5))
     solara.display(view)
 """
 
@@ -126,7 +126,7 @@ def click_and_see(page, trace):
     view.locator(".otr-statement").nth(1).hover()
     assert ranked(view) == supporting(trace.source_records)[1]
     view.locator(".otr-statement").nth(1).click()
-    page.get_by_text("Python sees 1").wait_for()
+    page.get_by_text("Python sees 2").wait_for()
     view.locator('.otr-statement[aria-selected="true"][data-statement="1"]').wait_for()
     return view
 
@@ -139,8 +139,8 @@ def test_notebook_7(visit, watched, folder, trace):
         view = click_and_see(page, trace)
         page.keyboard.press("Escape")
         page.get_by_text("Python sees None").wait_for()
-        type_and_run(page, "view.pinned = 4")
-        page.get_by_text("Python sees 4").wait_for()
+        type_and_run(page, "view.pinned = 5")
+        page.get_by_text("Python sees 5").wait_for()
         view.locator('.otr-statement[aria-selected="true"][data-statement="4"]').wait_for()
     # Notebook 7.6 stumbles over a setting of its own, in its own bundle, and goes on; nothing else may go wrong.
     watched.errors[:] = [error for error in watched.errors if "/static/notebook/notebook_core" not in error]
@@ -171,5 +171,5 @@ def test_solara(visit, folder, trace):
     with serving(command, folder, "/readyz") as address, visit(address) as page:
         view = click_and_see(page, trace)
         page.get_by_role("button", name="Pin the last").click()
-        page.get_by_text("Python sees 4").wait_for()
+        page.get_by_text("Python sees 5").wait_for()
         view.locator('.otr-statement[aria-selected="true"][data-statement="4"]').wait_for()

@@ -68,14 +68,14 @@ def test_mouse_and_keyboard_in_jupyterlab_reach_python_and_python_reaches_the_pa
 
     # A click pins: in Python, and in the other copy.
     first.locator(".otr-statement").nth(1).click()
-    wait_for(lambda: told(folder) == [1, "excess"])
+    wait_for(lambda: told(folder) == [2, "excess"])
     second.locator('.otr-statement[aria-selected="true"][data-statement="1"]').wait_for()
 
     # Keys belong to the view while it has the focus: no cell is added, cut or run.
     count = page.locator(".jp-NotebookPanel .jp-Cell").count()
     for key in ("a", "b", "d", "d", "ArrowDown", "ArrowDown", "Enter"):
         page.keyboard.press(key)
-    wait_for(lambda: told(folder) == [3, "excess"])
+    wait_for(lambda: told(folder) == [4, "excess"])
     assert page.locator(".jp-NotebookPanel .jp-Cell").count() == count
     page.keyboard.press("Escape")
     wait_for(lambda: told(folder) == [None, "excess"])
@@ -85,7 +85,7 @@ def test_mouse_and_keyboard_in_jupyterlab_reach_python_and_python_reaches_the_pa
     # Python pins: both copies follow.
     page.locator(".jp-NotebookPanel .jp-Cell").nth(1).locator(".cm-content").click()
     page.keyboard.press("Control+End")
-    page.keyboard.type("\nview.pinned = 4")
+    page.keyboard.type("\nview.pinned = 5")
     page.keyboard.press("Control+Enter")
     first.locator('.otr-statement[aria-selected="true"][data-statement="4"]').wait_for()
 

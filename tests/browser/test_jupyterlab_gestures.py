@@ -197,7 +197,7 @@ def test_a_chip_pins_its_statement_and_brings_its_source_into_sight(page, trace,
     source = int(chip.get_attribute("data-chip"))
     assert source in supporting(trace.source_records)[4]
     chip.click()
-    told(lambda now: now["pinned"] == 4 and now["selection"] is None)
+    told(lambda now: now["pinned"] == 5 and now["selection"] is None)
     page.wait_for_function(
         """j => { const el = document.querySelector(`.otr-source[data-source="${j}"]`).getBoundingClientRect();
             const area = document.querySelector(".otr-scroll").getBoundingClientRect();
@@ -350,7 +350,7 @@ def test_a_film_shows_a_frame_and_plays_from_what_was_credited(page, told):
     point(page, large.locator(".otr-picture"))
     assert "film 1, 2 s, patch 2, 3 drove" in live(page)
     page.locator('.otr-statement[data-statement="4"] .otr-number').click()
-    told(lambda now: now["pinned"] == 4)
+    told(lambda now: now["pinned"] == 5)
     offered = page.locator(".otr-part-video .otr-intervals button").first
     assert offered.get_attribute("aria-label") == "Play 2-4 s of film 1"
     offered.click()
@@ -417,7 +417,7 @@ def test_a_slider_of_the_playground_reaches_settings_and_spans(page, trace, told
 
 
 def test_what_python_sets_reaches_the_page(page, trace):
-    type_and_run(page, "view.pinned = 2")
+    type_and_run(page, "view.pinned = 3")
     page.locator('.otr-statement[aria-selected="true"][data-statement="2"]').wait_for()
     steps = steps_of(trace, "circle.")
     type_and_run(page, f"view.selection = {{'steps': {list(steps)}}}")
@@ -446,5 +446,5 @@ def test_an_error_in_a_callback_is_said_under_the_view(page, told):
     type_and_run(page, "view.unobserve(bad, names='pinned'); print('no longer')")
     page.get_by_text("no longer", exact=True).wait_for()
     page.locator('.otr-statement[data-statement="3"] .otr-number').click()
-    told(lambda now: now["pinned"] == 3)
+    told(lambda now: now["pinned"] == 4)
     page.locator(".otr-error").wait_for(state="detached")

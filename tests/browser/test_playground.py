@@ -70,7 +70,7 @@ def selected(trace, signal="excess", **settings):
     """The sources that Python selects for each statement."""
     spans = trace.curate(**settings)
     spans = spans[spans["selected"] & (spans["signal"] == signal)]
-    return [set(spans.loc[spans["statement"] == k, "source"]) for k in range(len(trace.statement_chars))]
+    return [set(spans.loc[spans["statement"] == k + 1, "source"]) for k in range(len(trace.statement_chars))]
 
 
 def settings_of(page):
@@ -208,8 +208,8 @@ def test_why_shows_the_votes_of_python_and_what_follows_from_them(page, trace):
     for k in range(5):
         page.locator(f'.otr-statement[data-statement="{k}"] .otr-said').click()
         page.evaluate(DRAWN)
-        votes = trace.votes("excess", **settings).query("statement == @k")
-        spans = trace.curate(**settings).query("signal == 'excess' and statement == @k").sort_values("rank")
+        votes = trace.votes("excess", **settings).query("statement == @k + 1")
+        spans = trace.curate(**settings).query("signal == 'excess' and statement == @k + 1").sort_values("rank")
         steps = trace.steps.loc[votes["step"]]
         assert column(page, "token") == [token.strip() or "\u2423" for token in steps["token"]]
         assert column(page, "part of speech") == list(steps["pos"])

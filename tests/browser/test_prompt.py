@@ -84,7 +84,7 @@ def levels(shades):
 
 
 def mean_scores(trace, statement, positions):
-    return trace.scores("excess")[trace.steps["statement"] == statement].mean(axis=0)[positions]
+    return trace.scores("excess")[trace.steps["statement"] == statement + 1].mean(axis=0)[positions]
 
 
 def patch_scores(trace, statement, part=1):
@@ -93,7 +93,7 @@ def patch_scores(trace, statement, part=1):
 
 def share_of(trace, statement=None):
     of = trace.steps["statement"]
-    mass = trace.mass("excess")[of >= 0 if statement is None else of == statement].mean(axis=0)
+    mass = trace.mass("excess")[of >= 0 if statement is None else of == statement + 1].mean(axis=0)
     return mass / mass.sum()
 
 
@@ -259,7 +259,7 @@ def test_pointing_does_not_fold_the_text_anew_but_pinning_does(opened, long_trac
     assert drawn(page).evaluate(shown) == first
     statement(page, 0).click()
     page.wait_for_function(f"before => ({shown})() !== before", arg=first)
-    own = long_trace.spans.query("signal == 'excess' and statement == 0 and selected")["source"]
+    own = long_trace.spans.query("signal == 'excess' and statement == 1 and selected")["source"]
     for j in own:
         assert source(page, j).is_visible()
 
@@ -368,7 +368,7 @@ def test_regions_have_their_rank_and_number_and_the_whole_picture_has_its_own(op
     statement(page, 1).hover()
     drawn(page)
     share = share_of(trace, 1)
-    own = trace.spans.query("signal == 'excess' and statement == 1 and selected")
+    own = trace.spans.query("signal == 'excess' and statement == 2 and selected")
     for _, row in own.iterrows():
         assert source(page, row["source"]).locator(".otr-badge").get_attribute("data-rank") == str(row["rank"])
         number = source(page, row["source"]).evaluate("el => getComputedStyle(el, '::after').content")

@@ -87,8 +87,8 @@ def test_a_new_view_of_an_output_and_its_first_agree(open_lab):
     second.locator(".otr-live", has_text="Statement 2 of 5").wait_for()
     assert first.locator(".otr-live").inner_text().startswith("Statement 4 of 5, pinned")
     type_and_run(page, "print('Python sees', view.pinned, view.signal)")
-    page.get_by_text("Python sees 3 attmean").wait_for()
-    type_and_run(page, "view.pinned = 2")
+    page.get_by_text("Python sees 4 attmean").wait_for()
+    type_and_run(page, "view.pinned = 3")
     assert pinned(first, 2)
     assert pinned(second, 2)
     # One goes; the other stays as it is.
@@ -99,7 +99,7 @@ def test_a_new_view_of_an_output_and_its_first_agree(open_lab):
 
 
 def test_two_views_of_one_trace_have_pins_of_their_own(open_lab, trace):
-    both = 'other = trace.view(signal="attmean", pinned=2)\nother'
+    both = 'other = trace.view(signal="attmean", pinned=3)\nother'
     page = open_lab("two.ipynb", [new_code_cell(OPEN), new_code_cell(both), new_code_cell()])
     run_all(page)
     first, second = page.locator(".omnitrace-view").nth(0), page.locator(".omnitrace-view").nth(1)
@@ -112,7 +112,7 @@ def test_two_views_of_one_trace_have_pins_of_their_own(open_lab, trace):
     assert pinned(second, 2)
     assert [each.locator(".otr-signal select").input_value() for each in (first, second)] == ["excess", "attmean"]
     type_and_run(page, "print('Python sees', view.pinned, other.pinned)")
-    page.get_by_text("Python sees 1 2").wait_for()
+    page.get_by_text("Python sees 2 3").wait_for()
 
 
 @pytest.mark.usefixtures("windowing_full")

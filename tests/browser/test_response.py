@@ -251,7 +251,7 @@ def test_cells_in_focus_light_words_too(page, trace):
         )
     )
     assert lit
-    assert all(text in trace.statements["text"][1] for text in lit)
+    assert all(text in trace.statements["text"][2] for text in lit)
     assert "drove" in live(page)
 
 
@@ -292,7 +292,7 @@ def test_confidence_is_the_mean_of_the_votes(page, trace):
     votes = trace.votes("excess")
     for number in range(5):
         said = page.locator(".otr-statement").nth(number).locator(".otr-sure").inner_text()
-        own = votes.loc[votes["statement"] == number, "confidence"].mean()
+        own = votes.loc[votes["statement"] == number + 1, "confidence"].mean()
         assert float(said.removeprefix("conf. ")) == pytest.approx(own, rel=0.05)  # two digits
 
 
@@ -300,7 +300,7 @@ def test_the_budget_of_a_statement_is_a_bar_with_its_numbers_in_words(page, trac
     budget = trace.budget.query("signal == 'excess'")
     for number in range(5):
         bar = page.locator(".otr-statement").nth(number).locator(".otr-budget")
-        rows = budget[budget["statement"] == number]
+        rows = budget[budget["statement"] == number + 1]
         place = rows["kind"].astype(str).where(rows["kind"] != "source", rows["modality"].astype(str))
         exactly = rows["share"].groupby(place).sum()
         said = dict(

@@ -274,7 +274,7 @@ def test_a_frame_is_chosen_and_its_patches_light_words(page, trace):
             .filter((_, i) => i % 4 === 3)"""
         )
     )
-    scores = trace.scores("excess")[trace.steps["statement"] == 4].mean(axis=0)
+    scores = trace.scores("excess")[trace.steps["statement"] == 5].mean(axis=0)
     grid = trace.layout.positions(4, VIDEO).reshape(trace.layout.grids[4])[2]
     assert np.argmax(opacity) == np.argmax(scores[grid.reshape(-1)])
     box = large.locator(".otr-picture").bounding_box()

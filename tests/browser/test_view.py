@@ -89,7 +89,7 @@ def test_several_sources_are_ranked_with_their_numbers(opened):
     ranks_seen = set()
     for number in range(5):
         statement(page, number).hover()
-        own = spans[spans["statement"] == number].sort_values("rank")
+        own = spans[spans["statement"] == number + 1].sort_values("rank")
         assert ranked(page) == {j: rank for rank, j in enumerate(own["source"], 1)}
         chips = statement(page, number).locator(".otr-chip")
         assert [chip.locator(".otr-value").inner_text() for chip in chips.all()] == [
@@ -103,7 +103,7 @@ def test_heat_on_a_picture_follows_the_scores_of_its_patches(page, trace):
     statement(page, 1).hover()
     ranked(page)
     shown = np.array(page.locator(".otr-part-image canvas").first.evaluate(OPACITIES))
-    steps = trace.steps["statement"].to_numpy() == 1
+    steps = trace.steps["statement"].to_numpy() == 2
     scores = trace.scores("excess")[steps].mean(axis=0)[trace.layout.positions(1, IMAGE)]
     rows, columns = trace.layout.grids[1][1:]
     assert len(shown) == rows * columns
@@ -126,7 +126,7 @@ def test_a_waveform_is_coloured_in_its_own_second(page, trace):
     times = (np.arange(len(tint)) + 0.5) / len(tint) * trace.parts[3].duration
     inside = (times > 1.05) & (times < 1.95)
     assert tint[inside].mean() > 4 * tint[~((times > 0.95) & (times < 2.05))].mean()
-    scores = trace.scores("excess")[trace.steps["statement"] == 3].mean(axis=0)
+    scores = trace.scores("excess")[trace.steps["statement"] == 4].mean(axis=0)
     loudest = trace.layout.time[trace.layout.positions(3, AUDIO)][scores[trace.layout.positions(3, AUDIO)].argmax()]
     assert loudest[0] - 0.03 <= times[tint.argmax()] <= loudest[1] + 0.03
 
@@ -195,7 +195,7 @@ def test_a_chip_shows_where_its_source_is_and_a_click_on_it_pins_its_statement(p
 
 def test_python_can_pin_and_choose_the_signal(page, trace):
     page.evaluate("() => { omnitrace.set('pinned', 2); omnitrace.set('signal', 'attmean'); }")
-    assert set(ranked(page)) == set(trace.spans.query("signal == 'attmean' and statement == 2 and selected")["source"])
+    assert set(ranked(page)) == set(trace.spans.query("signal == 'attmean' and statement == 3 and selected")["source"])
     assert page.locator("select").input_value() == "attmean"
     page.evaluate("() => omnitrace.set('pinned', null)")
     assert ranked(page) == {}

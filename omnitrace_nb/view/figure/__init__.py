@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from PIL.PngImagePlugin import PngInfo
 
 from omnitrace_nb.errors import SettingsError
+from omnitrace_nb.numbering import index
 from omnitrace_nb.view.figure.bidi import from_right
 from omnitrace_nb.view.figure.canvas import THEMES, Canvas, mixed
 from omnitrace_nb.view.figure.fonts import Fonts
@@ -36,13 +37,14 @@ BAR = 150  # the width of a score of 1
 
 
 def png(
-    model: ViewModel, statement: int | None = None, *, signal: int = 0, theme: str = "light", width: int = 960,
+    model: ViewModel, statement: int | str | None = None, *, signal: int = 0, theme: str = "light", width: int = 960,
     scale: float = 2, font: str | Path | None = None,
 ) -> bytes:  # fmt: skip
     """Give the figure as PNG; see `Trace.to_png`."""
-    _check(model, statement, theme, width, scale)
+    _check(theme, width, scale)
+    shown = None if statement is None else index(statement, [each.text for each in model.statements], "statement")
     page = Page(Lettering(Fonts(font)), THEMES[theme], float(scale), width - 2 * MARGIN)
-    picture = page.drawn(_Figure(page, model, signal, statement).blocks())
+    picture = page.drawn(_Figure(page, model, signal, shown).blocks())
     about = PngInfo()
     about.add_itxt("Title", f"Trace of {model.model}")
     about.add_itxt("Software", "omnitrace_nb")
@@ -52,11 +54,7 @@ def png(
     return written.getvalue()
 
 
-def _check(model: ViewModel, statement: object, theme: object, width: object, scale: object) -> None:
-    count = len(model.statements)
-    if statement is not None and not (_whole(statement) and 0 <= int(statement) < count):  # type: ignore[call-overload]
-        there = f"this trace's statements are 0 to {count - 1}" if count else "this trace has no statements"
-        raise SettingsError(f"statement={statement!r} is unknown; {there}; left out: the whole response.")
+def _check(theme: object, width: object, scale: object) -> None:
     if theme not in THEMES:
         raise SettingsError(f"theme={theme!r} is unknown; use one of {', '.join(map(repr, THEMES))}.")
     if not (_whole(width) and WIDTHS[0] <= int(width) <= WIDTHS[1]):  # type: ignore[call-overload]
@@ -74,7 +72,7 @@ class _Figure:
 
     def __init__(self, page: Page, model: ViewModel, signal: int, statement: int | None) -> None:
         self.page, self.model, self.signal, self.statement = page, model, signal, statement
-        self.row = len(model.statements) if statement is None else int(statement)
+        self.row = len(model.statements) if statement is None else statement
 
     def blocks(self) -> list[Block]:
         evidence = None if self.statement is None else self._evidence(self.statement)
