@@ -1,0 +1,96 @@
+"""The token ids with which a model would have written a text as its response.
+
+A response is tokenised apart from the prompt, as plain characters: a special token's name in it is the characters it
+is. What depends on the prompt is a first word's space, which tokenizers of sentencepiece's kind write or leave out by
+what stands before: there the end of the prompt's template is read along.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+import numpy as np
+
+from omnitrace_nb.errors import ModelError
+from omnitrace_nb.layout import NOBODY
+from omnitrace_nb.models.tokenizing import plain_ids
+from omnitrace_nb.models.tokens import is_byte_level
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from transformers import PreTrainedTokenizerBase
+
+    from omnitrace_nb.layout import Layout
+    from omnitrace_nb.models.adapter import Adapter
+
+ANSWER = "omnitrace7answer"
+
+
+def written(adapter: Adapter, layout: Layout, text: str) -> np.ndarray:
+    """Give the ids `int64 [T]` with which a model would have written a text behind a prompt.
+
+    Args:
+        adapter: the model.
+        layout: of the prompt.
+        text: the response; some character at least.
+
+    Raises:
+        ModelError: no tokens of the model write exactly this text.
+    """
+    closest, wanted = b"", text.encode()
+    for way in _ways(adapter.tokenizer, layout):
+        ids = way(text)
+        if ids is None:
+            continue
+        closest = b"".join(adapter.token_bytes(ids.tolist()))
+        if closest == wanted:
+            return ids
+    at = next((at for at, (one, other) in enumerate(zip(closest, wanted, strict=False)) if one != other), len(closest))
+    at = len(wanted[:at].decode(errors="ignore"))
+    raise ModelError(
+        f"response=: this model's tokens cannot write {text[at : at + 20]!r} (character {at} on) as it stands; they "
+        f"write {closest.decode(errors='replace')[at : at + 20]!r}. Give a text that they can, or token ids."
+    )
+
+
+def _ways(tokenizer: PreTrainedTokenizerBase, layout: Layout) -> Iterator[Callable[[str], np.ndarray | None]]:
+    """Give ways to tokenise a response, the likeliest first."""
+    if not getattr(tokenizer, "is_fast", False):
+        yield lambda text: np.array(tokenizer.encode(text, add_special_tokens=False), np.int64)
+    elif not is_byte_level(tokenizer):  # whose pieces never depend on what stands before them
+        yield lambda text: _behind(tokenizer, _tail(layout), text)
+    yield lambda text: plain_ids(tokenizer, text)
+    yield lambda text: plain_ids(tokenizer, text, first=False)
+
+
+def _tail(layout: Layout) -> list[int]:
+    """Give the ids of the template behind the prompt's last part."""
+    owned = np.flatnonzero(layout.part != NOBODY)
+    tail: list[int] = layout.token_ids[owned[-1] + 1 if len(owned) else 0 :].tolist()
+    return tail
+
+
+def _behind(tokenizer: PreTrainedTokenizerBase, tail: list[int], text: str) -> np.ndarray | None:
+    """Tokenise a text behind a template's end; None where that end is not its tokens' own text."""
+    if not tail:
+        return None
+    before = tokenizer.decode(tail, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+    ids: list[int] = tokenizer.encode(before + _space(tokenizer) + text, add_special_tokens=False)
+    return np.array(ids[len(tail) :], np.int64) if ids[: len(tail)] == tail else None
+
+
+def _space(tokenizer: PreTrainedTokenizerBase) -> str:
+    """Give the spaces that a chat template puts between its own end and an answer (Llama 2's has one)."""
+    if not tokenizer.chat_template:
+        return ""
+    asked: list[dict[str, Any]] = [{"role": "user", "content": "a"}]
+    answered = [*asked, {"role": "assistant", "content": ANSWER}]
+    try:
+        before = tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True)
+        whole = tokenizer.apply_chat_template(answered, tokenize=False)
+    except (jinja2.TemplateError, TypeError, ValueError):  # a template of other roles, or of items
+        return ""
+    between, found, _ = whole.removeprefix(before).partition(ANSWER)
+    return between if found and whole.startswith(before) and not between.strip(" ") else ""
