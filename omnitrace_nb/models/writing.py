@@ -63,6 +63,7 @@ def _ways(tokenizer: PreTrainedTokenizerBase, layout: Layout) -> Iterator[Callab
         yield lambda text: _behind(tokenizer, _tail(layout), text)
     yield lambda text: plain_ids(tokenizer, text)
     yield lambda text: plain_ids(tokenizer, text, first=False)
+    yield lambda text: plain_ids(tokenizer, " " + text)  # the space that a decoder drops, where none is put before one
 
 
 def _tail(layout: Layout) -> list[int]:
@@ -73,24 +74,24 @@ def _tail(layout: Layout) -> list[int]:
 
 
 def _behind(tokenizer: PreTrainedTokenizerBase, tail: list[int], text: str) -> np.ndarray | None:
-    """Tokenise a text behind a template's end; None where that end is not its tokens' own text."""
-    if not tail:
+    """Tokenise a text behind the chat template's end; None where the prompt ends otherwise."""
+    before, space = _end(tokenizer)
+    left: list[int] = tokenizer.encode(before, add_special_tokens=False)
+    if not tail or left[len(left) - len(tail) :] != tail:
         return None
-    before = tokenizer.decode(tail, skip_special_tokens=False, clean_up_tokenization_spaces=False)
-    ids: list[int] = tokenizer.encode(before + _space(tokenizer) + text, add_special_tokens=False)
-    return np.array(ids[len(tail) :], np.int64) if ids[: len(tail)] == tail else None
+    ids: list[int] = tokenizer.encode(before + space + text, add_special_tokens=False)
+    return np.array(ids[len(left) :], np.int64) if ids[: len(left)] == left else None
 
 
-def _space(tokenizer: PreTrainedTokenizerBase) -> str:
-    """Give the spaces that a chat template puts between its own end and an answer (Llama 2's has one)."""
-    if not tokenizer.chat_template:
-        return ""
+def _end(tokenizer: PreTrainedTokenizerBase) -> tuple[str, str]:
+    """Give what a chat template writes before an answer, and the spaces that it puts between (Llama 2's has one)."""
     asked: list[dict[str, Any]] = [{"role": "user", "content": "a"}]
     answered = [*asked, {"role": "assistant", "content": ANSWER}]
     try:
-        before = tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True)
-        whole = tokenizer.apply_chat_template(answered, tokenize=False)
-    except (jinja2.TemplateError, TypeError, ValueError):  # a template of other roles, or of items
-        return ""
+        before: str = tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True)
+        whole: str = tokenizer.apply_chat_template(answered, tokenize=False)
+    except (jinja2.TemplateError, TypeError, ValueError):  # none, or one of other roles, or of items
+        return "", ""
     between, found, _ = whole.removeprefix(before).partition(ANSWER)
-    return between if found and whole.startswith(before) and not between.strip(" ") else ""
+    told = found and whole.startswith(before) and not between.strip(" ")
+    return before, between if told else ""
