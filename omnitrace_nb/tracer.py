@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from omnitrace_nb import alignment, capture, models, options, passes, responses
 from omnitrace_nb import estimate as estimating
 from omnitrace_nb._version import __version__
-from omnitrace_nb.capture import settings
+from omnitrace_nb.capture import caches, settings
 from omnitrace_nb.curation import CurationSettings
 from omnitrace_nb.live import shown_while_made
 from omnitrace_nb.partial import Partial
@@ -156,7 +156,7 @@ class Tracer(Revisits):
         if max_new_tokens is not None:
             generation["max_new_tokens"] = max_new_tokens
         settings.check(generation, first_step=first_step, seed=seed, own=_OWN)
-        settings.check_cache(self.adapter.model, generation, chosen)
+        caches.check_gradients(generation, chosen)
         if response is not None:
             responses.check(response, generation, seed=seed)
         prompt = Prompt.read(self.adapter, content, cut)

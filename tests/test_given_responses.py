@@ -299,7 +299,7 @@ def test_the_command_line_scores_the_answer_in_a_file(tmp_path, monkeypatch, cap
     ],
 )
 def test_a_response_that_cannot_be_read_is_told_before_the_model_is_loaded(
-    tmp_path, monkeypatch, capsys, name, data, told
+    tmp_path, monkeypatch, capsys, *, name, data, told
 ):
     monkeypatch.setattr("omnitrace_nb.tracer.load", lambda *_, **__: pytest.fail("the model was loaded"))
     if data is not None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
-from transformers import LogitsProcessorList, StoppingCriteriaList
+from transformers import DynamicCache, LogitsProcessorList, StoppingCriteriaList
 
-from omnitrace_nb.capture import settings
+from omnitrace_nb.capture import caches, settings
 from omnitrace_nb.capture.borrow import evaluating, seeded, tapped
 from omnitrace_nb.capture.edits import editing
 from omnitrace_nb.capture.loop import Loop
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from omnitrace_nb.models.adapter import Adapter, Encoded
 
 FirstStep = Literal["last", "prompt_mean"]
-# Where transformers turns settings into a choice of tokens.
-_CHOOSING = frozenset({LogitsProcessorList.__module__, StoppingCriteriaList.__module__})
+# Where transformers turns settings into a choice of tokens, and into a cache.
+_FOLLOWING = frozenset(each.__module__ for each in (LogitsProcessorList, StoppingCriteriaList, DynamicCache))
 
 
 def decode(
@@ -78,6 +78,8 @@ def decode(
     reads: frozenset[Reading] = frozenset().union(*(signal.reads for signal in signals))
     usual = Usual(reads, _row_sets(baseline_rows, prompt))
     tap = Tap(adapter.decoder(), reads, usual, prompt_mean=first_step == "prompt_mean") if reads else None
+    if tap is not None and tap.graded:
+        options = caches.growing(adapter.model, options)
     loop = Loop(signals, tap, progress, streamer, None if forced is None else torch.as_tensor(forced), watch)
     with ExitStack() as borrowed:
         borrowed.enter_context(evaluating(adapter.model))
@@ -109,11 +111,11 @@ def _row_sets(rows: Mapping[str, np.ndarray] | np.ndarray | slice | None, prompt
 
 
 def _of_settings(error: Exception, loop: Loop) -> bool:
-    """Tell whether an error comes from settings: it came before the loop, or where they choose a token."""
+    """Tell whether an error comes from settings: it came before the loop, or where they are followed."""
     if isinstance(error, OmnitraceError | torch.OutOfMemoryError):
         return False
     frames = (frame for frame, _ in walk_tb(error.__traceback__))
-    return not loop.begun or any(frame.f_globals.get("__name__") in _CHOOSING for frame in frames)
+    return not loop.begun or any(frame.f_globals.get("__name__") in _FOLLOWING for frame in frames)
 
 
 def _assemble(signals: Sequence[Signal], loop: Loop, prompt: int) -> Decode:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral, Number
 from typing import TYPE_CHECKING, Any
 
@@ -10,15 +11,12 @@ import numpy as np
 import torch
 from transformers import GenerationConfig, PreTrainedTokenizerBase, StoppingCriteriaList
 
-from omnitrace_nb.errors import SettingsError, SignalError
+from omnitrace_nb.capture import caches
+from omnitrace_nb.errors import SettingsError
 from omnitrace_nb.transformers_names import StopStringCriteria
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from transformers import PreTrainedModel
-
-    from omnitrace_nb.capture.signal import Signal
 
 MAX_NEW_TOKENS = 256
 FIRST_STEPS = ("last", "prompt_mean")
@@ -66,8 +64,6 @@ _BESIDE: Mapping[str, tuple[tuple[Any, ...], str]] = {
     "synced_gpus": ((None, False), "a trace reads a whole model in one process"),
     "use_model_defaults": ((None, True), "what is not set comes from the model's own configuration"),
 }
-# Caches that keep the prompt as autograd needs it.
-_GROWING = frozenset({"dynamic", "dynamic_full", "offloaded"})
 _FROM_CONFIG = (
     "num_beams",
     "num_return_sequences",
@@ -96,18 +92,11 @@ def check(
         raise SettingsError(f"first_step={first_step!r}: expected one of {', '.join(map(repr, FIRST_STEPS))}")
     if seed is not None and not _is_count(seed, 0):
         raise SettingsError(f"seed={seed!r}: expected a whole number of 0 or more, or None")
-    for name, value in options.items():
-        if name in _REFUSED or name in _BESIDE:
-            allowed, why = _REFUSED.get(name) or _BESIDE[name]
-            if not _among(value, allowed):
-                raise SettingsError(f"{name}={value!r} cannot be traced: {why}")
-        elif name not in _KNOWN:
-            near = difflib.get_close_matches(name, _KNOWN | own, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise SettingsError(f"unknown keyword {name!r}{hint} (settings of transformers' generate are accepted)")
-    count = options.get("max_new_tokens")
-    if count is not None and not _is_count(count, 1):
-        raise SettingsError(f"max_new_tokens={count!r}: expected a whole number of at least 1")
+    options = _native(options)
+    _check_names(options, own)
+    for name in ("max_new_tokens", "max_length"):
+        if (count := options.get(name)) is not None and not _is_count(count, 1):
+            raise SettingsError(f"{name}={_short(count)}: expected a whole number of at least 1")
     config = options.get("generation_config")
     if config is not None and not isinstance(config, GenerationConfig):
         raise SettingsError(
@@ -120,11 +109,26 @@ def check(
     _check_objects(options)
 
 
+def _calls(value: object) -> bool:
+    return isinstance(value, Iterable) and all(map(callable, value))
+
+
+_KINDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    "streamer": (lambda value: hasattr(value, "put") and hasattr(value, "end"), "an object with put and end"),
+    "logits_processor": (_calls, "a list of functions of ids and scores"),
+    "stopping_criteria": (_calls, "a list of functions of ids and scores"),
+    "prefix_allowed_tokens_fn": (callable, "a function of the batch and the ids"),
+}
+
+
 def _check_objects(options: Mapping[str, Any]) -> None:
     """Refuse a tokenizer, a negative prompt or a cache of the wrong kind, or one that cannot be had here."""
     tokenizer = options.get("tokenizer")
     if tokenizer is not None and not isinstance(tokenizer, PreTrainedTokenizerBase):
         raise SettingsError(f"tokenizer={_short(tokenizer)}: expected the model's own tokenizer, or leave it out")
+    for name, (fits, wanted) in _KINDS.items():
+        if (given := options.get(name)) is not None and not fits(given):
+            raise SettingsError(f"{name}={_short(given)}: expected {wanted}")
     for name in _NEGATIVE & {name for name, value in options.items() if value is not None}:
         ids = options[name]
         if not isinstance(ids, torch.Tensor) or ids.ndim != 2 or len(ids) != 1:  # noqa: PLR2004 - batch and tokens
@@ -132,30 +136,7 @@ def _check_objects(options: Mapping[str, Any]) -> None:
         config = options.get("generation_config")
         if _among(options.get("guidance_scale", getattr(config, "guidance_scale", None)), (None, 1)):
             raise SettingsError(f"{name}= says nothing without guidance_scale=: give both, or neither")
-    cache = options.get("cache_implementation")
-    if cache == "paged":
-        raise SettingsError("cache_implementation='paged' cannot be traced: it serves many prompts in one forward")
-    if isinstance(cache, str) and cache.startswith("offloaded") and not torch.accelerator.is_available():
-        raise SettingsError(
-            f"cache_implementation={cache!r} moves the cache off a GPU, and there is none: leave it out"
-        )
-
-
-def check_cache(model: PreTrainedModel, options: Mapping[str, Any], signals: Sequence[Signal]) -> None:
-    """Refuse signals that take gradients of attention over a cache that does not allow it; `SignalError`."""
-    graded = [signal.label for signal in signals if signal.reads & {"gradient", "gradients"}]
-    if not graded:
-        return
-    config = options.get("generation_config") or model.generation_config
-    own = options.get("cache_implementation")
-    cache = own or getattr(config, "cache_implementation", None)
-    if isinstance(cache, str) and cache not in _GROWING:
-        given = f"cache_implementation={cache!r}" + ("" if own else " (of the generation configuration)")
-        remedy = "leave it out" if own else "set cache_implementation='dynamic'"
-        raise SignalError(
-            f"{', '.join(graded)}: gradients of attention read the prompt's last token a second time, and the cache of "
-            f"{given} does not give it back: {remedy}, or ask for signals without gradients, such as attmean"
-        )
+    caches.check_place(options)
 
 
 def _among(value: object, allowed: tuple[Any, ...]) -> bool:
@@ -166,6 +147,19 @@ def _among(value: object, allowed: tuple[Any, ...]) -> bool:
 def _short(value: object, most: int = 60) -> str:
     shown = repr(value)
     return shown if len(shown) <= most else f"a {type(value).__name__}"
+
+
+def _check_names(options: Mapping[str, Any], own: frozenset[str]) -> None:
+    """Refuse keywords that are unknown, and ways of decoding that a trace cannot follow."""
+    for name, value in options.items():
+        if name in _REFUSED or name in _BESIDE:
+            allowed, why = _REFUSED.get(name) or _BESIDE[name]
+            if not _among(value, allowed):
+                raise SettingsError(f"{name}={_short(value)} cannot be traced: {why}")
+        elif name not in _KNOWN:
+            near = difflib.get_close_matches(name, _KNOWN | own, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise SettingsError(f"unknown keyword {name!r}{hint} (settings of transformers' generate are accepted)")
 
 
 def _is_count(value: object, least: int) -> bool:
@@ -218,7 +212,7 @@ def _own(tokenizer: PreTrainedTokenizerBase, given: PreTrainedTokenizerBase | No
 def with_length(model: PreTrainedModel, options: Mapping[str, Any]) -> dict[str, Any]:
     """Give the settings with `max_new_tokens`, if neither they nor the model's own configuration set a length.
 
-    numpy's numbers become Python's, the only ones that `generate` takes everywhere.
+    Numbers and arrays of numpy and torch become Python's, the only ones that `generate` takes everywhere.
     """
     options = _native(options)
     config = options.get("generation_config") or model.generation_config
@@ -238,4 +232,9 @@ def plain(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _native(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value.item() if isinstance(value, np.generic) else value for name, value in options.items()}
+    """Give settings in Python's own kinds: numbers and lists for those of numpy and torch."""
+    return {name: value if name in _NEGATIVE else _plain_value(value) for name, value in options.items()}
+
+
+def _plain_value(value: Any) -> Any:  # noqa: ANN401 - settings are of many kinds
+    return value.tolist() if isinstance(value, np.generic | np.ndarray | torch.Tensor) else value
