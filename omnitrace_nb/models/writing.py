@@ -7,6 +7,7 @@ what stands before: there the end of the prompt's template is read along.
 
 from __future__ import annotations
 
+from os.path import commonprefix
 from typing import TYPE_CHECKING, Any
 
 import jinja2
@@ -39,19 +40,20 @@ def written(adapter: Adapter, layout: Layout, text: str) -> np.ndarray:
     Raises:
         ModelError: no tokens of the model write exactly this text.
     """
-    closest, wanted = b"", text.encode()
+    wanted, reached, instead = text.encode(), -1, b""
     for way in _ways(adapter.tokenizer, layout):
         ids = way(text)
         if ids is None:
             continue
-        closest = b"".join(adapter.token_bytes(ids.tolist()))
-        if closest == wanted:
+        found = b"".join(adapter.token_bytes(ids.tolist()))
+        if found == wanted:
             return ids
-    at = next((at for at, (one, other) in enumerate(zip(closest, wanted, strict=False)) if one != other), len(closest))
-    at = len(wanted[:at].decode(errors="ignore"))
+        if (shared := len(commonprefix([found, wanted]))) > reached:
+            reached, instead = shared, found[shared:]
+    start = len(wanted[: max(reached, 0)].decode(errors="ignore"))
     raise ModelError(
-        f"response=: this model's tokens cannot write {text[at : at + 20]!r} (character {at} on) as it stands; they "
-        f"write {closest.decode(errors='replace')[at : at + 20]!r}. Give a text that they can, or token ids."
+        f"response=: this model's tokens cannot write {text[start : start + 20]!r} (character {start} on) as it stands;"
+        f" they write {instead.decode(errors='replace')[:20]!r}. Give a text that they can, or token ids."
     )
 
 
