@@ -7,7 +7,6 @@ what stands before: there the end of the prompt's template is read along.
 
 from __future__ import annotations
 
-from os.path import commonprefix
 from typing import TYPE_CHECKING, Any
 
 import jinja2
@@ -16,7 +15,7 @@ import numpy as np
 from omnitrace_nb.errors import ModelError
 from omnitrace_nb.layout import NOBODY
 from omnitrace_nb.models.tokenizing import plain_ids
-from omnitrace_nb.models.tokens import is_byte_level
+from omnitrace_nb.models.tokens import is_byte_level, shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,8 +47,8 @@ def written(adapter: Adapter, layout: Layout, text: str) -> np.ndarray:
         found = b"".join(adapter.token_bytes(ids.tolist()))
         if found == wanted:
             return ids
-        if (shared := len(commonprefix([found, wanted]))) > reached:
-            reached, instead = shared, found[shared:]
+        if (same := shared(found, wanted)) > reached:
+            reached, instead = same, found[same:]
     start = len(wanted[: max(reached, 0)].decode(errors="ignore"))
     raise ModelError(
         f"response=: this model's tokens cannot write {text[start : start + 20]!r} (character {start} on) as it stands;"
