@@ -34,7 +34,7 @@ def align(
         token_bytes: the exact bytes that each token writes.
         token_ids: `[T]`.
         logprobs: `[T]`, nats.
-        stopped: "eos", "length", "stop" or "interrupted".
+        stopped: "eos", "length", "stop", "interrupted" or "given".
 
     Raises:
         ModelError: the three sequences differ in length.

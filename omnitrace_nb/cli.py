@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from omnitrace_nb._version import __version__
 from omnitrace_nb.errors import ContentError, OmnitraceError, SettingsError
@@ -50,9 +51,14 @@ def _parser() -> argparse.ArgumentParser:
     trace = commands.add_parser("trace", help="trace a prompt of texts and files")
     trace.set_defaults(run=_trace)
     trace.add_argument("parts", nargs="+", metavar="PART", help="a file (picture, sound, film) or a text, in order")
-    trace.add_argument("--model", help="a hub id or a folder; left out: the embedded model")
+    trace.add_argument("--model", help="a hub id, a folder or a .gguf file; left out: the embedded model")
     _model_options(trace)
-    trace.add_argument("--max-new-tokens", type=int, default=256, metavar="N")
+    trace.add_argument("--max-new-tokens", type=int, metavar="N", help="the longest response; left out: 256")
+    trace.add_argument(
+        "--response",
+        metavar="FILE",
+        help="score the response in this file instead of generating one: a text, or .json with token ids; -: stdin",
+    )
     trace.add_argument("--live", action="store_true", help="write the response as it comes; Ctrl-C keeps what is there")
     trace.add_argument(
         "--verify", type=int, metavar="TOP", help="ablate the best TOP sources of each statement and say what it did"
@@ -112,8 +118,10 @@ def _names(argument: str) -> list[str]:
 def _trace(options: argparse.Namespace) -> None:
     _check_folders(*_outs(options), options.save, options.json)
     parts = [_part(argument) for argument in options.parts]
+    response = None if options.response is None else _response(options.response)
     tracer = _load(options)
-    trace = tracer.trace(parts, signals=options.signals, max_new_tokens=options.max_new_tokens, live=options.live)
+    most = options.max_new_tokens or (256 if response is None else None)
+    trace = tracer.trace(parts, options.signals, response=response, max_new_tokens=most, live=options.live)
     if options.verify is not None:
         trace = tracer.verify(trace, top=options.verify)
     _show(trace, _outs(options))
@@ -155,6 +163,19 @@ def _part(argument: str) -> str | Path:
     if path.suffix.lower() in MEDIA_SUFFIXES and not any(letter.isspace() for letter in argument):
         raise ContentError(f"there is no file {argument!r}; give the path of an existing file, or a text")
     return argument
+
+
+def _response(name: str) -> Any:  # noqa: ANN401 - JSON, which the tracer examines
+    """Read a response from a file or stdin; the newline that editors put at a file's end is not of it."""
+    try:
+        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        text = data.decode("utf-8-sig").replace("\r\n", "\n").removesuffix("\n")
+        return json.loads(text) if name.lower().endswith(".json") else text
+    except OSError as error:
+        raise ContentError(f"cannot read the response {name!r}: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        form = "JSON, a list of token ids" if name.lower().endswith(".json") else "a text in UTF-8"
+        raise ContentError(f"the response {name!r} is not {form}: {error}") from error
 
 
 def _demo(options: argparse.Namespace) -> None:

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
-from omnitrace_nb import alignment, capture, models, options, passes, releases
+from omnitrace_nb import alignment, capture, models, options, passes, releases, responses
 from omnitrace_nb import estimate as estimating
 from omnitrace_nb._version import __version__
-from omnitrace_nb.capture import settings
+from omnitrace_nb.capture import caches, settings
 from omnitrace_nb.curation import CurationSettings
 from omnitrace_nb.live import shown_while_made
 from omnitrace_nb.partial import Partial
@@ -25,15 +25,18 @@ from omnitrace_nb.trace.records import RunInfo
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
     import torch
 
     from omnitrace_nb.estimate import Estimate
     from omnitrace_nb.models import Adapter
+    from omnitrace_nb.responses import ResponseLike
     from omnitrace_nb.signals import Signal
 
 DEFAULT_SIGNALS = ("excess", "attmean")
 _OWN = frozenset(
-    {"signals", "max_new_tokens", "sources", "statements", "curation", "first_step", "progress", "live", "seed"}
+    {"signals", "response", "max_new_tokens", "sources", "statements", "curation", "first_step", "progress", "live"}
+    | {"seed"}
 )
 
 
@@ -45,18 +48,22 @@ def load(
     dtype: str | torch.dtype | None = None,
     device_map: Any = None,  # noqa: ANN401 - as in transformers
     trust_remote_code: bool = False,
+    max_positions: int | None = None,
     **from_pretrained: Any,  # noqa: ANN401 - as in transformers
 ) -> Tracer:
     """Give a tracer: of the embedded model, or of yours.
 
     Args:
-        model: None for the embedded model; a hub id; a local folder; or a model in memory, with its processor.
+        model: None for the embedded model; a hub id; a local folder; a `.gguf` file; or a model in memory, with its
+            processor.
         processor: the model's processor or tokenizer, if `model` is a model in memory.
         device: "cpu", "cuda", "mps"; None for the best there is.
         dtype: such as "bfloat16"; None for the device's usual.
         device_map: "auto" spreads a large model over several devices.
         trust_remote_code: run code from a model's own repository.
-        from_pretrained: further arguments of transformers' `from_pretrained`.
+        max_positions: how many positions prompt and response may take, where the model reads more (or fewer) than its
+            configuration says.
+        from_pretrained: further arguments of transformers' `from_pretrained`, such as `revision` or `gguf_file`.
 
     Raises:
         ModelError: no such model, or one that cannot be traced.
@@ -70,6 +77,7 @@ def load(
             dtype=dtype,
             device_map=device_map,
             trust_remote_code=trust_remote_code,
+            max_positions=max_positions,
             **from_pretrained,
         )
     )
@@ -96,6 +104,7 @@ class Tracer(Revisits):
         content: object,
         signals: Sequence[str | Signal] | str | Signal = DEFAULT_SIGNALS,
         *,
+        response: ResponseLike | None = None,
         max_new_tokens: int | None = None,
         sources: SourceOptions | Mapping[str, Any] | None = None,
         statements: StatementOptions | Mapping[str, Any] | None = None,
@@ -106,7 +115,7 @@ class Tracer(Revisits):
         seed: int | None = None,
         **generation: Any,  # noqa: ANN401 - settings are of many kinds
     ) -> Trace:
-        """Generate a response and trace it, with every signal in one decode (OmniTrace, arXiv 2604.13073).
+        """Generate a response, or take one that exists, and trace it: every signal in one decode (arXiv 2604.13073).
 
         Interrupting the kernel (KeyboardInterrupt) once a token is there gives the trace of what was decoded. A signal
         that turns out after the decode to be impossible, or to need more memory than there is, warns and scores 0.
@@ -115,6 +124,8 @@ class Tracer(Revisits):
             content: the prompt: a part, string, path, picture or array, a list of them, chat messages, or a sample of
                 the paper's files.
             signals: names from `omnitrace_nb.signals.list()`, or signals such as `signals.get("attmean") | control`.
+            response: one that exists already, to be scored as if the model had just decoded it: a text, or the ids of
+                its tokens; left out, the model generates one (docs/given_responses.md).
             max_new_tokens: the longest response, in tokens; left out: what the model's generation configuration says,
                 else 256.
             sources: how finely the prompt is cut, such as `{"image": (4, 4), "bin_seconds": 0.5}`.
@@ -130,8 +141,9 @@ class Tracer(Revisits):
                 `no_repeat_ngram_size`, `stop_strings`, ...
 
         Raises:
-            SettingsError: an unknown keyword, or a setting that cannot be traced.
-            SignalError: an unknown signal, or one that this model cannot give.
+            SettingsError: an unknown keyword, a setting that cannot be traced, or one that says nothing beside
+                `response`; a `response` of the wrong kind.
+            SignalError: an unknown signal, or one that this model or this cache cannot give.
             ContentError: a prompt that cannot be read; `MediaError` for a file that cannot.
             ModelError: a model that cannot take the prompt, or whose numbers break down; a prompt that cannot fit the
                 memory (`SignalError` where it is a signal that cannot).
@@ -145,15 +157,21 @@ class Tracer(Revisits):
         if max_new_tokens is not None:
             generation["max_new_tokens"] = max_new_tokens
         settings.check(generation, first_step=first_step, seed=seed, own=_OWN)
-        generation = settings.with_length(self.adapter.model, generation)
+        caches.check_gradients(generation, chosen)
+        if response is not None:
+            responses.check(response, generation, seed=seed)
         prompt = Prompt.read(self.adapter, content, cut)
-        shape = self._shape(prompt, generation)
+        forced, generation = self._length(prompt, response, generation)
+        shape = self._shape(prompt, generation, forced)
         estimating.refuse(shape, chosen)
         about = RunInfo(
             model=_name(self.adapter),
             family=str(getattr(self.adapter, "family", type(self.adapter).__name__)),
             signals={},
-            generation=settings.plain({**generation, "first_step": first_step, "seed": seed}),
+            generation=settings.plain(
+                {**generation, "first_step": first_step, "seed": seed}
+                | ({} if forced is None else {"response": "text" if isinstance(response, str) else "token ids"})
+            ),
             versions={
                 "omnitrace_nb": __version__,
                 **{name: version(name) for name in ("torch", "transformers", "captum", "numpy")},
@@ -172,17 +190,18 @@ class Tracer(Revisits):
                 first_step=first_step,
                 progress=progress and not live,
                 seed=seed,
+                forced=forced,
                 watch=shown.decoded,
                 **generation,
             )
-            response = alignment.align(
+            record = alignment.align(
                 self.adapter.token_bytes(decoded.token_ids.tolist()),
                 decoded.token_ids,
                 decoded.logprobs,
                 decoded.stopped,
             )
-            text = Statements.of(response, statement_options)
-            run = run_of(self.adapter, prompt, response, text, selection, first_step=first_step, progress=progress)
+            text = Statements.of(record, statement_options)
+            run = run_of(self.adapter, prompt, record, text, selection, first_step=first_step, progress=progress)
             run.interrupted = decoded.stopped == "interrupted"
             with shown.scoring([] if run.interrupted else chosen):
                 scored = passes.score(run, chosen, decoded.scores, forgiving=True)
@@ -197,7 +216,7 @@ class Tracer(Revisits):
                 prompt.records,
                 prompt.encoded.layout,
                 prompt.sources,
-                response,
+                record,
                 scored.scores,
                 about,
                 selection,
@@ -212,6 +231,7 @@ class Tracer(Revisits):
         content: object,
         signals: Sequence[str | Signal] | str | Signal = DEFAULT_SIGNALS,
         *,
+        response: ResponseLike | None = None,
         max_new_tokens: int | None = None,
         sources: SourceOptions | Mapping[str, Any] | None = None,
     ) -> Estimate:
@@ -222,17 +242,29 @@ class Tracer(Revisits):
         Raises:
             ContentError: a prompt that cannot be read; `MediaError` for a file that cannot.
             SignalError: an unknown signal.
-            SettingsError: a setting out of range.
+            SettingsError: a setting out of range, or a `response` of the wrong kind.
         """
         chosen = chosen_signals(signals)
         cut = options.read(SourceOptions, sources, "sources")
         generation = {} if max_new_tokens is None else {"max_new_tokens": max_new_tokens}
         settings.check(generation, own=_OWN)
-        generation = settings.with_length(self.adapter.model, generation)
+        if response is not None:
+            responses.check(response, generation)
         prompt = Prompt.read(self.adapter, content, cut)
-        return estimating.estimate(self._shape(prompt, generation), chosen)
+        forced, generation = self._length(prompt, response, generation)
+        return estimating.estimate(self._shape(prompt, generation, forced), chosen)
 
-    def _shape(self, prompt: Prompt, generation: Mapping[str, Any]) -> Shape:
+    def _length(
+        self, prompt: Prompt, response: ResponseLike | None, generation: dict[str, Any]
+    ) -> tuple[np.ndarray | None, dict[str, Any]]:
+        """Give the tokens of a response that exists (None: one is generated), and the settings with a length."""
+        if response is None:
+            return None, settings.with_length(self.adapter.model, generation)
+        return responses.tokens(self.adapter, prompt.encoded, response), generation
+
+    def _shape(self, prompt: Prompt, generation: Mapping[str, Any], forced: np.ndarray | None) -> Shape:
+        if forced is not None:
+            return Shape(self.adapter, prompt.encoded, prompt.sources, len(forced))
         config = generation.get("generation_config") or self.adapter.model.generation_config
         room = generation.get("max_length") or config.max_length or 0
         steps = generation.get("max_new_tokens") or config.max_new_tokens or room - len(prompt.encoded.layout)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
+from transformers import DynamicCache, LogitsProcessorList, StoppingCriteriaList
 
-from omnitrace_nb.capture import settings
+from omnitrace_nb.capture import caches, settings
 from omnitrace_nb.capture.borrow import evaluating, seeded, tapped
 from omnitrace_nb.capture.edits import editing
 from omnitrace_nb.capture.loop import Loop
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from omnitrace_nb.models.adapter import Adapter, Encoded
 
 FirstStep = Literal["last", "prompt_mean"]
+# Where transformers turns settings into a choice of tokens, and into a cache.
+_FOLLOWING = frozenset(each.__module__ for each in (LogitsProcessorList, StoppingCriteriaList, DynamicCache))
 
 
 def decode(
@@ -74,6 +78,8 @@ def decode(
     reads: frozenset[Reading] = frozenset().union(*(signal.reads for signal in signals))
     usual = Usual(reads, _row_sets(baseline_rows, prompt))
     tap = Tap(adapter.decoder(), reads, usual, prompt_mean=first_step == "prompt_mean") if reads else None
+    if tap is not None and tap.graded:
+        options = caches.growing(adapter.model, options)
     loop = Loop(signals, tap, progress, streamer, None if forced is None else torch.as_tensor(forced), watch)
     with ExitStack() as borrowed:
         borrowed.enter_context(evaluating(adapter.model))
@@ -85,11 +91,13 @@ def decode(
         try:
             adapter.model.generate(**encoded.inputs, **encoded.options, **options, custom_generate=loop)
         except Exception as error:
+            if _of_settings(error, loop):
+                raise SettingsError(
+                    f"generate refuses these settings ({', '.join(generation)}): {str(error) or type(error).__name__}"
+                ) from error
             if not loop.steps and not isinstance(error, OmnitraceError):
                 borrowed.close()
                 adapter.embed(encoded, torch.zeros(1, dtype=torch.long))  # says so if it is media it cannot read
-            if not loop.begun and isinstance(error, ValueError | TypeError):
-                raise SettingsError(f"generate refuses these settings: {error}") from error
             raise
     return _assemble(signals, loop, prompt)
 
@@ -102,6 +110,14 @@ def _row_sets(rows: Mapping[str, np.ndarray] | np.ndarray | slice | None, prompt
     return {name: chosen[name] if len(chosen.get(name, ())) else after for name in ("after", "question", "template")}
 
 
+def _of_settings(error: Exception, loop: Loop) -> bool:
+    """Tell whether an error comes from settings: it came before the loop, or where they are followed."""
+    if isinstance(error, OmnitraceError | torch.OutOfMemoryError):
+        return False
+    frames = (frame for frame, _ in walk_tb(error.__traceback__))
+    return not loop.begun or any(frame.f_globals.get("__name__") in _FOLLOWING for frame in frames)
+
+
 def _assemble(signals: Sequence[Signal], loop: Loop, prompt: int) -> Decode:
     tokens = np.array([step.token for step in loop.steps], np.int64)
     logprobs = np.array([step.logprob for step in loop.steps], np.float32)
@@ -111,4 +127,5 @@ def _assemble(signals: Sequence[Signal], loop: Loop, prompt: int) -> Decode:
         for row, step in zip(matrix, loop.steps, strict=True):
             found = step.scores[signal.name]
             row[: len(found)] = found.detach().float().cpu().numpy()
-    return Decode(tokens, logprobs, scores, loop.stopped, dict(loop.seconds))
+    stopped = loop.stopped if loop.forced is None or loop.stopped == "interrupted" else "given"
+    return Decode(tokens, logprobs, scores, stopped, dict(loop.seconds))

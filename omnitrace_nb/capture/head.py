@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from omnitrace_nb.capture.attention import LISTENER
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -63,9 +65,11 @@ class HeadWatch:
         return torch.autograd.grad(logit, inputs)
 
     def _before(self, _head: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        if LISTENER.get() is None:  # a forward that is not traced, such as the one that guidance_scale compares with
+            return None
         self._hidden = args[0]
         return (args[0].detach(), *args[1:]) if self._plain else None
 
     def _after(self, _head: nn.Module, _args: tuple[Any, ...], output: Tensor) -> None:
-        if self._plain is None:
+        if self._plain is None and LISTENER.get() is not None:
             self._output = output

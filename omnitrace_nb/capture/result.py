@@ -18,7 +18,7 @@ class Decode:
         logprobs: `float32 [T]`, the log-probability of each chosen token under the model's own logits (nats).
         scores: signal name -> `float32 [T, n + T]`; row t scores every earlier position, generated ones included;
             entries from `n + t` on are 0.
-        stopped: why it ended: "eos", "length", "stop", or "interrupted".
+        stopped: why it ended: "eos", "length", "stop", "interrupted", or "given" for a response that was forced.
         seconds: seconds of wall time, by stage ("prefill", "decode").
     """
 

@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import difflib
-from numbers import Integral
+from collections.abc import Callable, Iterable, Mapping
+from numbers import Integral, Number
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from transformers import GenerationConfig, StoppingCriteriaList
+import torch
+from transformers import GenerationConfig, PreTrainedTokenizerBase, StoppingCriteriaList
 
+from omnitrace_nb.capture import caches
 from omnitrace_nb.errors import SettingsError
 from omnitrace_nb.transformers_names import StopStringCriteria
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel
 
 MAX_NEW_TOKENS = 256
 FIRST_STEPS = ("last", "prompt_mean")
 
 _OBJECTS = frozenset(
-    {"generation_config", "logits_processor", "stopping_criteria", "prefix_allowed_tokens_fn", "streamer"}
+    {"generation_config", "logits_processor", "stopping_criteria", "prefix_allowed_tokens_fn", "streamer", "tokenizer"}
 )
-_KNOWN = frozenset(name for name in GenerationConfig().to_dict() if not name.startswith("_")) | _OBJECTS
+_NEGATIVE = frozenset({"negative_prompt_ids", "negative_prompt_attention_mask"})
+_KNOWN = frozenset(name for name in GenerationConfig().to_dict() if not name.startswith("_"))
+_KNOWN |= _OBJECTS | _NEGATIVE
 
 _ONE_SEQUENCE = "a trace follows one sequence"
 _ONE_MODEL = "a trace needs every token to come from a step of the model itself"
 _OWN_RECORD = "the trace records what it needs itself"
+_CONTENT = "the prompt is what trace is given as content"
+_READ_HERE = "the prompt is read from its beginning; cache_implementation= says how it is kept"
 _REFUSED: Mapping[str, tuple[tuple[Any, ...], str]] = {
     "num_beams": ((None, 1), f"{_ONE_SEQUENCE}, not beams; use greedy decoding or do_sample=True"),
     "num_return_sequences": ((None, 1), f"{_ONE_SEQUENCE}; call trace once for each"),
@@ -48,6 +53,16 @@ _REFUSED: Mapping[str, tuple[tuple[Any, ...], str]] = {
     "output_scores": ((None, False), _OWN_RECORD),
     "output_logits": ((None, False), _OWN_RECORD),
     "return_dict_in_generate": ((None, False), _OWN_RECORD),
+}
+# What `generate` takes besides the settings of a GenerationConfig, and a trace has itself: never handed on.
+_BESIDE: Mapping[str, tuple[tuple[Any, ...], str]] = {
+    **dict.fromkeys(("inputs", "input_ids", "inputs_embeds", "attention_mask", "position_ids"), ((None,), _CONTENT)),
+    **dict.fromkeys(("cache", "past_key_values", "cache_params"), ((None,), _READ_HERE)),
+    "assistant_tokenizer": ((None,), f"{_ONE_MODEL}; leave the assistant out"),
+    "custom_generate": ((None,), "the trace decodes by a loop of its own"),
+    "trust_remote_code": ((None, False), "it belongs to custom_generate here; to load a model: ot.load"),
+    "synced_gpus": ((None, False), "a trace reads a whole model in one process"),
+    "use_model_defaults": ((None, True), "what is not set comes from the model's own configuration"),
 }
 _FROM_CONFIG = (
     "num_beams",
@@ -77,18 +92,11 @@ def check(
         raise SettingsError(f"first_step={first_step!r}: expected one of {', '.join(map(repr, FIRST_STEPS))}")
     if seed is not None and not _is_count(seed, 0):
         raise SettingsError(f"seed={seed!r}: expected a whole number of 0 or more, or None")
-    for name, value in options.items():
-        if name in _REFUSED:
-            allowed, why = _REFUSED[name]
-            if value not in allowed:
-                raise SettingsError(f"{name}={value!r} cannot be traced: {why}")
-        elif name not in _KNOWN:
-            near = difflib.get_close_matches(name, _KNOWN | own, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise SettingsError(f"unknown keyword {name!r}{hint} (settings of transformers' generate are accepted)")
-    count = options.get("max_new_tokens")
-    if count is not None and not _is_count(count, 1):
-        raise SettingsError(f"max_new_tokens={count!r}: expected a whole number of at least 1")
+    options = _native(options)
+    _check_names(options, own)
+    for name in ("max_new_tokens", "max_length"):
+        if (count := options.get(name)) is not None and not _is_count(count, 1):
+            raise SettingsError(f"{name}={_short(count)}: expected a whole number of at least 1")
     config = options.get("generation_config")
     if config is not None and not isinstance(config, GenerationConfig):
         raise SettingsError(
@@ -98,6 +106,60 @@ def check(
     stops = options.get("stop_strings")
     if stops is not None and not _are_texts([stops] if isinstance(stops, str) else stops):
         raise SettingsError(f"stop_strings={stops!r}: expected a text or a list of texts, none of them empty")
+    _check_objects(options)
+
+
+def _calls(value: object) -> bool:
+    return isinstance(value, Iterable) and all(map(callable, value))
+
+
+_KINDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    "streamer": (lambda value: hasattr(value, "put") and hasattr(value, "end"), "an object with put and end"),
+    "logits_processor": (_calls, "a list of functions of ids and scores"),
+    "stopping_criteria": (_calls, "a list of functions of ids and scores"),
+    "prefix_allowed_tokens_fn": (callable, "a function of the batch and the ids"),
+}
+
+
+def _check_objects(options: Mapping[str, Any]) -> None:
+    """Refuse a tokenizer, a negative prompt or a cache of the wrong kind, or one that cannot be had here."""
+    tokenizer = options.get("tokenizer")
+    if tokenizer is not None and not isinstance(tokenizer, PreTrainedTokenizerBase):
+        raise SettingsError(f"tokenizer={_short(tokenizer)}: expected the model's own tokenizer, or leave it out")
+    for name, (fits, wanted) in _KINDS.items():
+        if (given := options.get(name)) is not None and not fits(given):
+            raise SettingsError(f"{name}={_short(given)}: expected {wanted}")
+    for name in _NEGATIVE & {name for name, value in options.items() if value is not None}:
+        ids = options[name]
+        if not isinstance(ids, torch.Tensor) or ids.ndim != 2 or len(ids) != 1:  # noqa: PLR2004 - batch and tokens
+            raise SettingsError(f"{name}={_short(ids)}: expected a tensor of shape (1, tokens)")
+        config = options.get("generation_config")
+        if _among(options.get("guidance_scale", getattr(config, "guidance_scale", None)), (None, 1)):
+            raise SettingsError(f"{name}= says nothing without guidance_scale=: give both, or neither")
+    caches.check_place(options)
+
+
+def _among(value: object, allowed: tuple[Any, ...]) -> bool:
+    """Tell whether a value is one of some plain ones; arrays, which compare item by item, are none."""
+    return any(value is each or (isinstance(value, Number | str) and value == each) for each in allowed)
+
+
+def _short(value: object, most: int = 60) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= most else f"a {type(value).__name__}"
+
+
+def _check_names(options: Mapping[str, Any], own: frozenset[str]) -> None:
+    """Refuse keywords that are unknown, and ways of decoding that a trace cannot follow."""
+    for name, value in options.items():
+        if name in _REFUSED or name in _BESIDE:
+            allowed, why = _REFUSED.get(name) or _BESIDE[name]
+            if not _among(value, allowed):
+                raise SettingsError(f"{name}={_short(value)} cannot be traced: {why}")
+        elif name not in _KNOWN:
+            near = difflib.get_close_matches(name, _KNOWN | own, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise SettingsError(f"unknown keyword {name!r}{hint} (settings of transformers' generate are accepted)")
 
 
 def _is_count(value: object, least: int) -> bool:
@@ -124,7 +186,8 @@ def prepare(
         SettingsError: see `check`; also for the model's own generation configuration.
     """
     check(options, first_step=first_step, seed=seed)
-    settings = with_length(model, options)
+    settings = {name: value for name, value in with_length(model, options).items() if name not in _BESIDE}
+    tokenizer = _own(tokenizer, settings.pop("tokenizer", None))
     config = settings.get("generation_config") or model.generation_config
     check({name: getattr(config, name, None) for name in _FROM_CONFIG if name not in settings})
     if stops := settings.pop("stop_strings", None):
@@ -139,10 +202,17 @@ def prepare(
     return settings, settings.pop("streamer", None)
 
 
+def _own(tokenizer: PreTrainedTokenizerBase, given: PreTrainedTokenizerBase | None) -> PreTrainedTokenizerBase:
+    """Give the tokenizer that stop strings are found by: the model's, which a user may name, as `generate` wants it."""
+    if given is not None and given is not tokenizer and given.get_vocab() != tokenizer.get_vocab():
+        raise SettingsError("tokenizer= is another model's: give this model's own, or leave it out")
+    return given or tokenizer
+
+
 def with_length(model: PreTrainedModel, options: Mapping[str, Any]) -> dict[str, Any]:
     """Give the settings with `max_new_tokens`, if neither they nor the model's own configuration set a length.
 
-    numpy's numbers become Python's, the only ones that `generate` takes everywhere.
+    Numbers and arrays of numpy and torch become Python's, the only ones that `generate` takes everywhere.
     """
     options = _native(options)
     config = options.get("generation_config") or model.generation_config
@@ -162,4 +232,9 @@ def plain(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _native(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value.item() if isinstance(value, np.generic) else value for name, value in options.items()}
+    """Give settings in Python's own kinds: numbers and lists for those of numpy and torch."""
+    return {name: value if name in _NEGATIVE else _plain_value(value) for name, value in options.items()}
+
+
+def _plain_value(value: Any) -> Any:  # noqa: ANN401 - settings are of many kinds
+    return value.tolist() if isinstance(value, np.generic | np.ndarray | torch.Tensor) else value

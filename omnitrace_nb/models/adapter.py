@@ -56,6 +56,7 @@ class Adapter(Protocol):
         tokenizer: its tokenizer.
         needs: the sampling rate and frame rate that the processor wants.
         modalities: the kinds of parts that it reads, such as `("text", "image", "audio", "video")`.
+        max_positions: how many positions it reads, if its user says so; None for what its configuration says.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Adapter(Protocol):
     tokenizer: PreTrainedTokenizerBase
     needs: MediaNeeds
     modalities: tuple[str, ...]
+    max_positions: int | None
 
     def encode(self, parts: Sequence[LoadedPart]) -> Encoded:
         """Turn parts into inputs and a layout; `ModelError` where the layout cannot be proven."""

@@ -38,6 +38,7 @@ class CausalText:
     """The adapter of decoder-only text models. Parts of one message are joined by a newline that belongs to nobody."""
 
     family = NAME
+    max_positions: int | None = None
     modalities: tuple[str, ...] = ("text",)
     needs = MediaNeeds()
 
@@ -64,12 +65,12 @@ class CausalText:
                 )
         chat = bool(self.tokenizer.chat_template)
         prompt = render(parts, self._template if chat else None, separator=SEPARATOR)
-        check_text(self.model, self.tokenizer, prompt.text)
+        check_text(self, self.tokenizer, prompt.text)
         tokens = tokenize(self.tokenizer, prompt, add_special_tokens=not chat)
         blank = Layout.blank(tokens.ids)
         modality = np.where(tokens.part >= 0, TEXT, 0).astype(np.int8)
         layout = Layout(tokens.ids, tokens.part, modality, tokens.chars, blank.box, blank.time, {})
-        check_length(self.model, len(layout), layout, parts)
+        check_length(self, len(layout), layout, parts)
         ids = torch.from_numpy(tokens.ids)[None].to(home(self.model))
         return Encoded({"input_ids": ids, "attention_mask": torch.ones_like(ids)}, {}, layout)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -10,6 +9,7 @@ from transformers import PreTrainedModel
 
 from omnitrace_nb.errors import ModelError
 from omnitrace_nb.models.context import too_long
+from omnitrace_nb.models.rotary import context_length
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 
     from omnitrace_nb.layout import Layout
     from omnitrace_nb.media.loaded import LoadedPart
+    from omnitrace_nb.models.adapter import Adapter
 
 DECODER_ONLY = "Only decoder-only models, which read the prompt and the response in one sequence, can be traced."
+
+OVERRULED = "(A model that reads more than its configuration says: ot.load(..., max_positions=...).)"
 
 # Settings of layers that read media from beside the sequence, and model types that write by denoising.
 CROSS_ATTENTION = ("cross_attention_layers", "cross_layer_interval")
@@ -84,11 +87,11 @@ def check_tokenizer(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) 
         )
 
 
-def check_length(model: PreTrainedModel, positions: int, layout: Layout, parts: Sequence[LoadedPart]) -> None:
+def check_length(owner: Adapter | PreTrainedModel, positions: int, layout: Layout, parts: Sequence[LoadedPart]) -> None:
     """Refuse a prompt that reaches beyond the positions that the model was made for.
 
     Args:
-        model: the model.
+        owner: the adapter, or its model.
         positions: how far the prompt reaches: its tokens, or less where media share rotary positions.
         layout: of the prompt.
         parts: of the prompt; the message counts positions by part and says what to lower.
@@ -96,27 +99,31 @@ def check_length(model: PreTrainedModel, positions: int, layout: Layout, parts: 
     Raises:
         ModelError: the prompt leaves no position for a response.
     """
-    limit = _limit(model)
+    limit = most_positions(owner)
     if positions >= limit:
-        raise ModelError(too_long(positions, limit, layout, parts))
+        raise ModelError(f"{too_long(positions, limit, layout, parts)} {OVERRULED}")
 
 
-def check_text(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, text: str) -> None:
+def check_text(owner: Adapter | PreTrainedModel, tokenizer: PreTrainedTokenizerBase, text: str) -> None:
     """Refuse megabytes of text before they are tokenised: even the longest tokens would be too many."""
-    limit = _limit(model)
+    limit = most_positions(owner)
     if len(text) <= limit:
         return
     fewest = len(text) // max(len(token) for token in tokenizer.get_vocab())
     if fewest >= limit:
         raise ModelError(
             f"The prompt has {len(text)} characters of text, {fewest} tokens or more, but this model reads at most "
-            f"{limit}, the response included: shorten its texts."
+            f"{limit}, the response included: shorten its texts. {OVERRULED}"
         )
 
 
-def _limit(model: PreTrainedModel) -> float:
-    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    return math.inf if limit is None else limit
+def most_positions(owner: Adapter | PreTrainedModel) -> float:
+    """Give how many positions a model reads: as its user says (`max_positions`), else as its configuration does."""
+    given = getattr(owner, "max_positions", None)
+    if given is not None:
+        return int(given)
+    model = owner if isinstance(owner, PreTrainedModel) else owner.model
+    return context_length(model.config.get_text_config())
 
 
 def home(model: PreTrainedModel) -> torch.device:

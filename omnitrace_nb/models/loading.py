@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
+from importlib.util import find_spec
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import torch
-from safetensors import SafetensorError
 from transformers import AutoConfig
 
-from omnitrace_nb.errors import ModelError, SettingsError
+from omnitrace_nb.errors import ModelError, OmnitraceError, SettingsError
 from omnitrace_nb.models.checks import check_config, check_model
 from omnitrace_nb.models.registry import family_of
 from omnitrace_nb.models.wrappers import check_address, unwrapped
@@ -28,9 +29,10 @@ if TYPE_CHECKING:
 
 Loaded = TypeVar("Loaded")
 
+GGUF = ".gguf"
 EMBEDDED = Path(__file__).parent / "embedded"
 # from_pretrained's keywords that say where files come from: they hold for model, configuration and processor alike.
-WHERE = ("revision", "token", "cache_dir", "local_files_only", "force_download", "subfolder")
+WHERE = ("revision", "token", "cache_dir", "local_files_only", "force_download", "subfolder", "gguf_file")
 
 
 def load(
@@ -41,39 +43,54 @@ def load(
     dtype: str | torch.dtype | None = None,
     device_map: str | dict[str, int | str | torch.device] | None = None,
     trust_remote_code: bool = False,
+    max_positions: int | None = None,
     **from_pretrained: object,
 ) -> Adapter:
     """Give the adapter of a model.
 
     Args:
-        model: None for the embedded model; a hub id or a folder; or a transformers model, which is used as it is and
-            where it is (what `torch.compile`, DataParallel or PEFT have wrapped around it is looked through).
+        model: None for the embedded model; a hub id, a folder or a `.gguf` file; or a transformers model, which is used
+            as it is and where it is (what `torch.compile`, DataParallel or PEFT have wrapped around it is looked
+            through).
         processor: the model's processor or tokenizer; needed with a model of your own, otherwise loaded beside it (or
             from the id or folder given here).
         device: "cuda", "mps" or "cpu"; left out, the best there is (the embedded model: "cpu", being small).
         dtype: such as "bfloat16"; left out, float32 on the CPU and the checkpoint's own ("auto") elsewhere.
         device_map: such as "auto", to spread a model over several devices (needs accelerate); instead of `device`.
         trust_remote_code: whether to run code that comes with a checkpoint.
-        from_pretrained: further keywords of transformers' `from_pretrained`, such as `revision`.
+        max_positions: how many positions prompt and response may take; left out, what the configuration says, with its
+            rotary positions as they are scaled (`omnitrace_nb.models.rotary`).
+        from_pretrained: further keywords of transformers' `from_pretrained`, such as `revision`; `gguf_file` names the
+            GGUF file of a folder or a hub id.
 
     Raises:
         ModelError: nothing to load there, a model of the wrong kind, or a processor that is not its own.
         SettingsError: keywords that contradict one another or that `from_pretrained` does not know.
     """
+    if max_positions is not None and (not _is_whole(max_positions) or max_positions < 1):
+        raise SettingsError(f"max_positions={max_positions!r}: give a whole number of positions, 1 or more.")
+    settings = {"dtype": dtype, "device_map": device_map, **from_pretrained}
     if model is None or isinstance(model, str | Path):
-        settings = {"dtype": dtype, "device_map": device_map, "trust_remote_code": trust_remote_code, **from_pretrained}
-        return _from_files(model, processor, device, settings)
-    given = {"device": device, "dtype": dtype, "device_map": device_map, **from_pretrained}
-    if named := [name for name, value in given.items() if value is not None]:
-        raise SettingsError(
-            f"A {type(model).__name__} of your own is used as it is, so {', '.join(named)} cannot be set here: "
-            "move or convert it before, or give its hub id or folder instead."
-        )
-    inner: PreTrainedModel = unwrapped(model)
-    if isinstance(processor, str | Path):
-        check_model(inner)
-        processor = _read(str(processor), family_of(inner.config).load_processor, trust_remote_code=trust_remote_code)
-    return adapt(inner, processor)
+        adapter = _from_files(model, processor, device, {**settings, "trust_remote_code": trust_remote_code})
+    else:
+        if named := [name for name, value in {"device": device, **settings}.items() if value is not None]:
+            raise SettingsError(
+                f"A {type(model).__name__} of your own is used as it is, so {', '.join(named)} cannot be set here: "
+                "move or convert it before, or give its hub id or folder instead."
+            )
+        inner: PreTrainedModel = unwrapped(model)
+        if isinstance(processor, str | Path):
+            check_model(inner)
+            read = family_of(inner.config).load_processor
+            processor = _read(str(processor), read, trust_remote_code=trust_remote_code)
+        adapter = adapt(inner, processor)
+    if max_positions is not None:
+        adapter.max_positions = int(max_positions)
+    return adapter
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def adapt(model: PreTrainedModel, processor: Processor | None) -> Adapter:
@@ -94,21 +111,22 @@ def _from_files(
     device: str | torch.device | None,
     settings: dict[str, Any],
 ) -> Adapter:
-    source = _source(model)
+    source, gguf = _source(model, settings.get("gguf_file"))
+    if gguf is not None:
+        settings["gguf_file"] = gguf
+        _check_gguf(source, gguf)
     if settings["device_map"] is not None and device is not None:
         raise SettingsError("Give device or device_map, not both.")
     place = _device(device, small=model is None)
-    dtype = settings["dtype"]
-    if isinstance(dtype, str) and dtype != "auto" and not isinstance(getattr(torch, dtype, None), torch.dtype):
-        raise SettingsError(f"dtype={dtype!r} is unknown: give 'float32', 'bfloat16', 'float16' or 'auto'.")
-    if dtype is None:
-        on_cpu = settings["device_map"] is None and place.type == "cpu"
-        settings["dtype"] = "float32" if on_cpu or model is None else "auto"
+    on_cpu = settings["device_map"] is None and place.type == "cpu"
+    settings["dtype"] = _dtype(settings["dtype"], narrow=not on_cpu and model is not None)
     where = {name: settings[name] for name in (*WHERE, "trust_remote_code") if name in settings}
     config: PreTrainedConfig = _read(source, AutoConfig.from_pretrained, **where)
     check_config(config)
     family: Family = family_of(config)
     if processor is None or isinstance(processor, str | Path):
+        if processor is not None:
+            where.pop("gguf_file", None)
         processor = _read(source if processor is None else str(processor), family.load_processor, **where)
     if settings["device_map"] is None:
         settings.pop("device_map")
@@ -119,7 +137,16 @@ def _from_files(
     adapter = adapt(loaded.eval(), processor)
     if model is None:
         adapter.name = "embedded"
+    elif gguf is not None:
+        adapter.name = f"{source}/{gguf}"
     return adapter
+
+
+def _dtype(given: object, *, narrow: bool) -> Any:  # noqa: ANN401 - a name, or one of torch's
+    """Give the number format to load in: the one named, else the checkpoint's own where that is `narrow`."""
+    if isinstance(given, str) and given != "auto" and not isinstance(getattr(torch, given, None), torch.dtype):
+        raise SettingsError(f"dtype={given!r} is unknown: give 'float32', 'bfloat16', 'float16' or 'auto'.")
+    return given if given is not None else "auto" if narrow else "float32"
 
 
 @contextmanager
@@ -134,23 +161,45 @@ def _quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _source(model: str | Path | None) -> str:
+def _source(model: str | Path | None, gguf: object = None) -> tuple[str, str | None]:
+    """Give the folder or hub id to load from, and the GGUF file in it if that is what the model is in."""
+    if gguf is not None and not (isinstance(gguf, str | Path) and str(gguf).strip()):
+        raise SettingsError(f"gguf_file={gguf!r}: give the name of a file in the folder or hub id.")
     if model is None:
+        if gguf is not None:
+            raise SettingsError(f"gguf_file={str(gguf)!r} needs its folder or hub id: ot.load(folder, gguf_file=...).")
         if not (EMBEDDED / "config.json").is_file():
             raise ModelError(
                 "The embedded model is missing from this installation: install omnitrace-nb again, or give a model."
             )
-        return str(EMBEDDED)
+        return str(EMBEDDED), None
     if not str(model).strip():
         raise ModelError("The model's name is empty: give a hub id or a folder, or none for the embedded model.")
     check_address(str(model))
-    path = Path(model).expanduser()
+    path, named = Path(model).expanduser(), None if gguf is None else str(gguf)
+    if path.suffix.lower() == GGUF and gguf is None and not path.is_dir():
+        if not path.is_file():
+            raise ModelError(
+                f"There is no file {str(path)!r}: give the path of one, or the hub id it is in and gguf_file=..."
+            )
+        return str(path.parent), path.name
     if path.is_dir():
-        return str(path)
+        return str(path), named
     looks_like_a_path = isinstance(model, Path) or path.is_absolute() or str(model).startswith((".", "~"))
     if looks_like_a_path or path.is_file():
         raise ModelError(f"There is no folder {str(path)!r} to load a model from: give one with a config.json.")
-    return str(model)
+    return str(model), named
+
+
+def _check_gguf(source: str, name: str) -> None:
+    if missing := [each for each in ("gguf", "accelerate") if find_spec(each) is None]:
+        raise ModelError(f"GGUF files need {' and '.join(missing)}: pip install 'omnitrace-nb[gguf]'.")
+    folder = Path(source)
+    if folder.is_dir() and not (folder / name).is_file():
+        there = sorted(file.name for file in folder.iterdir() if file.suffix.lower() == GGUF)
+        raise ModelError(
+            f"The folder {source!r} has no file {name!r}: it has {', '.join(there) or 'no file of that kind'}."
+        )
 
 
 def _device(device: str | torch.device | None, *, small: bool) -> torch.device:
@@ -170,12 +219,20 @@ def _device(device: str | torch.device | None, *, small: bool) -> torch.device:
 
 def _read(source: str, loader: Callable[..., Loaded], **settings: object) -> Loaded:
     """Call a `from_pretrained`, its errors put into words."""
+    gguf = settings.get("gguf_file")
     try:
         return loader(source, **settings)
+    except OmnitraceError:
+        raise
     except TypeError as error:
         raise SettingsError(f"Loading {source!r} refused its keywords: {error}") from error
-    except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
-        reason = " ".join(str(error).split())
+    except Exception as error:  # of many libraries, some of which raise this very class
+        reason = " ".join(f"{str(error) or type(error).__name__}".split())
+        if Path(source).is_dir() and gguf:
+            raise ModelError(
+                f"The GGUF file {str(Path(source, str(gguf)))!r} cannot be loaded here: {reason} It may be damaged or "
+                "cut short (get it again), or of an architecture that transformers does not read from GGUF."
+            ) from error
         if Path(source).is_dir():
             raise ModelError(
                 f"The folder {source!r} holds no model that can be loaded here: {reason} It should be what "

@@ -41,6 +41,7 @@ class MiniCPMO:
     """The adapter of MiniCPM-o 4.5. `model` is its language model; the whole model stays as it is."""
 
     family = NAME
+    max_positions: int | None = None
 
     def __init__(self, model: PreTrainedModel, processor: ProcessorMixin) -> None:
         """Take the whole model and its processor; `ModelError` if the two do not belong together."""
@@ -65,13 +66,13 @@ class MiniCPMO:
         # The authors' omni mode, for prompts of sight and sound, puts nothing between their pieces.
         between = "" if sees and hears else "\n"
         prompt = render(parts, lambda messages: self._template(messages, between, speaks=hears))
-        check_text(self.model, self.tokenizer, prompt.text)
+        check_text(self, self.tokenizer, prompt.text)
         tokens = tokenize(self.tokenizer, prompt, add_special_tokens=False)
         media = [loaded for loaded in parts if loaded.kind != "text"]
         before = np.cumsum([0, *(loaded.kind == "image" for loaded in media)]).tolist()
         seen = [look(self.processor, loaded, count, between) for loaded, count in zip(media, before, strict=False)]
         layout = self._layout(tokens, media, seen)
-        check_length(self.model, len(layout), layout, parts)
+        check_length(self, len(layout), layout, parts)
         ids = torch.from_numpy(layout.token_ids)[None].to(home(self.model))
         inputs = {"input_ids": ids, "inputs_embeds": self._embeddings(ids, layout, seen)}
         return Encoded({**inputs, "attention_mask": torch.ones_like(ids)}, {}, layout)

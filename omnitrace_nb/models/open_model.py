@@ -56,6 +56,7 @@ class OpenModel:
     """The adapter of open models of several modalities. A family is a subclass that overrides `places`."""
 
     family = NAME
+    max_positions: int | None = None
 
     def __init__(self, model: PreTrainedModel, processor: ProcessorMixin) -> None:
         """Take a model and its processor; `ModelError` if the two do not belong together."""
@@ -126,7 +127,7 @@ class OpenModel:
                     f"{', '.join(self.modalities)}: leave it out, or give a model that reads it."
                 )
         prompt = self._rendered(parts)
-        check_text(self.model, self.tokenizer, prompt.text)
+        check_text(self, self.tokenizer, prompt.text)
         media = ordered(prompt, self.placeholders, [loaded for loaded in parts if loaded.kind != "text"])
         names = [token.content for token in self.tokenizer.added_tokens_decoder.values()]
         harmless = not holds(prompt, [*names, *self.placeholders.values()])
@@ -148,7 +149,7 @@ class OpenModel:
                 "(docs/adapters.md)."
             )
         layout = laid_out(tokens, media, spans, out, own_ids=self._own_ids(), places=self.places)
-        check_length(self.model, len(layout), layout, parts)
+        check_length(self, len(layout), layout, parts)
         return Encoded(self._inputs(out, layout.token_ids), {}, layout)
 
     def embed(self, encoded: Encoded, response_ids: torch.Tensor) -> tuple[torch.Tensor, dict[str, Any]]:

@@ -49,6 +49,7 @@ class QwenOmni:
 
     family = NAME
     modalities: tuple[str, ...] = ("text", "image", "audio", "video")
+    max_positions: int | None = None
     processor_class: type[ProcessorMixin] = Qwen2_5OmniProcessor
 
     def __init__(self, model: PreTrainedModel, processor: ProcessorMixin) -> None:
@@ -74,7 +75,7 @@ class QwenOmni:
     def encode(self, parts: Sequence[LoadedPart]) -> Encoded:
         """Turn parts into the thinker's inputs, `position_ids` (`[4, 1, n]`, as `generate` makes them) among them."""
         prompt = render(parts, self._template)
-        check_text(self.model, self.tokenizer, prompt.text)
+        check_text(self, self.tokenizer, prompt.text)
         tokens = tokenize(self.tokenizer, prompt, add_special_tokens=False)
         media = [loaded for loaded in parts if loaded.kind != "text"]
         self.probes.check(media)
@@ -84,7 +85,7 @@ class QwenOmni:
         features = join([one.features for one in seen])
         ids = torch.from_numpy(layout.token_ids)
         positions = rope_positions(self.model, ids, features)
-        check_length(self.model, int(positions.max()) + 1, layout, parts)
+        check_length(self, int(positions.max()) + 1, layout, parts)
         inputs = {
             "input_ids": ids[None],
             "attention_mask": torch.ones_like(ids)[None],

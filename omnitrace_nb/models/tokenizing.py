@@ -75,6 +75,20 @@ def tokenize(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, *, add_special_
     return Tokens(ids, part, chars, offsets)
 
 
+def plain_ids(tokenizer: PreTrainedTokenizerBase, text: str, *, first: bool = True) -> np.ndarray:
+    """Tokenise a text by itself, as plain characters, `int64 [k]`.
+
+    Args:
+        tokenizer: fast or slow.
+        text: some character at least.
+        first: whether nothing stands before it: tokenizers of sentencepiece's kind put a space there.
+
+    Raises:
+        ModelError: a slow tokenizer whose tokens do not give the text back.
+    """
+    return _plain(tokenizer, text, first=first)[0]
+
+
 def placed(prompt: Prompt, ids: np.ndarray, pieces: Sequence[bytes]) -> Tokens:
     """Place tokens that another tokenised, from the bytes that each writes: together they must be the prompt's text.
 

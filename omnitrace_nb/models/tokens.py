@@ -106,11 +106,11 @@ def _by_decoding(tokenizer: PreTrainedTokenizerBase, ids: list[int]) -> list[byt
     edges = [0]
     for count in range(1, len(ids) + 1):
         beginning = tokenizer.decode(ids[:count], skip_special_tokens=True)
-        edges.append(max(edges[-1], _shared(beginning, whole)))
+        edges.append(max(edges[-1], shared(beginning, whole)))
     return [whole[start:end].encode() for start, end in pairwise(edges)]
 
 
-def _shared(one: str, other: str) -> int:
-    """Give the length of the beginning that two texts share."""
+def shared(one: str | bytes, other: str | bytes) -> int:
+    """Give the length of the beginning that two texts, or the bytes of two, share."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((number for number, (left, right) in pairs if left != right), min(len(one), len(other)))

@@ -78,7 +78,7 @@ class Voxtral(OpenModel):
         """Turn parts into the inputs of `generate` and a layout."""
         check_end(parts)
         blocks = _blocks(parts)
-        check_text(self.model, self.tokenizer, "".join(block.text.text for block in blocks if block.text))
+        check_text(self, self.tokenizer, "".join(block.text.text for block in blocks if block.text))
         try:
             out = self.processor.apply_chat_template(_conversation(blocks))
         except Exception as error:  # mistral-common has a family of errors of its own, and may not be installed
@@ -86,7 +86,7 @@ class Voxtral(OpenModel):
                 f"Voxtral's tokenizer refused the prompt. It says: {error} Change the parts' roles or order."
             ) from error
         layout = self._read(out["input_ids"][0].numpy(), blocks)
-        check_length(self.model, len(layout), layout, parts)
+        check_length(self, len(layout), layout, parts)
         return Encoded(self._inputs(dict(out), layout.token_ids), {}, layout)
 
     def token_bytes(self, ids: Sequence[int]) -> list[bytes]:

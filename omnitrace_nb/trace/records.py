@@ -79,7 +79,8 @@ class Response:
         chars: `int32 [T, 2]`, start and end of each token in `text`; empty intervals for special tokens; tokens that
             share one character share its interval.
         logprobs: `float32 [T]`, nats.
-        stopped: "eos", "length", "stop" or "interrupted"; "running" in the view of a decode that is still going on.
+        stopped: "eos", "length", "stop" or "interrupted"; "given" for a response that existed already; "running" in the
+            view of a decode that is still going on.
     """
 
     text: str

@@ -45,6 +45,8 @@ def build(trace: Trace, signals: Sequence[str] | None = None) -> ViewModel:
     notes = [] if trace.signals else [Note("This trace has no signal, so nothing can be shaded.")]
     if overlapping(trace.source_records):
         notes.append(Note("Sources overlap: a position counts for each of its sources."))
+    if trace.response_record.stopped == "given":
+        notes.append(Note("The response was given, not generated: its tokens are scored as they stand."))
     notes += [Note(clean(part.note)) for part in trace.parts if part.note]
     return ViewModel(
         model=clean(trace.run.model),
