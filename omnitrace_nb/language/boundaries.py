@@ -1,8 +1,8 @@
-"""Where sentences end in a text of any language, by its marks alone: Unicode's rules (UAX #29, section 5) and a few more.
+"""Where sentences end in a text of any language, by its marks alone: Unicode's rules (UAX #29) and a few more.
 
 Used where no pipeline knows the text's language. Beyond Unicode's rules, nothing is cut inside a short quote or
-bracket, at initials and at the abbreviations that spaCy lists for the language; a language that is written without marks
-(Thai) is cut at its line breaks alone.
+bracket, at initials and at the abbreviations that spaCy lists for the language; a language that is written without
+marks (Thai) is cut at its line breaks alone.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from omnitrace_nb.language.foreign import abbreviations
-from omnitrace_nb.language.marks import ALWAYS, CLOSERS, SOFT, pairs
+from omnitrace_nb.language.marks import ALWAYS, CLOSING, SOFT, pairs
 from omnitrace_nb.language.scripts import SPACELESS, of_letter
 
 if TYPE_CHECKING:
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 HELD = 300  # characters: within a longer quote sentences are told apart
 _OWN = {"el": ";\u037e", "hy": ":", "grc": ";\u037e"}  # signs that end sentences in these languages alone
+_GO_ON = ",;:\u3001\uff0c\uff1b\uff1a\u060c\u061b"  # signs that no sentence begins with
 _PHRASE = "\u1361{2}"  # two word spaces, as Ethiopic full stops are often typed
-_ORDINALS = frozenset("cs da de et fi hr hu is lb lt lv nb nn sk sl sr tr ko".split())  # "3." is "third", or of a date
+# Where "3." is "third", or a part of a date.
+_ORDINALS = frozenset(("cs", "da", "de", "et", "fi", "hr", "hu", "lt", "lv", "nb", "sk", "sl", "sr", "tr", "ko"))
 _LOOK = 40  # characters that a sign's surroundings are judged by
 _NUMBER = re.compile(r"(?:^|(?<=[\s(\[]))\d{1,4}$")
 _BEFORE = re.compile(r"[^\s(\[{\u00ab\u201e\u201c\"]+$")
@@ -74,10 +76,10 @@ class _Inside:
 
 
 def _behind(text: str, at: int, end: int, closing: set[int]) -> tuple[int, bool]:
-    """Give where what closes behind a sign ends, and whether there is anything; a space may stand before a guillemet."""
+    """Give where what closes behind a sign ends, and whether there is anything; a guillemet may have a space before it."""
     first = at
     while at < end:
-        if at in closing or text[at] in CLOSERS:
+        if at in closing or text[at] in CLOSING:
             at += 1
         elif at + 1 in closing and text[at] in " \u00a0\u202f" and text[at + 1] in "\u00bb\u203a\u00ab\u2039":
             at += 2
@@ -86,30 +88,37 @@ def _behind(text: str, at: int, end: int, closing: set[int]) -> tuple[int, bool]
     return at, at > first
 
 
-def _is_end(
-    text: str, stretch: tuple[int, int], sign: re.Match[str], at: int, language: str, *, quoted: bool
-) -> bool:
+def _is_end(text: str, stretch: tuple[int, int], sign: re.Match[str], at: int, language: str, *, quoted: bool) -> bool:
     """Judge whether a sentence ends at `at`, behind a sign and what closes behind it."""
+    before = text[max(stretch[0], sign.start() - _LOOK) : sign.start()]
     ahead = text[at : min(at + _LOOK, stretch[1])]
     following = ahead.lstrip()[:1]
-    if not following or following in ",;:\u3001\uff0c\uff1b\uff1a\u060c\u061b" and following not in _OWN.get(language, ""):
+    if not following or (following in _GO_ON and following not in _OWN.get(language, "")):
         return False
-    letter = next((char for char in ahead if char.isalnum()), "")
-    spaced = ahead[:1].isspace()
-    if _ALWAYS_SIGN.search(sign.group()):
-        if sign.group() == "\uff0e" and letter.isdigit() and text[sign.start() - 1].isdigit():
-            return False
-        return not (quoted and (letter.islower() or (not spaced and of_letter(ahead[:1]) == "HIRAGANA")))
-    before = text[max(stretch[0], sign.start() - _LOOK) : sign.start()]
-    if not spaced:
+    if not _ALWAYS_SIGN.search(sign.group()):
+        return _ends_softly(before, sign.group(), ahead, language)
+    if sign.group() == "\uff0e" and before[-1:].isdigit() and ahead[:1].isdigit():
+        return False
+    # What is said goes on behind its quote in lower case, and in Japanese with a particle.
+    return not (quoted and (_letter(ahead).islower() or of_letter(ahead[:1]) == "HIRAGANA"))
+
+
+def _ends_softly(before: str, sign: str, ahead: str, language: str) -> bool:
+    """Judge a sign that may stand within a sentence too, by what is around it."""
+    letter = _letter(ahead)
+    if not ahead[:1].isspace():
         among = {of_letter(ahead[:1]), of_letter(before[-1:])}  # a full stop in Thai is an abbreviation's
-        return among <= (_EAST_ASIAN if sign.group() == "." else SPACELESS) and "\u2026" not in sign.group()
+        return among <= (_EAST_ASIAN if sign == "." else SPACELESS) and "\u2026" not in sign
     if letter.islower():
         return False
-    if sign.group() == ".":
+    if sign == ".":
         return not _abbreviates(before, ahead, language)
-    trailing = sign.group().strip(".\u2026") == ""
-    return not trailing or letter.isupper() or letter.isdigit()
+    trails_off = not sign.strip(".\u2026")
+    return not trails_off or letter.isupper() or letter.isdigit()
+
+
+def _letter(ahead: str) -> str:
+    return next((char for char in ahead if char.isalnum()), "")
 
 
 def _abbreviates(before: str, ahead: str, language: str) -> bool:

@@ -16,11 +16,12 @@ from omnitrace_nb.language.scripts import languages, script, written_in
 if TYPE_CHECKING:
     from spacy.language import Language
 
-_LATIN = "ca cs da de es et fi fr hr hu id it lt lv nb nl pl pt ro sk sl sq sv tr".split()
+_LATIN = ("ca", "cs", "da", "de", "es", "et", "fi", "fr", "hr", "hu", "id", "it", "lt", "lv", "nb", "nl", "pl", "pt")
+_LATIN += ("ro", "sk", "sl", "sq", "sv", "tr")
 # spaCy takes seconds to import its French, for a list of 15,000 words with hyphens.
-_FRENCH = frozenset(
-    "au aux avec c ce cette d dans de des du elle elles en est et il ils je l la le les leur lui mais ne nous on ont ou "
-    "où par pas plus pour qu que qui sa se ses son sont sur un une vous à".split()
+_FRENCH = (
+    "au aux avec ce cette dans de des du elle elles en est et il ils je la le les leur lui mais ne nous on ont ou par "
+    "pas plus pour qu que qui sa se ses son sont sur un une vous"
 )
 # Beside those of spaCy, which has few of these languages.
 _ABBREVIATIONS = {
@@ -33,7 +34,7 @@ _ABBREVIATIONS = {
 _ENOUGH, _CLEARLY = 0.3, 1.5  # share of common words in prose; by how much another language must have more of them
 _FEW = 2
 _STRANGE = 0.2  # share of words with letters outside ASCII that no English text has
-_WORD = re.compile(r"[^\W\d_]+")
+_WORD = re.compile(r"[^\W\d_]{2,}")  # letters alone are those of formulas
 _LOOKED_AT = 4_000  # characters
 
 
@@ -73,7 +74,7 @@ def _latin(text: str, own: str) -> str | None:
         return own
     counts = {name: sum(word in common(name) for word in words) for name in _LATIN if name != own}
     best = max(counts, key=lambda name: counts[name])
-    if counts[best] >= max(_FEW, _CLEARLY * ours + 1, _ENOUGH * len(words)):
+    if counts[best] >= max(_CLEARLY * ours + 1, _ENOUGH * len(words)) and len(common(best) & set(words)) >= _FEW:
         return best
     strange = sum(not word.isascii() for word in words)
     return "xx" if own == "en" and strange >= max(_FEW, _STRANGE * len(words)) else None
@@ -83,7 +84,7 @@ def _latin(text: str, own: str) -> str | None:
 def common(language: str) -> frozenset[str]:
     """Give the commonest words of a language, in lower case; none of one that spaCy does not know."""
     if language == "fr":
-        return _FRENCH
+        return frozenset(_FRENCH.split())
     try:
         return frozenset(import_module(f"spacy.lang.{language}.stop_words").STOP_WORDS)
     except ImportError:
@@ -100,5 +101,6 @@ def abbreviations(language: str) -> frozenset[str]:
         known = import_module(f"spacy.lang.{language}.tokenizer_exceptions").TOKENIZER_EXCEPTIONS
     except (ImportError, AttributeError):
         return ours
-    # Every letter of ASCII is among them; where a letter alone is a word, the one that follows decides.
-    return ours | {word.lower() for word in known if word.endswith(".") and (len(word) > 2 or not word.isascii())}  # noqa: PLR2004 - a letter
+    # Every letter of ASCII is among them, though some are words.
+    listed = {word.lower() for word in known if word.endswith(".")}
+    return ours | {word for word in listed if len(word) > len("a.") or not word.isascii()}

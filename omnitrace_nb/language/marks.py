@@ -21,9 +21,10 @@ ALWAYS = (
 )
 SOFT = "!?\u203c\u203d\u2047-\u2049\u2cf9-\u2cfb\u2e2e\u2e3c\u2e53\u2e54"
 # Unicode's categories of closing and final marks, ASCII's quotes, and what Markdown sets words off with.
-CLOSERS = "".join(
-    re.escape(mark) for mark in map(chr, range(0x10000)) if unicodedata.category(mark) in {"Pe", "Pf"} or mark in "'\"*_"
-)
+CLOSING = frozenset(mark for mark in map(chr, range(0x10000)) if unicodedata.category(mark) in {"Pe", "Pf"}) | {
+    *"'\"*_"
+}
+CLOSERS = re.escape("".join(sorted(CLOSING)))
 # What closes a quote or bracket. Some marks close in one language what they open in another.
 _CLOSED_BY = {
     "(": ")",

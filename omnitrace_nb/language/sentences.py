@@ -38,8 +38,8 @@ def sentences(text: str, nlp: Language | None = None, *, wrapped: bool = False) 
 
     No sentence crosses a line break, and a list marker stays with its item. spaCy's boundaries are kept but for those
     inside a number, a word or a common abbreviation, those that would leave a marker or mere signs (quotes, emoji)
-    alone, and those that neither follow a closing sign nor precede a capital. The full stops of scripts that have one of
-    their own (Chinese, Japanese, Arabic, Hindi, Armenian, Amharic, ...) always end a sentence, but not within a quote.
+    alone, and those that neither follow a closing sign nor precede a capital. The full stops of scripts that have their
+    own (Chinese, Japanese, Arabic, Hindi, Armenian, Amharic, ...) always end a sentence, but not within a quote.
     Lines of another language than the pipeline's, by their script or their commonest words, are cut without it.
 
     Args:

@@ -230,6 +230,7 @@ def _are_words(rows: Sequence[Any]) -> bool:
 
 
 def _segment(row: Any, number: int) -> Segment:  # noqa: ANN401 - whatever JSON holds
+    times: Sequence[Any]
     if isinstance(row, Segment):
         times, text, speaker = (row.t0, row.t1), row.text, row.speaker
     elif isinstance(row, Mapping):
