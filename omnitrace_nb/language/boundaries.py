@@ -76,7 +76,7 @@ class _Inside:
 
 
 def _behind(text: str, at: int, end: int, closing: set[int]) -> tuple[int, bool]:
-    """Give where what closes behind a sign ends, and whether there is anything; a guillemet may have a space before it."""
+    """Give where what closes behind a sign ends, and whether there is anything; a space may precede a guillemet."""
     first = at
     while at < end:
         if at in closing or text[at] in CLOSING:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from functools import lru_cache
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from omnitrace_nb.errors import SettingsError
+from omnitrace_nb.options import finite
 from omnitrace_nb.quoting import quoted
 from omnitrace_nb.speech.needing import needed
 from omnitrace_nb.speech.transcript import Segment
@@ -51,8 +51,7 @@ def voice_activity(
             "resample it."
         )
     settings = {"threshold": threshold, "shortest": shortest, "pause": pause}
-    numbers = all(isinstance(each, Real) and math.isfinite(each) for each in settings.values())
-    if not numbers or not 0 < threshold < 1 or shortest < 0 or pause < 0:
+    if None in map(finite, settings.values()) or not 0 < threshold < 1 or shortest < 0 or pause < 0:
         given = ", ".join(f"{name}={quoted(each)}" for name, each in settings.items())
         raise SettingsError(f"{given}: expected a probability between 0 and 1, and seconds.")
     samples = np.asarray(samples)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from omnitrace_nb.errors import ContentError, SettingsError
+from omnitrace_nb.options import finite
 from omnitrace_nb.quoting import quoted
 from omnitrace_nb.speech.transcript import Segment, closes, sentences, usable
 
@@ -99,19 +100,16 @@ def _with_remnants(chunks: Sequence[list[Segment]], shortest: float, longest: fl
 
 
 def _check(embed: object, threshold: object, shortest: object, longest: object) -> None:
-    lengths = _is_number(shortest) and _is_number(longest)
-    if not lengths or not 0 <= shortest <= longest:  # type: ignore[operator] # both are numbers
+    least, most = finite(shortest), math.inf if longest == math.inf else finite(longest)
+    if least is None or most is None or not 0 <= least <= most:
         raise SettingsError(
             f"shortest={quoted(shortest)} and longest={quoted(longest)}: expected 0 <= shortest <= longest, seconds."
         )
-    if threshold is not None and not (_is_number(threshold) and -1 <= threshold <= 1):  # type: ignore[operator]
+    likeness = 0.0 if threshold is None else finite(threshold)
+    if likeness is None or not -1 <= likeness <= 1:
         raise SettingsError(f"threshold={quoted(threshold)} is no cosine similarity; give a number from -1 to 1.")
     if embed is not None and not callable(embed):
         raise SettingsError(f"embed={quoted(embed)} is no function; give one from texts to vectors, or leave it out.")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _end(held: Sequence[Segment]) -> float:
