@@ -14,6 +14,7 @@ from omnitrace_nb.quoting import quoted
 
 _BITS, _MORE, _SIGN, _FIRST = 5, 0x20, 0x10, 48  # of a character: five bits of a number, whether there are more
 _LAST, _WIDEST = 0x3F, 60  # the largest code; bits of a number, more of which no picture needs
+_MOST_CHARACTERS = 12  # of a packed count
 _FARTHEST = 1e7  # pixels: of a polygon's corners
 _BACK = 2  # a packed count is a difference to the one two before
 
@@ -73,16 +74,23 @@ def _runs(given: Mapping[Any, Any]) -> np.ndarray:
     try:
         height, width = (int(each) for each in given["size"])
         counts = given["counts"]
-        runs = _unpacked(counts) if isinstance(counts, (str, bytes)) else [int(each) for each in counts]
+        runs = _counted(counts, *_checked(width, height))
+    except SettingsError:
+        raise
     except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         raise SettingsError(
             f"run lengths cannot be read ({quoted(error)}); give counts and size [height, width]."
         ) from error
-    _checked(width, height)
     if min(runs, default=0) < 0 or sum(runs) != height * width:
         raise SettingsError(f"run lengths add up to {sum(runs)}, but their size has {height} x {width} pixels.")
     inside = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
     return inside.reshape(width, height).T
+
+
+def _counted(counts: Any, width: int, height: int) -> list[int]:  # noqa: ANN401 - a user's
+    if len(counts) > _MOST_CHARACTERS * (width * height + 2):
+        raise ValueError(f"{len(counts):,} runs")
+    return _unpacked(counts) if isinstance(counts, (str, bytes)) else [int(each) for each in counts]
 
 
 def _checked(width: int, height: int) -> tuple[int, int]:

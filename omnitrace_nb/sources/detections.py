@@ -14,7 +14,8 @@ No detector is imported: an output is told by what it holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -26,6 +27,7 @@ from omnitrace_nb.options import finite
 from omnitrace_nb.quoting import quoted
 from omnitrace_nb.sources import coco
 
+MOST_PIECES = 1_000_000
 _LIKELY = 0.5  # of a mask of probabilities
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _COCO = {"bbox", "segmentation"}
@@ -103,7 +105,7 @@ def read(
     elif hasattr(found, "xyxy"):
         rows = list(_supervised(found, names))
     elif isinstance(found, Sequence):
-        rows = [_row(each, names, size) for each in found]
+        rows = [_row(each, names, size) for each in listed(found)]
     else:
         raise SettingsError(f"{type(found).__name__} is no detector's output that is known; give boxes or masks.")
     return [each for each in rows if not isinstance(each, Mapping) or _sure(each) >= threshold]
@@ -114,6 +116,14 @@ def is_detections(given: object) -> bool:
     if isinstance(given, Mapping):
         return bool(_KEYS & set(given))
     return hasattr(given, "xyxy") or isinstance(given, Parcels)
+
+
+def listed(given: Iterable[Any]) -> list[Any]:
+    """Give a list of no more pieces than a part can have; `ValueError` for more, `TypeError` for what is no list."""
+    found = list(itertools.islice(given, MOST_PIECES + 1))
+    if len(found) > MOST_PIECES:
+        raise ValueError(f"more than {MOST_PIECES:,} pieces")
+    return found
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - a tensor of any library, an array, or what JSON holds

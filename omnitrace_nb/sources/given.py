@@ -13,7 +13,7 @@ import numpy as np
 
 from omnitrace_nb.errors import OmnitraceError, SettingsError
 from omnitrace_nb.quoting import quoted
-from omnitrace_nb.sources.detections import UNREADABLE, Parcels, is_detections, plain, read
+from omnitrace_nb.sources.detections import UNREADABLE, Parcels, is_detections, listed, plain, read
 from omnitrace_nb.speech.transcript import Segment, entries
 from omnitrace_nb.warned import warn
 
@@ -82,16 +82,16 @@ def readable(given: Any, record: PartRecord, track: str) -> tuple[Own, list[Omni
     """Give those pieces of a part that can be read, and what is wrong with each of the others."""
     wrong: list[OmnitraceError] = []
     try:
-        listed = _listed(given, record, track, wrong)
+        pieced = _listed(given, record, track, wrong)
     except OmnitraceError as error:
         return [], [error]
     except UNREADABLE as error:
         return [], [SettingsError(f"the pieces of {record.label} cannot be read: {quoted(given)} ({quoted(error)}).")]
-    if isinstance(listed, Parcels):
-        there = set(np.unique(listed.numbers).tolist()) & set(listed.labels)
-        return (listed, []) if there else ([], [_none(record)])
+    if isinstance(pieced, Parcels):
+        there = set(np.unique(pieced.numbers).tolist()) & set(pieced.labels)
+        return (pieced, []) if there else ([], [_none(record)])
     pieces: list[Piece] = []
-    for number, each in enumerate(listed, 1):
+    for number, each in enumerate(pieced, 1):
         try:
             pieces.append(_piece(each, record, track, number))
         except OmnitraceError as error:
@@ -124,9 +124,9 @@ def _listed(given: Any, record: PartRecord, track: str, wrong: list[OmnitraceErr
 
 def _list(given: Any, record: PartRecord) -> list[Any]:  # noqa: ANN401
     try:
-        return list(given)
-    except TypeError:
-        raise SettingsError(f"{quoted(given)} is no list of pieces of {record.label}.") from None
+        return listed(given)
+    except (TypeError, ValueError) as error:
+        raise SettingsError(f"{quoted(given)} is no list of pieces of {record.label} ({error}).") from None
 
 
 def _pictured(given: Any, record: PartRecord) -> Iterable[Any] | Parcels:  # noqa: ANN401

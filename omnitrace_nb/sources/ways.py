@@ -200,7 +200,7 @@ def grid(name: str, given: object) -> tuple[int, int]:
     Raises:
         SettingsError: anything but two whole numbers above 0.
     """
-    match given:
+    match given if isinstance(given, (tuple, list)) else None:
         case [Integral() as rows, Integral() as columns] if (
             0 < int(rows) <= MOST_CELLS
             and 0 < int(columns) <= MOST_CELLS

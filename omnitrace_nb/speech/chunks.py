@@ -100,7 +100,7 @@ def _with_remnants(chunks: Sequence[list[Segment]], shortest: float, longest: fl
 
 
 def _check(embed: object, threshold: object, shortest: object, longest: object) -> None:
-    least, most = finite(shortest), math.inf if longest == math.inf else finite(longest)
+    least, most = finite(shortest), math.inf if isinstance(longest, float) and longest == math.inf else finite(longest)
     if least is None or most is None or not 0 <= least <= most:
         raise SettingsError(
             f"shortest={quoted(shortest)} and longest={quoted(longest)}: expected 0 <= shortest <= longest, seconds."
@@ -118,11 +118,12 @@ def _end(held: Sequence[Segment]) -> float:
 
 def similarities(texts: Sequence[str], embed: Embed | None = None) -> np.ndarray:
     """Give the cosine similarity of each text with the next: `float64 [k - 1]`."""
-    given = (embed or _by_words)(list(texts))
     try:
-        vectors = np.asarray(given, np.float64)
-    except (TypeError, ValueError) as error:
-        raise SettingsError(f"embed gave {quoted(given)}, not an array of numbers (k, d): {error}.") from error
+        vectors = np.asarray((embed or _by_words)(list(texts)), np.float64)
+    except Exception as error:
+        raise SettingsError(
+            f"embed failed ({type(error).__name__}: {error}); give a function from k texts to numbers, (k, d)."
+        ) from error
     if vectors.ndim != 2 or len(vectors) != len(texts):  # noqa: PLR2004 - texts and dimensions
         raise SettingsError(f"embed gave an array of shape {vectors.shape} for {len(texts)} texts; expected (k, d).")
     lengths = np.linalg.norm(vectors, axis=1)

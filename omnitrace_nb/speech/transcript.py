@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ _STARTS, _ENDS = ("start", "t0", "begin", "start_time"), ("end", "t1", "stop", "
 _TEXTS = ("text", "word", "punctuated_word", "value")
 _SPEAKERS = ("speaker", "speaker_id")
 _LONGEST = 15.0  # seconds of words that end in no sign
+_MOST = 1_000_000  # entries
 _BLANK = "\ufeff \n\r\t"
 _TOLD = 3  # entries that a warning names
 
@@ -98,7 +100,7 @@ def usable(rows: Sequence[Any]) -> tuple[list[Segment], Wrong]:
     """Give the entries that are segments within time, and each of the others with what is wrong with it."""
     found: list[Segment] = []
     wrong: Wrong = []
-    for number, row in enumerate(rows, 1):
+    for number, row in enumerate(_listed(rows), 1):
         try:
             segment = _segment(row, number)
         except ContentError as error:
@@ -221,7 +223,15 @@ def _rows(given: Any) -> tuple[list[Any], bool]:  # noqa: ANN401 - whatever JSON
         )
     if not given:
         raise ContentError("the transcript is empty")
-    return list(given), _are_words(given)
+    rows = _listed(given)
+    return rows, _are_words(rows)
+
+
+def _listed(rows: Iterable[Any]) -> list[Any]:
+    found = list(itertools.islice(rows, _MOST + 1))
+    if len(found) > _MOST:
+        raise ContentError(f"the transcript has more than {_MOST:,} entries; give the segments or words of one sound")
+    return found
 
 
 def _are_words(rows: Sequence[Any]) -> bool:
@@ -249,7 +259,9 @@ def _segment(row: Any, number: int) -> Segment:  # noqa: ANN401 - whatever JSON 
 
 
 def _plain(words: Any) -> str:  # noqa: ANN401 - whatever JSON holds
-    return "" if words is None else words.strip() if isinstance(words, str) else str(words)
+    if words is None or isinstance(words, str):
+        return (words or "").strip()
+    return str(words) if isinstance(words, (int, float)) else quoted(words)
 
 
 def _first(row: Mapping[str, Any], names: Sequence[str]) -> Any:  # noqa: ANN401 - whatever JSON holds
