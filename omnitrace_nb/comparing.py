@@ -119,7 +119,7 @@ def columns(
         raise SettingsError(f"{len(called)} names do not fit {count} columns; give {count}.")
     twice = sorted({name for name in called if called.count(name) > 1})
     if twice:
-        raise SettingsError(f"{', '.join(map(repr, twice))} stands twice; give different columns, or names=[...].")
+        raise SettingsError(f"{', '.join(map(quoted, twice))} stands twice; give different columns, or names=[...].")
     made = [_column(name, *own) for name, own in zip(called, each, strict=True)]
     return tuple(made)
 
@@ -130,7 +130,8 @@ def _check(traces: object, signals: object, settings: object, names: object) -> 
     given |= {"settings": (settings, Mapping, "mappings of settings"), "names": (names, str, "names")}
     for keyword, (each, kind, called) in given.items():
         listed = isinstance(each, Sequence) and not isinstance(each, (str, bytes))
-        if each is not None and not (listed and all(isinstance(one, kind) for one in each)):
+        left_out = each is None and keyword != "traces"
+        if not left_out and not (listed and all(isinstance(one, kind) for one in each)):
             raise SettingsError(f"{keyword}={quoted(each)} is not usable; give a list of {called}.")
     if isinstance(settings, Sequence) and not all(isinstance(key, str) for each in settings for key in each):
         raise SettingsError(f"settings={quoted(settings)} is not usable; give settings by name, such as 'gamma'.")
@@ -140,7 +141,8 @@ def _column(name: str, trace: Trace, signal: str, changed: dict[str, Any]) -> Co
     if signal not in trace.signals:
         there = ", ".join(map(repr, trace.signals)) or "none"
         raise SignalError(
-            f"{name!r}: this trace has no signal {signal!r}; it has {there}. Add it: tracer.add(trace, [{signal!r}])."
+            f"{quoted(name)}: this trace has no signal {quoted(signal)}; it has {there}. Add it: tracer.add(trace, "
+            f"[{quoted(signal)}])."
         )
     return Column(name, trace, signal, trace.settings.but(**changed))
 

@@ -136,9 +136,16 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - a tensor of any library, an arra
 
 def _sure(region: Mapping[str, Any]) -> float:
     """Give a region's score; one that is not known is no reason to leave the region out."""
-    score = plain(region.get("score"))
-    known = score is not None and not np.isnan(float(score))
-    return float(score) if known else float("inf")
+    score = region.get("score")
+    number = float("nan") if score is None else _number(score)
+    return float("inf") if np.isnan(number) else number
+
+
+def _number(value: Any) -> float:  # noqa: ANN401 - a number of any library
+    array = np.asarray(plain(value))
+    if array.size != 1:
+        raise TypeError(f"an array of shape {array.shape} is no number")
+    return float(array.reshape(-1)[0])
 
 
 def _parallel(found: Mapping[str, Any], names: Mapping[int, str] | Sequence[str] | None) -> Iterator[dict[str, Any]]:
@@ -224,16 +231,16 @@ def _region(
 ) -> dict[str, Any]:
     name = _name(label, names)
     named = {} if name is None else {"label": name}
-    return {**place, **named, **({} if score is None else {"score": float(score)})}
+    return {**place, **named, **({} if score is None else {"score": _number(score)})}
 
 
 def _name(label: Any, names: Mapping[int, str] | Sequence[str] | None) -> str | None:  # noqa: ANN401 - a number or a word
     """Give what a label says; None where it says nothing."""
     if label is None or not isinstance(label, (Real, np.ndarray)):
         return None if label is None else str(label)
-    if not np.isfinite(float(label)):
+    if not np.isfinite(_number(label)):
         return None
-    number = int(label)
+    number = int(_number(label))
     try:
         return str(names[number]) if names else f"class {number}"
     except (KeyError, IndexError):

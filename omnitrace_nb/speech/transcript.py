@@ -147,8 +147,9 @@ def _text(source: str | Path) -> str:
     try:
         return Path(source).read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise ContentError(
-            f"the transcript {quoted(str(source))} cannot be read: {error}; give an SRT, WebVTT or JSON file"
+            f"the transcript {quoted(str(source))} cannot be read: {why}; give an SRT, WebVTT or JSON file"
         ) from error
 
 
@@ -250,12 +251,18 @@ def _segment(row: Any, number: int) -> Segment:  # noqa: ANN401 - whatever JSON 
     else:
         raise ContentError(f"entry {number} of the transcript is {quoted(row)}; expected start, end and text")
     try:
-        t0, t1 = (float(time) for time in times)
+        t0, t1 = (_second(time) for time in times)
         return Segment(t0, t1, _plain(text), _plain(speaker))
     except (TypeError, ValueError, OverflowError) as error:
         raise ContentError(
             f"entry {number} of the transcript ({quoted(text)}) has no start and end in seconds"
         ) from error
+
+
+def _second(time: Any) -> float:  # noqa: ANN401 - whatever JSON holds
+    if getattr(time, "ndim", 0):
+        raise TypeError("an array is no time")
+    return float(time)
 
 
 def _plain(words: Any) -> str:  # noqa: ANN401 - whatever JSON holds
