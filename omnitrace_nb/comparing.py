@@ -126,7 +126,8 @@ def columns(
 
 def _check(traces: object, signals: object, settings: object, names: object) -> None:
     """Refuse what is no list of its kind."""
-    given = {"traces": (traces, Pieces, "traces"), "signals": (signals, str, "names of signals")}
+    given: dict[str, tuple[Any, type, str]] = {"traces": (traces, Pieces, "traces")}
+    given |= {"signals": (signals, str, "names of signals")}
     given |= {"settings": (settings, Mapping, "mappings of settings"), "names": (names, str, "names")}
     for keyword, (each, kind, called) in given.items():
         listed = isinstance(each, Sequence) and not isinstance(each, (str, bytes))

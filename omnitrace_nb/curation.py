@@ -107,12 +107,12 @@ class CurationSettings:
                 f"weights={quoted(self.weights)} is not usable; give a mapping such as {{'NOUN': 1.0}}."
             )
         weights: dict[str, float] = {}
-        for tag, given in self.weights.items():
-            weight = finite(given)
+        for tag, each in self.weights.items():
+            weight = finite(each)
             if not isinstance(tag, str):
                 raise SettingsError(f"weights name the part of speech {quoted(tag)}; give tags such as 'NOUN'.")
             if weight is None or weight < 0:
-                raise SettingsError(f"weights[{tag!r}]={quoted(given)} is not usable; give a number of 0 or more.")
+                raise SettingsError(f"weights[{tag!r}]={quoted(each)} is not usable; give a number of 0 or more.")
             weights[tag] = weight
         object.__setattr__(self, "weights", weights)
 

@@ -16,7 +16,26 @@ from omnitrace_nb.language.scripts import languages, script, written_in
 if TYPE_CHECKING:
     from spacy.language import Language
 
-_LATIN = ("ca", "cs", "da", "de", "es", "et", "fi", "fr", "hr", "hu", "id", "it", "lt", "lv", "nb", "nl", "pl", "pt")
+_LATIN: tuple[str, ...] = (
+    "ca",
+    "cs",
+    "da",
+    "de",
+    "es",
+    "et",
+    "fi",
+    "fr",
+    "hr",
+    "hu",
+    "id",
+    "it",
+    "lt",
+    "lv",
+    "nb",
+    "nl",
+    "pl",
+    "pt",
+)
 _LATIN += ("ro", "sk", "sl", "sq", "sv", "tr")
 # spaCy takes seconds to import its French, for a list of 15,000 words with hyphens.
 _FRENCH = (

@@ -54,7 +54,7 @@ def sentences(text: str, nlp: Language | None = None, *, wrapped: bool = False) 
     text = readable_lines(text)
     found: list[Interval] = []
     cut = list(blocks(text, wrapped=wrapped))
-    languages = [foreign(text[block.body : block.end], text, nlp) for block in cut]
+    languages = [_language(text[block.body : block.end], text, nlp) for block in cut]
     read = [text[block.body : block.end] for block, other in zip(cut, languages, strict=True) if other is None]
     docs = parse(map(readable, read), nlp, SENTENCES) if read else iter(())
     for block, other in zip(cut, languages, strict=True):
@@ -63,6 +63,11 @@ def sentences(text: str, nlp: Language | None = None, *, wrapped: bool = False) 
             found[-1] = found[-1][0], own.pop(0)[1]
         found += own
     return tuple(found)
+
+
+def _language(line: str, text: str, nlp: Language | None) -> str | None:
+    """Give the language of a line that the pipeline does not read: not its own, or of signs alone."""
+    return foreign(line, text, nlp) if says_something(line) else "xx"
 
 
 def readable_lines(text: str) -> str:

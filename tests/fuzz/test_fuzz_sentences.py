@@ -15,7 +15,7 @@ from omnitrace_nb.statements import StatementOptions, split
 
 MARKS = list("。！？؟۔।։።.!?…;:,「」『』（）“”«»„‹›\"'()[]*_-– \n\t\u2028\u3000\u00a0\ufeff\x00\ud800\u200d😀3٣")
 LETTERS = ["aB", "éß", "Яж", "Ωα", "שא", "مر", "है", "ไท", "漢字", "かカ", "한글", "Սա", "ቤት"]
-SECONDS, A_CHARACTER = 1.0, 2e-4  # generous: a backtracking pattern takes thousands of times as long
+SECONDS, A_CHARACTER = 1.0, 4e-4  # generous: a backtracking pattern takes thousands of times as long
 LONG = 20_000
 
 
@@ -40,9 +40,9 @@ def test_any_text_is_held_by_its_sentences_once_and_in_order_in_linear_time(case
             text = motif * (LONG // len(motif))
         else:
             text = random_text(random, random.integers(0, 300))
-        started = time.monotonic()
+        started = time.process_time()
         spans = language.sentences(text, wrapped=bool(seed % 2))
-        taken = time.monotonic() - started
+        taken = time.process_time() - started
         assert visible("".join(text[start:end] for start, end in spans)) == visible(text), f"seed {seed}"
         assert all(0 <= start < end <= len(text) for start, end in spans), f"seed {seed}"
         assert all(one[1] <= two[0] for one, two in pairwise(spans)), f"seed {seed}"

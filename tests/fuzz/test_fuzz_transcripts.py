@@ -60,7 +60,7 @@ def test_any_transcript_gives_segments_within_time_or_is_named_in_linear_time(ca
     for seed in cases:
         given = made(np.random.default_rng(seed), seed)
         told = ""
-        started = time.monotonic()
+        started = time.process_time()
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -69,7 +69,7 @@ def test_any_transcript_gives_segments_within_time_or_is_named_in_linear_time(ca
             told, found = str(error), ()
         except Exception as error:
             raise AssertionError(f"seed {seed}: {given!r:.300}") from error
-        taken = time.monotonic() - started
+        taken = time.process_time() - started
         assert taken < SECONDS + A_CHARACTER * len(str(given)), f"seed {seed}: {taken:.1f} s"
         assert len(told) < 2_000, f"seed {seed}"
         assert all(0 <= each.t0 < each.t1 < float("inf") and each.text for each in found), f"seed {seed}"
