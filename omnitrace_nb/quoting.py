@@ -12,7 +12,7 @@ def quoted(value: object, most: int = LONGEST) -> str:
 
     Example:
         >>> quoted("a" * 200, 9)
-        "'aaaaaa\N{HORIZONTAL ELLIPSIS}"
+        "'aaaaaaa\N{HORIZONTAL ELLIPSIS}"
     """
     try:
         text = repr(value) if isinstance(value, (bool, float)) or value is None else _REPR.repr(value)
