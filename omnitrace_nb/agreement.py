@@ -14,12 +14,14 @@ set. `overlap` is 1 where neither side selects anything: both say that nothing s
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from omnitrace_nb.comparing import pairings
 from omnitrace_nb.errors import SettingsError
+from omnitrace_nb.quoting import quoted
 from omnitrace_nb.trace import tables
 
 if TYPE_CHECKING:
@@ -48,8 +50,8 @@ def agreement(columns: Sequence[Column], top: int = TOP) -> pd.DataFrame:
     Raises:
         SettingsError: `top` below 1.
     """
-    if isinstance(top, bool) or not isinstance(top, int) or top < 1:
-        raise SettingsError(f"top={top!r} is not usable; give a whole number of sources, 1 or more.")
+    if isinstance(top, bool) or not isinstance(top, Integral) or top < 1:
+        raise SettingsError(f"top={quoted(top)} is not usable; give a whole number of sources, 1 or more.")
     rows: dict[str, list[Any]] = {column: [] for column in tables.COLUMNS["agreement"]}
     for (left, right), pairing in pairings(columns).items():
         for values in _pair(columns[left], columns[right], pairing, top):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,10 +12,10 @@ import numpy as np
 from omnitrace_nb import curation
 from omnitrace_nb.errors import SettingsError, SignalError
 from omnitrace_nb.pairing import pair
+from omnitrace_nb.quoting import quoted
+from omnitrace_nb.trace.pieces import Pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from omnitrace_nb.curation import Curated, CurationSettings
     from omnitrace_nb.pairing import Pairing
     from omnitrace_nb.trace import Trace
@@ -92,6 +93,7 @@ def columns(
             settings that do not exist.
         SignalError: a signal that a trace does not have.
     """
+    _check(traces, signals, settings, names)
     given = {"traces": len(traces), "signals": len(signals or ()), "settings": len(settings or ())}
     if not traces:
         raise SettingsError("There is nothing to compare; give a trace and signals, or several traces.")
@@ -117,16 +119,31 @@ def columns(
         raise SettingsError(f"{len(called)} names do not fit {count} columns; give {count}.")
     twice = sorted({name for name in called if called.count(name) > 1})
     if twice:
-        raise SettingsError(f"{', '.join(map(repr, twice))} stands twice; give different columns, or names=[...].")
+        raise SettingsError(f"{', '.join(map(quoted, twice))} stands twice; give different columns, or names=[...].")
     made = [_column(name, *own) for name, own in zip(called, each, strict=True)]
     return tuple(made)
+
+
+def _check(traces: object, signals: object, settings: object, names: object) -> None:
+    """Refuse what is no list of its kind."""
+    given: dict[str, tuple[Any, type, str]] = {"traces": (traces, Pieces, "traces")}
+    given |= {"signals": (signals, str, "names of signals")}
+    given |= {"settings": (settings, Mapping, "mappings of settings"), "names": (names, str, "names")}
+    for keyword, (each, kind, called) in given.items():
+        listed = isinstance(each, Sequence) and not isinstance(each, (str, bytes))
+        left_out = each is None and keyword != "traces"
+        if not left_out and not (listed and all(isinstance(one, kind) for one in each)):
+            raise SettingsError(f"{keyword}={quoted(each)} is not usable; give a list of {called}.")
+    if isinstance(settings, Sequence) and not all(isinstance(key, str) for each in settings for key in each):
+        raise SettingsError(f"settings={quoted(settings)} is not usable; give settings by name, such as 'gamma'.")
 
 
 def _column(name: str, trace: Trace, signal: str, changed: dict[str, Any]) -> Column:
     if signal not in trace.signals:
         there = ", ".join(map(repr, trace.signals)) or "none"
         raise SignalError(
-            f"{name!r}: this trace has no signal {signal!r}; it has {there}. Add it: tracer.add(trace, [{signal!r}])."
+            f"{quoted(name)}: this trace has no signal {quoted(signal)}; it has {there}. Add it: tracer.add(trace, "
+            f"[{quoted(signal)}])."
         )
     return Column(name, trace, signal, trace.settings.but(**changed))
 

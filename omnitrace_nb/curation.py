@@ -15,16 +15,16 @@ taken.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from numbers import Real
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
 from omnitrace_nb.errors import SettingsError
+from omnitrace_nb.options import finite
+from omnitrace_nb.quoting import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,23 +88,33 @@ class CurationSettings:
 
     def __post_init__(self) -> None:
         """Refuse what has no meaning."""
-        if self.assign not in ASSIGNMENTS:
-            raise SettingsError(f"assign={self.assign!r} is unknown; use one of {', '.join(map(repr, ASSIGNMENTS))}.")
+        if not isinstance(self.assign, str) or self.assign not in ASSIGNMENTS:
+            raise SettingsError(
+                f"assign={quoted(self.assign)} is unknown; use one of {', '.join(map(repr, ASSIGNMENTS))}."
+            )
         for name, (low, high) in _RANGES.items():
-            value = getattr(self, name)
-            if not _is_number(value) or not low <= value <= high:
-                raise SettingsError(f"{name}={value!r} is not usable; give a number from {low:g} to {high:g}.")
-            object.__setattr__(self, name, float(value))
+            value = finite(getattr(self, name))
+            if value is None or not low <= value <= high:
+                given = quoted(getattr(self, name))
+                raise SettingsError(f"{name}={given} is not usable; give a number from {low:g} to {high:g}.")
+            object.__setattr__(self, name, value)
         if self.coverage == 0:
             raise SettingsError("coverage=0 would select nothing; give a number above 0, up to 1.")
         if not isinstance(self.question, bool):
-            raise SettingsError(f"question={self.question!r} is not usable; give True or False.")
+            raise SettingsError(f"question={quoted(self.question)} is not usable; give True or False.")
         if not isinstance(self.weights, Mapping):
-            raise SettingsError(f"weights={self.weights!r} is not usable; give a mapping such as {{'NOUN': 1.0}}.")
-        for tag, weight in self.weights.items():
-            if not _is_number(weight) or weight < 0:
-                raise SettingsError(f"weights[{tag!r}]={weight!r} is not usable; give a number of 0 or more.")
-        object.__setattr__(self, "weights", {tag: float(weight) for tag, weight in self.weights.items()})
+            raise SettingsError(
+                f"weights={quoted(self.weights)} is not usable; give a mapping such as {{'NOUN': 1.0}}."
+            )
+        weights: dict[str, float] = {}
+        for tag, each in self.weights.items():
+            weight = finite(each)
+            if not isinstance(tag, str):
+                raise SettingsError(f"weights name the part of speech {quoted(tag)}; give tags such as 'NOUN'.")
+            if weight is None or weight < 0:
+                raise SettingsError(f"weights[{tag!r}]={quoted(each)} is not usable; give a number of 0 or more.")
+            weights[tag] = weight
+        object.__setattr__(self, "weights", weights)
 
     def but(self, **settings: Any) -> CurationSettings:  # noqa: ANN401 (checked just below, field by field)
         """Give the same settings with some replaced; `SettingsError` for an unknown name."""
@@ -226,7 +236,3 @@ def _take(order: Sequence[int], p: np.ndarray, run: np.ndarray, settings: Curati
         if covered >= settings.coverage - _SLACK:
             break
     return taken
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields
+from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from omnitrace_nb.errors import SettingsError
+from omnitrace_nb.quoting import quoted
 
 if TYPE_CHECKING:
     from omnitrace_nb.curation import CurationSettings
@@ -32,9 +35,25 @@ def read(kind: type[Options], given: Options | Mapping[str, Any] | None, keyword
     known = [field.name for field in fields(kind)]
     if given is not None and not isinstance(given, Mapping):
         raise SettingsError(
-            f"{keyword}={given!r}: expected a mapping or {kind.__name__}, with some of {', '.join(known)}"
+            f"{keyword}={quoted(given)}: expected a mapping or {kind.__name__}, with some of {', '.join(known)}"
         )
     options = dict(given or {})
     if unknown := [name for name in options if name not in known]:
-        raise SettingsError(f"{keyword} has no setting {unknown[0]!r}; there are {', '.join(known)}")
+        raise SettingsError(f"{keyword} has no setting {quoted(unknown[0])}; there are {', '.join(known)}")
     return kind(**options)
+
+
+def finite(given: object) -> float | None:
+    """Give a number that a user gave; None for what is none, or not finite, or true or false.
+
+    Example:
+        >>> finite(2), finite("2"), finite(float("nan"))
+        (2.0, None, None)
+    """
+    if not isinstance(given, Real) or isinstance(given, bool):
+        return None
+    try:
+        number = float(given)
+    except OverflowError:  # a whole number of hundreds of digits
+        return None
+    return number if math.isfinite(number) else None

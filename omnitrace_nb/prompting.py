@@ -13,7 +13,8 @@ from omnitrace_nb.errors import ContentError
 from omnitrace_nb.layout import AUDIO
 from omnitrace_nb.media import kept
 from omnitrace_nb.media.sampling import restored
-from omnitrace_nb.sources import SourceOptions, build, resolve, row_sets
+from omnitrace_nb.sources import SourceOptions, resolve, row_sets
+from omnitrace_nb.sources import cut as cut_into
 from omnitrace_nb.warned import warn
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Prompt:
         for note in filter(None, (record.note for record in records)):
             warn(note)
         encoded = _encoded(adapter, loaded)
-        sources = build(encoded.layout, records, cut, found)
+        sources, records = cut_into(encoded.layout, records, cut, found)
         return cls(loaded, encoded, records, sources, row_sets(encoded.layout, sources))
 
     @classmethod

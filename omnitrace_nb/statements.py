@@ -10,6 +10,7 @@ import numpy as np
 from omnitrace_nb.errors import SettingsError
 from omnitrace_nb.language import Interval, clauses, sentences, words
 from omnitrace_nb.language.pipeline import check
+from omnitrace_nb.quoting import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +40,7 @@ class StatementOptions:
     def __post_init__(self) -> None:
         """Refuse what has no meaning, before anything is generated."""
         if not isinstance(self.clauses, bool):
-            raise SettingsError(f"clauses={self.clauses!r} is not usable; give True or False.")
+            raise SettingsError(f"clauses={quoted(self.clauses)} is not usable; give True or False.")
         check(self.nlp)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from omnitrace_nb.errors import SettingsError
 from omnitrace_nb.numbering import index
+from omnitrace_nb.quoting import quoted
 
 if TYPE_CHECKING:
     from omnitrace_nb.trace.pieces import Pieces
@@ -59,7 +60,7 @@ def find(trace: Pieces, target: TargetLike = None) -> Target:
         return _of_range(trace, target)
     if isinstance(target, tuple) and len(target) == 2 and all(map(_whole, target)):  # noqa: PLR2004 - start and end
         return _of_chars(trace, int(target[0]), int(target[1]))
-    raise SettingsError(f"target={target!r} is unknown: give {FORMS}")
+    raise SettingsError(f"target={quoted(target)} is unknown: give {FORMS}")
 
 
 def _of_steps(trace: Pieces, steps: np.ndarray) -> Target:
@@ -77,9 +78,9 @@ def _of_statement(trace: Pieces, statement: int) -> Target:
 
 def _of_range(trace: Pieces, target: range) -> Target:
     last = len(trace) - 1
-    if not len(target):
+    if not target:
         raise SettingsError(f"target={target!r} is empty: there are the steps 0 to {last}")
-    if min(target) < 0 or max(target) > last:
+    if not (0 <= target[0] <= last and 0 <= target[-1] <= last):  # its ends, however many lie between
         raise SettingsError(f"target={target!r} reaches outside the response: there are the steps 0 to {last}")
     return _of_steps(trace, np.sort(np.array(target, np.int64)))
 
@@ -87,7 +88,7 @@ def _of_range(trace: Pieces, target: range) -> Target:
 def _of_chars(trace: Pieces, start: int, end: int) -> Target:
     count = len(trace.response)
     if not 0 <= start < end <= count:
-        raise SettingsError(f"target=({start}, {end}): give start < end within the response's {count} characters")
+        raise SettingsError(f"target={quoted((start, end))}: give start < end within the response's {count} characters")
     chars = trace.response_record.chars
     steps = np.flatnonzero((chars[:, 0] < end) & (chars[:, 1] > start) & (chars[:, 1] > chars[:, 0]))
     if not len(steps):
@@ -103,10 +104,12 @@ def _of_text(trace: Pieces, text: str) -> Target:
         found.append((at, at + len(text)))
         at = trace.response.find(text, at + 1)
     if not found:
-        raise SettingsError(f"target={text!r} does not occur in the response, which is {_shorten(trace.response)!r}")
+        raise SettingsError(
+            f"target={quoted(text)} does not occur in the response, which is {_shorten(trace.response)!r}"
+        )
     if len(found) > 1:
         places = ", ".join(map(str, found[:8]))
-        raise SettingsError(f"target={text!r} occurs {len(found)} times: give one of the places {places}")
+        raise SettingsError(f"target={quoted(text)} occurs {len(found)} times: give one of the places {places}")
     return _of_chars(trace, *found[0])
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
+import warnings
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -222,3 +225,43 @@ def test_settings_without_meaning_are_refused(options, told):
 
 def test_nothing_said_has_no_chunks():
     assert semantic_chunks([]) == ()
+
+
+CUE = "00:00:01,000 --> 00:00:02,000\n"
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda n: "0:0" * n + "\n", "no cue was found"),
+        (lambda n: "0:0 --> " * n + "\n", None),
+        (lambda n: CUE + "<v" + " " * n, None),
+        (lambda n: CUE + "<v " * n, None),
+        (lambda n: CUE + "<" * n, None),
+        (lambda n: CUE + "A " * n, None),
+        (lambda n: CUE + "\n " * n + "x", None),
+        (lambda n: "[" * n, "nested too deeply"),
+        (lambda n: '{"segments":' * n, "nested too deeply"),
+        (lambda n: "9" * n + ":00:00 --> 00:00:02\nHello.", "has no start and end"),
+        (lambda n: f'[{{"start": {"9" * n}, "end": 2, "text": "x y"}}]', "begins like JSON but is not"),
+    ],
+)
+def test_a_hostile_transcript_takes_time_linear_in_its_length(make, told):
+    def taken(count):
+        text = make(count)
+        started = time.process_time()
+        with warnings.catch_warnings(), pytest.raises(ContentError, match=told) if told else suppress(ContentError):
+            warnings.simplefilter("ignore")
+            read_transcript(text)
+        return time.process_time() - started
+
+    # A pattern that goes back and forth takes 64 times as long for 8 times the text; a busy machine is noisy.
+    assert taken(160_000) < 24 * min(taken(20_000) for _ in range(3)) + 0.5
+
+
+def test_hours_of_400_digits_are_no_time_and_the_other_cues_stay():
+    text = f"1\n{'9' * 400}:00:00,000 --> 00:00:04,000\nHello.\n\n2\n00:00:05,000 --> 00:00:06,000\nBye.\n"
+    with pytest.warns(RuntimeWarning, match=r"entry 1 .*'Hello\.'"):
+        assert read_transcript(text) == (Segment(5, 6, "Bye."),)
+    with pytest.raises(ContentError, match="has no start and end"):
+        read_transcript([{"start": 10**400, "end": 10**401, "text": "x y"}])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from omnitrace_nb.language.foreign import foreign
 from omnitrace_nb.language.pipeline import PARSES, parse, readable
 from omnitrace_nb.language.sentences import Interval, says_something, trim
 
@@ -27,17 +28,19 @@ _CONJUNCTIONS = frozenset({"and", "but", "or", "so", "yet", "then", "thus", "hen
 def clauses(text: str, sentences: Sequence[Interval], nlp: Language | None = None) -> tuple[Interval, ...]:
     """Cut sentences of `text` at their coordinated clauses; one without any stays whole.
 
-    A user's pipeline without a dependency parser cuts nothing.
+    A pipeline without a dependency parser cuts nothing, and none cuts sentences of another language than its own.
 
     Example:
         >>> clauses("The cat sleeps, and the dog barks.", [(0, 34)])
         ((0, 15), (16, 34))
     """
-    docs = parse((readable(text[start:end]) for start, end in sentences), nlp, PARSES) if sentences else iter(())
+    read = [each for each in sentences if foreign(text[slice(*each)], text, nlp) is None]
+    docs = parse((readable(text[start:end]) for start, end in read), nlp, PARSES) if read else iter(())
+    openings = {each: tuple(_openings(doc)) for each, doc in zip(read, docs, strict=True)}
     found: list[Interval] = []
-    for (start, end), doc in zip(sentences, docs, strict=True):
+    for start, end in sentences:
         first = start
-        for opening in _openings(doc):
+        for opening in openings.get((start, end), ()):
             at = start + opening
             if says_something(text[first:at]):
                 found.append(trim(text, first, at))

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from omnitrace_nb.errors import SettingsError
+from omnitrace_nb.quoting import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -39,11 +40,24 @@ def readable(text: str) -> str:
 
 
 def parse(texts: Iterable[str], nlp: Language | None, needs: frozenset[str]) -> Iterator[Doc]:
-    """Read texts with the user's pipeline as it is, or with the needed components of the installed one."""
+    """Read texts with the user's pipeline as it is, or with the needed components of the installed one.
+
+    Raises:
+        SettingsError: the user's pipeline fails.
+    """
     if nlp is not None:
-        return nlp.pipe(texts, batch_size=_BATCH)
+        return _by_user(texts, nlp)
     own = installed()
     return own.pipe(texts, batch_size=_BATCH, disable=[name for name in own.pipe_names if name not in needs])
+
+
+def _by_user(texts: Iterable[str], nlp: Language) -> Iterator[Doc]:
+    try:
+        yield from nlp.pipe(texts, batch_size=_BATCH)
+    except Exception as error:
+        raise SettingsError(
+            f"the given spaCy pipeline fails on this text ({type(error).__name__}: {error}); mend it, or leave it out."
+        ) from error
 
 
 def check(nlp: Language | None) -> None:
@@ -51,8 +65,10 @@ def check(nlp: Language | None) -> None:
     if nlp is None:
         return
     names = getattr(nlp, "pipe_names", None)
-    if names is None or not callable(nlp):
-        raise SettingsError(f"nlp={nlp!r} is no spaCy pipeline; give what `spacy.load(...)` returns, or leave it out.")
+    if not isinstance(names, (list, tuple)) or not callable(nlp):
+        raise SettingsError(
+            f"nlp={quoted(nlp)} is no spaCy pipeline; give what `spacy.load(...)` returns, or leave it out."
+        )
     if not any(name in names for name in _BOUNDARIES):
         raise SettingsError(
             f"The given spaCy pipeline has {names or 'no components'}, so it finds no sentences; "

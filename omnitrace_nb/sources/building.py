@@ -9,6 +9,7 @@ import numpy as np
 
 from omnitrace_nb.errors import SettingsError
 from omnitrace_nb.layout import AUDIO, VIDEO
+from omnitrace_nb.sources import coarseness
 from omnitrace_nb.sources.baseline import question_sources
 from omnitrace_nb.sources.given import own_pieces
 from omnitrace_nb.sources.options import SourceOptions
@@ -16,9 +17,10 @@ from omnitrace_nb.sources.pictures import regions
 from omnitrace_nb.sources.texts import text_sources
 from omnitrace_nb.sources.times import intervals
 from omnitrace_nb.sources.ways import DEFAULTS, Shots, Superpixels, check_parts, chosen, is_own
+from omnitrace_nb.warned import warn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from omnitrace_nb.layout import Layout
     from omnitrace_nb.sources.resolving import Found
@@ -37,7 +39,7 @@ def build(
 
     A part's sources are in order of its text, its rows and columns, or its time; a film's frames come before its sound.
     Positions of the chat template belong to none, nor does white space between sentences. A region or bin that holds
-    the centre of no position is no source: nothing could be credited to it.
+    the centre of no position is no source: nothing could be credited to it (`cut` says so).
 
     Args:
         layout: where each of the `n` prompt positions comes from.
@@ -53,22 +55,52 @@ def build(
         >>> build(Layout.blank(np.arange(3)), [])  # three positions of the template
         ()
     """
+    return cut(layout, records, options, found)[0]
+
+
+def cut(
+    layout: Layout,
+    records: Sequence[PartRecord],
+    options: SourceOptions | None = None,
+    found: Found | None = None,
+) -> tuple[tuple[Source, ...], tuple[PartRecord, ...]]:
+    """Cut a prompt into sources as `build` does, and give the parts too, with a note where a cut is too fine.
+
+    Whatever is noted is warned about.
+    """
     options = options or SourceOptions()
     check_parts(options, records)
     made: list[Source] = []
+    noted: list[PartRecord] = []
     for record in records:
+        notes: list[str] = []
         for track in options.tracks(record.kind):
             way = _way(options, record, records, track, found or {})
-            if track == "text":
-                made += text_sources(layout, record, records, way, options)
-            elif track == "image":
-                made += regions(layout, record, (1, 1) if isinstance(way, str) else way, rest=options.rest)
-            else:
-                pieces = None if isinstance(way, str) else way
-                made += intervals(layout, record, _TRACKS[track], pieces, options)
+            own = list(_sources(layout, (record, records), track, way, options))
+            notes += coarseness.notes(layout, (record, track), way, options, own)
+            made += own
+        for each in notes:
+            warn(each)
+        noted.append(replace(record, note=" ".join(filter(None, [record.note, *notes]))))
     numbered = [replace(source, id=index) for index, source in enumerate(made)]
     asked = question_sources(numbered, records)
-    return tuple(replace(source, question=source.id in asked) for source in numbered)
+    return tuple(replace(source, question=source.id in asked) for source in numbered), tuple(noted)
+
+
+def _sources(
+    layout: Layout,
+    of: tuple[PartRecord, Sequence[PartRecord]],
+    track: str,
+    way: Any,  # noqa: ANN401 - see `ways.Way`
+    options: SourceOptions,
+) -> Iterator[Source]:
+    """Give the sources of one track of a part, which stands before all parts in `of`."""
+    record, records = of
+    if track == "text":
+        return text_sources(layout, record, records, way, options)
+    if track == "image":
+        return regions(layout, record, (1, 1) if isinstance(way, str) else way, rest=options.rest)
+    return intervals(layout, record, _TRACKS[track], None if isinstance(way, str) else way, options)
 
 
 def overlapping(sources: Sequence[Source]) -> bool:

@@ -14,7 +14,8 @@ No detector is imported: an output is told by what it holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -22,11 +23,16 @@ from typing import Any
 import numpy as np
 
 from omnitrace_nb.errors import SettingsError
+from omnitrace_nb.options import finite
+from omnitrace_nb.quoting import quoted
 from omnitrace_nb.sources import coco
 
+MOST_PIECES = 1_000_000
 _LIKELY = 0.5  # of a mask of probabilities
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _COCO = {"bbox", "segmentation"}
+# What reading somebody else's objects may end in: of numpy, of tensors of any library, of mappings that lack keys.
+UNREADABLE = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, MemoryError, RuntimeError)
 _KEYS = {"boxes", "masks", "segmentation", "annotations"}
 
 
@@ -53,29 +59,53 @@ def regions(
         threshold: the least score; regions without a score stay.
         size: `(width, height)` of the picture, for polygons.
 
+    A label or score that is no number (None, NaN) counts as none.
+
     Returns:
         mappings with "box" or "mask", "label" and "score"; or a map of numbered regions.
 
     Raises:
-        SettingsError: an output of another form, or lists of different lengths.
+        SettingsError: an output of another form, lists of different lengths, or settings of another kind.
 
     Example:
         >>> regions({"boxes": [[0, 0, 5, 5]], "labels": [1], "scores": [0.9]}, names={1: "dog"})
         [{'box': [0, 0, 5, 5], 'label': 'dog', 'score': 0.9}]
     """
+    least = finite(threshold)
+    if least is None:
+        raise SettingsError(f"threshold={quoted(threshold)} is not usable; give the least score, such as 0.5.")
+    if names is not None and (not isinstance(names, (Mapping, Sequence)) or isinstance(names, (str, bytes))):
+        raise SettingsError(f"names={quoted(names)} is not usable; give a mapping from number to name, or a list.")
+    try:
+        return read(found, names, least, size)
+    except SettingsError:
+        raise
+    except UNREADABLE as error:
+        raise SettingsError(
+            f"these detections cannot be read: {quoted(found)} ({quoted(error)}); give boxes or masks."
+        ) from error
+
+
+def read(
+    found: Any,  # noqa: ANN401 - see above
+    names: Mapping[int, str] | Sequence[str] | None = None,
+    threshold: float = 0.0,
+    size: tuple[int, int] = (0, 0),
+) -> list[Any] | Parcels:
+    """Read a detector's output as `regions` does; what cannot be read may end in any of `UNREADABLE`."""
     if isinstance(found, Parcels):
         return found
     if isinstance(found, Mapping) and "segments_info" in found:
         return _segmented(found, names, threshold)
     if isinstance(found, Mapping) and "annotations" in found:
-        categories = {each.get("id"): str(each.get("name")) for each in found.get("categories", ())}
-        rows = [_annotation(each, names or categories, size) for each in found["annotations"]]
+        categories = {each.get("id"): str(each.get("name")) for each in found.get("categories") or ()}
+        rows = [_annotation(each, names or categories, size) for each in found["annotations"] or ()]
     elif isinstance(found, Mapping) and _KEYS & set(found):
         rows = list(_parallel(found, names))
     elif hasattr(found, "xyxy"):
         rows = list(_supervised(found, names))
     elif isinstance(found, Sequence):
-        rows = [_row(each, names, size) for each in found]
+        rows = [_row(each, names, size) for each in listed(found)]
     else:
         raise SettingsError(f"{type(found).__name__} is no detector's output that is known; give boxes or masks.")
     return [each for each in rows if not isinstance(each, Mapping) or _sure(each) >= threshold]
@@ -88,14 +118,34 @@ def is_detections(given: object) -> bool:
     return hasattr(given, "xyxy") or isinstance(given, Parcels)
 
 
+def listed(given: Iterable[Any]) -> list[Any]:
+    """Give a list of no more pieces than a part can have; `ValueError` for more, `TypeError` for what is no list."""
+    found = list(itertools.islice(given, MOST_PIECES + 1))
+    if len(found) > MOST_PIECES:
+        raise ValueError(f"more than {MOST_PIECES:,} pieces")
+    return found
+
+
 def plain(value: Any) -> Any:  # noqa: ANN401 - a tensor of any library, an array, or what JSON holds
     """Give an array for a tensor, and anything else as it is."""
-    return np.asarray(value.detach().cpu()) if hasattr(value, "detach") else value
+    if not hasattr(value, "detach"):
+        return value
+    here = value.detach().cpu()
+    return np.asarray(here.float() if "bfloat16" in str(here.dtype) else here)  # numpy has no such numbers
 
 
 def _sure(region: Mapping[str, Any]) -> float:
-    score = plain(region.get("score"))
-    return float("inf") if score is None else float(score)
+    """Give a region's score; one that is not known is no reason to leave the region out."""
+    score = region.get("score")
+    number = float("nan") if score is None else _number(score)
+    return float("inf") if np.isnan(number) else number
+
+
+def _number(value: Any) -> float:  # noqa: ANN401 - a number of any library
+    array = np.asarray(plain(value))
+    if array.size != 1:
+        raise TypeError(f"an array of shape {array.shape} is no number")
+    return float(array.reshape(-1)[0])
 
 
 def _parallel(found: Mapping[str, Any], names: Mapping[int, str] | Sequence[str] | None) -> Iterator[dict[str, Any]]:
@@ -113,8 +163,9 @@ def _parallel(found: Mapping[str, Any], names: Mapping[int, str] | Sequence[str]
 
 
 def _supervised(found: Any, names: Mapping[int, str] | Sequence[str] | None) -> Iterator[dict[str, Any]]:  # noqa: ANN401
-    data = getattr(found, "data", None) or {}
-    named = data.get("class_name", getattr(found, "class_id", None))
+    data = getattr(found, "data", None)
+    named = data.get("class_name") if isinstance(data, Mapping) else None
+    named = getattr(found, "class_id", None) if named is None else named
     parallel = {
         "boxes": found.xyxy,
         "masks": getattr(found, "mask", None),
@@ -126,11 +177,17 @@ def _supervised(found: Any, names: Mapping[int, str] | Sequence[str] | None) -> 
 
 def _segmented(found: Mapping[str, Any], names: Mapping[int, str] | Sequence[str] | None, threshold: float) -> Parcels:
     labels = {
-        int(each["id"]): _name(each.get("label_id", each["id"]), names)
-        for each in found["segments_info"]
+        int(each["id"]): _name(each.get("label_id", each["id"]), names) or ""
+        for each in found["segments_info"] or ()
         if _sure(each) >= threshold
     }
-    return Parcels(np.asarray(plain(found["segmentation"])).astype(np.int64), labels)
+    numbers = np.asarray(plain(found["segmentation"]))
+    if numbers.ndim != 2 or numbers.dtype.kind not in "biuf":  # noqa: PLR2004 - height and width
+        found_none = "" if labels else ", and no segments_info: nothing was found"
+        raise SettingsError(
+            f"the segmentation is {numbers.dtype} {numbers.shape}, no map [height, width] of numbers{found_none}."
+        )
+    return Parcels(np.nan_to_num(numbers, nan=-1).astype(np.int64), labels)
 
 
 def _row(row: Any, names: Mapping[int, str] | Sequence[str] | None, size: tuple[int, int]) -> Any:  # noqa: ANN401
@@ -145,14 +202,16 @@ def _row(row: Any, names: Mapping[int, str] | Sequence[str] | None, size: tuple[
         known["box"] = [known["box"][each] for each in _CORNERS]
     if known.get("mask") is not None:
         known["mask"] = _flat(np.asarray(known["mask"]))
-    if known.get("label") is not None:
-        known["label"] = _name(known["label"], names)
+    if "label" in known and (named := _name(known.pop("label"), names)) is not None:
+        known["label"] = named
     return known
 
 
 def _annotation(
     row: Mapping[str, Any], names: Mapping[int, str] | Sequence[str] | None, size: tuple[int, int]
 ) -> dict[str, Any]:
+    if not isinstance(row, Mapping):
+        raise SettingsError(f"{quoted(row)} is no annotation of COCO; give a mapping with bbox or segmentation.")
     if row.get("segmentation"):
         place: dict[str, Any] = {"mask": coco.mask(row["segmentation"], size)}
     else:
@@ -160,7 +219,7 @@ def _annotation(
             case [Real() as left, Real() as top, Real() as width, Real() as height]:
                 place = {"box": [left, top, left + width, top + height]}
             case other:
-                raise SettingsError(f"bbox {other!r} of a COCO annotation; give [x, y, width, height] in pixels.")
+                raise SettingsError(f"bbox {quoted(other)} of a COCO annotation; give [x, y, width, height] in pixels.")
     return _region(place, row.get("category_id"), row.get("score"), names)
 
 
@@ -170,14 +229,18 @@ def _region(
     score: Any,  # noqa: ANN401 - a number of any library
     names: Mapping[int, str] | Sequence[str] | None,
 ) -> dict[str, Any]:
-    named = {} if label is None else {"label": _name(label, names)}
-    return {**place, **named, **({} if score is None else {"score": float(score)})}
+    name = _name(label, names)
+    named = {} if name is None else {"label": name}
+    return {**place, **named, **({} if score is None else {"score": _number(score)})}
 
 
-def _name(label: Any, names: Mapping[int, str] | Sequence[str] | None) -> str:  # noqa: ANN401 - a number or a word
-    if not isinstance(label, (Real, np.ndarray)):
-        return str(label)
-    number = int(np.asarray(label))
+def _name(label: Any, names: Mapping[int, str] | Sequence[str] | None) -> str | None:  # noqa: ANN401 - a number or a word
+    """Give what a label says; None where it says nothing."""
+    if label is None or not isinstance(label, (Real, np.ndarray)):
+        return None if label is None else str(label)
+    if not np.isfinite(_number(label)):
+        return None
+    number = int(_number(label))
     try:
         return str(names[number]) if names else f"class {number}"
     except (KeyError, IndexError):

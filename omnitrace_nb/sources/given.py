@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from omnitrace_nb.errors import OmnitraceError, SettingsError
-from omnitrace_nb.sources.detections import Parcels, is_detections, plain, regions
+from omnitrace_nb.quoting import quoted
+from omnitrace_nb.sources.detections import UNREADABLE, Parcels, is_detections, listed, plain, read
 from omnitrace_nb.speech.transcript import Segment, entries
 from omnitrace_nb.warned import warn
 
@@ -81,24 +82,29 @@ def readable(given: Any, record: PartRecord, track: str) -> tuple[Own, list[Omni
     """Give those pieces of a part that can be read, and what is wrong with each of the others."""
     wrong: list[OmnitraceError] = []
     try:
-        listed = _listed(given, record, track, wrong)
+        pieced = _listed(given, record, track, wrong)
     except OmnitraceError as error:
         return [], [error]
-    except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
-        return [], [SettingsError(f"the pieces of {record.label} cannot be read: {_short(given)} ({error!r}).")]
-    if isinstance(listed, Parcels):
-        return listed, []
+    except UNREADABLE as error:
+        return [], [SettingsError(f"the pieces of {record.label} cannot be read: {quoted(given)} ({quoted(error)}).")]
+    if isinstance(pieced, Parcels):
+        there = set(np.unique(pieced.numbers).tolist()) & set(pieced.labels)
+        return (pieced, []) if there else ([], [_none(record)])
     pieces: list[Piece] = []
-    for number, each in enumerate(listed, 1):
+    for number, each in enumerate(pieced, 1):
         try:
             pieces.append(_piece(each, record, track, number))
         except OmnitraceError as error:
             wrong.append(error)
-        except (TypeError, ValueError) as error:
-            wrong.append(SettingsError(f"{_short(each)} is no piece of {record.label} ({error!r})."))
+        except UNREADABLE as error:
+            wrong.append(SettingsError(f"{quoted(each)} is no piece of {record.label} ({quoted(error)})."))
     if not pieces and not wrong:
-        wrong.append(SettingsError(f"there are no pieces of {record.label}: give at least one, or a unit."))
+        wrong.append(_none(record))
     return _distinct(pieces), wrong
+
+
+def _none(record: PartRecord) -> SettingsError:
+    return SettingsError(f"there are no pieces of {record.label}: give at least one, or a unit.")
 
 
 def _listed(given: Any, record: PartRecord, track: str, wrong: list[OmnitraceError]) -> Iterable[Any] | Parcels:  # noqa: ANN401
@@ -118,9 +124,9 @@ def _listed(given: Any, record: PartRecord, track: str, wrong: list[OmnitraceErr
 
 def _list(given: Any, record: PartRecord) -> list[Any]:  # noqa: ANN401
     try:
-        return list(given)
-    except TypeError:
-        raise SettingsError(f"{_short(given)} is no list of pieces of {record.label}.") from None
+        return listed(given)
+    except (TypeError, ValueError) as error:
+        raise SettingsError(f"{quoted(given)} is no list of pieces of {record.label} ({error}).") from None
 
 
 def _pictured(given: Any, record: PartRecord) -> Iterable[Any] | Parcels:  # noqa: ANN401
@@ -133,7 +139,7 @@ def _pictured(given: Any, record: PartRecord) -> Iterable[Any] | Parcels:  # noq
             return Parcels(numbers, {int(each): "" for each in np.unique(numbers[numbers >= 0])})
     if isinstance(given, np.ndarray) and given.ndim == 2 and given.shape[1] != 4:  # noqa: PLR2004 - no list of boxes
         raise _other_size(f"the map of regions of {record.label}", given, record)
-    found = regions(
+    found = read(
         list(given) if isinstance(given, np.ndarray) else given if is_detections(given) else _list(given, record),
         size=(width, height),
     )
@@ -147,7 +153,7 @@ def _located(given: Any, record: PartRecord) -> Iterable[Any]:  # noqa: ANN401
     text, at = record.text or "", 0
     found: list[Any] = []
     if isinstance(given, (str, bytes)):
-        raise SettingsError(f"{_short(given)} is no list of spans of {record.label}.")
+        raise SettingsError(f"{quoted(given)} is no list of spans of {record.label}.")
     for each in given.tolist() if isinstance(given, np.ndarray) else _list(given, record):
         start = text.find(each, at) if isinstance(each, str) and each else -1
         if start < 0:
@@ -190,8 +196,8 @@ def span(piece: Any, record: PartRecord) -> Span:  # noqa: ANN401 - a user's
                 )
             return Span(start, end, str(label[0]) if label else f"characters {start}-{end}")
         case str():
-            raise SettingsError(f"{_short(piece)} does not occur in {record.label} behind the piece before it.")
-    raise SettingsError(f"{_short(piece)} is no span of {record.label}; give (start, end) or (start, end, label).")
+            raise SettingsError(f"{quoted(piece)} does not occur in {record.label} behind the piece before it.")
+    raise SettingsError(f"{quoted(piece)} is no span of {record.label}; give (start, end) or (start, end, label).")
 
 
 def interval(piece: Any, record: PartRecord) -> Interval:  # noqa: ANN401 - a user's
@@ -214,7 +220,7 @@ def interval(piece: Any, record: PartRecord) -> Interval:  # noqa: ANN401 - a us
             if end > duration + max(_SLACK, 0.01 * duration):
                 raise SettingsError(f"interval ({start:g}, {end:g}) s ends after the {duration:g} s of {record.label}.")
             return Interval(start, min(end, duration), str(label[0]) if label else "", words, speaker)
-    raise SettingsError(f"{_short(piece)} is no interval of {record.label}; give (t0, t1) or (t0, t1, label), seconds.")
+    raise SettingsError(f"{quoted(piece)} is no interval of {record.label}; give (t0, t1) or (t0, t1, label), seconds.")
 
 
 def region(piece: Any, record: PartRecord, number: int) -> Region:  # noqa: ANN401 - a user's
@@ -242,14 +248,14 @@ def _box(given: Any, record: PartRecord, width: int, height: int) -> tuple[float
             left, top, right, bottom = map(float, numbers)
             if not all(map(math.isfinite, (left, top, right, bottom))) or not (left < right and top < bottom):
                 raise SettingsError(
-                    f"box {tuple(numbers)} of {record.label} is empty; give left < right, top < bottom."
+                    f"box {quoted(tuple(numbers))} of {record.label} is empty; give left < right, top < bottom."
                 )
             if left >= width or top >= height or right <= 0 or bottom <= 0:
                 raise SettingsError(
-                    f"box {tuple(numbers)} lies outside the {width} x {height} pixels of {record.label}."
+                    f"box {quoted(tuple(numbers))} lies outside the {width} x {height} pixels of {record.label}."
                 )
             return max(left, 0.0), max(top, 0.0), min(right, float(width)), min(bottom, float(height))
-    raise SettingsError(f"{_short(given)} is no box of {record.label}; give (left, top, right, bottom) in pixels.")
+    raise SettingsError(f"{quoted(given)} is no box of {record.label}; give (left, top, right, bottom) in pixels.")
 
 
 def _masked(mask: np.ndarray, label: str, record: PartRecord) -> Region:
@@ -270,8 +276,3 @@ def _other_size(what: str, given: np.ndarray, record: PartRecord) -> SettingsErr
         f"{what} is {given.shape}, but {record.label} has {(height, width)} pixels (height, width): resize it to the "
         "original picture."
     )
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:79]}\N{HORIZONTAL ELLIPSIS}"  # noqa: PLR2004 - one line of a message

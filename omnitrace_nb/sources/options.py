@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from omnitrace_nb.errors import SettingsError
 from omnitrace_nb.language.pipeline import check as check_pipeline
+from omnitrace_nb.options import finite
+from omnitrace_nb.quoting import quoted
 from omnitrace_nb.sources import ways
 
 if TYPE_CHECKING:
     from spacy.language import Language
 
+SHORTEST_BIN = 0.001  # seconds; positions are far longer
 VIDEO_SOURCES = ("both", "visual", "audio")
 
 
@@ -74,15 +75,18 @@ class SourceOptions:
         if ways.is_grid(self.image):
             object.__setattr__(self, "image", ways.grid("image", self.image))
         object.__setattr__(self, "video_grid", ways.grid("video_grid", self.video_grid))
-        if self.video_sources not in VIDEO_SOURCES:
+        if not isinstance(self.video_sources, str) or self.video_sources not in VIDEO_SOURCES:
             known = ", ".join(map(repr, VIDEO_SOURCES))
-            raise SettingsError(f"video_sources={self.video_sources!r} is unknown; use one of {known}.")
-        seconds = self.bin_seconds
-        if isinstance(seconds, bool) or not isinstance(seconds, Real) or not math.isfinite(seconds) or seconds <= 0:
-            raise SettingsError(f"bin_seconds={seconds!r} is not usable; give a number of seconds above 0.")
-        object.__setattr__(self, "bin_seconds", float(seconds))
+            raise SettingsError(f"video_sources={quoted(self.video_sources)} is unknown; use one of {known}.")
+        seconds = finite(self.bin_seconds)
+        if seconds is None or seconds < SHORTEST_BIN:
+            raise SettingsError(
+                f"bin_seconds={quoted(self.bin_seconds)} is not usable; give a number of seconds above 0, of "
+                f"{SHORTEST_BIN:g} or more."
+            )
+        object.__setattr__(self, "bin_seconds", seconds)
         if not isinstance(self.rest, bool):
-            raise SettingsError(f"rest={self.rest!r} is not usable; give True or False.")
+            raise SettingsError(f"rest={quoted(self.rest)} is not usable; give True or False.")
         check_pipeline(self.nlp)
 
     @property

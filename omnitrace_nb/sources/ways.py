@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from omnitrace_nb.errors import SettingsError
+from omnitrace_nb.options import finite
+from omnitrace_nb.quoting import quoted
 from omnitrace_nb.sources.detections import is_detections
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ WORDS = {
     "video": ("bins", "shots"),
 }
 DEFAULTS = {"text": "sentence", "image": "whole", "audio": "bins", "video": "bins"}
+MOST_CELLS = 10_000  # rows, columns, superpixels: far more than a model has patches
 OWN = (
     "or your own: a list for the only part of its kind, a function of the part's content, or a mapping from part (its "
     "number or its label) to any of these"
@@ -66,8 +68,10 @@ def check(kind: str, given: object) -> None:
             known = ", ".join(map(repr, WORDS[kind]))
             file = isinstance(each, str) and each.lower().endswith((".srt", ".vtt", ".json"))
             how = " A transcript is read by omnitrace_nb.speech.read_transcript(path)." if file else ""
-            name = kind if key is None else f"{kind}[{key!r}]"
-            raise SettingsError(f"{name}={each!r} is not usable; give {known},{_BESIDES.get(kind, '')} {OWN}.{how}")
+            name = kind if key is None else f"{kind}[{quoted(key)}]"
+            raise SettingsError(
+                f"{name}={quoted(each)} is not usable; give {known},{_BESIDES.get(kind, '')} {OWN}.{how}"
+            )
 
 
 def read(kind: str, given: Any) -> Way | None:  # noqa: ANN401 - a user's
@@ -85,7 +89,7 @@ def read(kind: str, given: Any) -> Way | None:  # noqa: ANN401 - a user's
     if kind == "image" and is_grid(given):
         own = grid("image", given)
     is_word = isinstance(given, str) and given in WORDS[kind]
-    is_pattern = kind == "text" and isinstance(given, re.Pattern)
+    is_pattern = kind == "text" and isinstance(given, re.Pattern) and isinstance(given.pattern, str)
     return own if is_word or is_pattern or callable(given) or is_own(own) else None
 
 
@@ -151,7 +155,7 @@ def check_parts(options: SourceOptions, records: Sequence[PartRecord]) -> None:
         if _by_part(track, given):
             for key in given:
                 if not any(key in names(each) for each in candidates):
-                    raise SettingsError(f"sources are given for part {key!r}, but the {track} parts are {there}.")
+                    raise SettingsError(f"sources are given for part {quoted(key)}, but the {track} parts are {there}.")
         elif is_own(way := read(track, given)) and not isinstance(way, tuple):
             if not candidates:
                 raise SettingsError(f"{track}= holds your own sources, but the prompt has no part of that kind.")
@@ -196,12 +200,16 @@ def grid(name: str, given: object) -> tuple[int, int]:
     Raises:
         SettingsError: anything but two whole numbers above 0.
     """
-    match given:
+    match given if isinstance(given, (tuple, list)) else None:
         case [Integral() as rows, Integral() as columns] if (
-            int(rows) > 0 and int(columns) > 0 and not isinstance(rows, bool) | isinstance(columns, bool)
+            0 < int(rows) <= MOST_CELLS
+            and 0 < int(columns) <= MOST_CELLS
+            and not isinstance(rows, bool) | isinstance(columns, bool)
         ):
             return int(rows), int(columns)
-    raise SettingsError(f"{name}={given!r} is not usable; give (rows, columns), two whole numbers above 0.")
+    raise SettingsError(
+        f"{name}={quoted(given)} is not usable; give (rows, columns), two whole numbers above 0, up to {MOST_CELLS:,}."
+    )
 
 
 def _items(given: Any) -> Iterator[Any]:  # noqa: ANN401 - a tuple or list
@@ -209,13 +217,17 @@ def _items(given: Any) -> Iterator[Any]:  # noqa: ANN401 - a tuple or list
 
 
 def _count(name: str, given: object) -> int:
-    if not isinstance(given, Integral) or isinstance(given, bool) or int(given) < 1:
-        raise SettingsError(f"{name}: {given!r} is not usable; give a whole number above 0.")
+    if not isinstance(given, Integral) or isinstance(given, bool) or not 1 <= int(given) <= MOST_CELLS:
+        raise SettingsError(
+            f"{name}: {quoted(given)} is not usable; give a whole number above 0, up to {MOST_CELLS:,}."
+        )
     return int(given)
 
 
 def _threshold(given: object) -> float:
-    value = float(given) if isinstance(given, Real) and not isinstance(given, bool) else math.nan
-    if not 0 < value <= 255:  # noqa: PLR2004 - of a channel
-        raise SettingsError(f"shots: {given!r} is not usable; give how much frames must differ, above 0 and up to 255.")
+    value = finite(given)
+    if value is None or not 0 < value <= 255:  # noqa: PLR2004 - of a channel
+        raise SettingsError(
+            f"shots: {quoted(given)} is not usable; give how much frames must differ, above 0 and up to 255."
+        )
     return value

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import warnings
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from numbers import Integral
+from typing import Any
+
+import numpy as np
 
 from omnitrace_nb.errors import SettingsError
+from omnitrace_nb.options import finite
+from omnitrace_nb.quoting import quoted
 from omnitrace_nb.speech.needing import needed
 from omnitrace_nb.speech.transcript import Segment
-
-if TYPE_CHECKING:
-    import numpy as np
 
 RATES = (8_000, 16_000)
 
@@ -38,14 +40,24 @@ def voice_activity(
     Raises:
         SettingsError: another sampling rate or setting, or `silero-vad` is not installed.
     """
-    if sampling_rate not in RATES and sampling_rate % RATES[-1]:
+    if (
+        not isinstance(sampling_rate, Integral)
+        or sampling_rate <= 0
+        or (sampling_rate not in RATES and sampling_rate % RATES[-1])
+    ):
         raise SettingsError(
-            f"voice activity reads sounds of 8,000 or 16,000 samples a second, not of {sampling_rate:,}: resample it."
+            "voice activity reads sounds of 8,000 or 16,000 samples a second, not of "
+            f"{quoted(sampling_rate) if not isinstance(sampling_rate, Integral) else format(sampling_rate, ',')}: "
+            "resample it."
         )
-    if not 0 < threshold < 1 or shortest < 0 or pause < 0:
+    settings = {"threshold": threshold, "shortest": shortest, "pause": pause}
+    if None in map(finite, settings.values()) or not 0 < threshold < 1 or shortest < 0 or pause < 0:
+        given = ", ".join(f"{name}={quoted(each)}" for name, each in settings.items())
+        raise SettingsError(f"{given}: expected a probability between 0 and 1, and seconds.")
+    samples = np.asarray(samples)
+    if samples.ndim != 1 or samples.dtype.kind not in "fiu":
         raise SettingsError(
-            f"threshold={threshold:g}, shortest={shortest:g}, pause={pause:g}: expected a probability between 0 and 1, "
-            "and seconds."
+            f"voice activity reads mono samples, an array [n] of numbers, not {samples.dtype} {samples.shape}."
         )
     torch: Any = needed("torch", "speech")
     found = needed("silero_vad", "speech").get_speech_timestamps(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from omnitrace_nb.errors import SettingsError
+from omnitrace_nb.errors import ContentError, SettingsError
+from omnitrace_nb.options import finite
+from omnitrace_nb.quoting import quoted
 from omnitrace_nb.speech.transcript import Segment, closes, sentences, usable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     Embed = Callable[[Sequence[str]], np.ndarray]
 
@@ -47,12 +51,11 @@ def semantic_chunks(
         SettingsError: lengths or a threshold out of range, or embeddings of another number than texts.
         ContentError: a segment whose times are negative or in disorder.
     """
-    if not 0 <= shortest <= longest:
-        raise SettingsError(
-            f"shortest={shortest:g} and longest={longest:g}: expected 0 <= shortest <= longest, seconds."
+    _check(embed, threshold, shortest, longest)
+    if not isinstance(segments, Sequence) or isinstance(segments, (str, bytes)):
+        raise ContentError(
+            f"segments={quoted(segments)} is no list of segments; give what read_transcript(path) returns."
         )
-    if threshold is not None and not -1 <= threshold <= 1:
-        raise SettingsError(f"threshold={threshold!r} is no cosine similarity; give a number from -1 to 1.")
     said, wrong = usable(segments)
     if wrong:
         raise wrong[0][1]
@@ -63,15 +66,17 @@ def semantic_chunks(
     similar = similarities([segment.text for segment in segments], embed)
     limit = adaptive_threshold(similar) if threshold is None else threshold
     chunks: list[list[Segment]] = [[segments[0]]]
+    t0, t1 = segments[0].t0, segments[0].t1  # of the last chunk
     for segment, likeness in zip(segments[1:], similar, strict=True):
         held = chunks[-1]
-        t0, t1 = held[0].t0, _end(held)
         together = max(t1, segment.t1) - t0 <= longest
         apart = segment.speaker != held[-1].speaker
         if together and not apart and (likeness >= limit or t1 - t0 < shortest):
             held.append(segment)
+            t1 = max(t1, segment.t1)
         else:
             chunks.append([segment])
+            t0, t1 = segment.t0, segment.t1
     return tuple(
         Segment(held[0].t0, _end(held), " ".join(each.text for each in held), held[0].speaker)
         for held in _with_remnants(chunks, shortest, longest)
@@ -81,14 +86,30 @@ def semantic_chunks(
 def _with_remnants(chunks: Sequence[list[Segment]], shortest: float, longest: float) -> list[list[Segment]]:
     """Give a chunk that found nothing to take in (the speaker changes, the talk ends) to the one before it."""
     found: list[list[Segment]] = []
+    last = 0.0  # end of the one before
     for held in chunks:
-        before = found[-1] if found else []
+        before, end = found[-1] if found else [], _end(held)
         fits = before and before[-1].speaker == held[0].speaker
-        if fits and _end(held) - held[0].t0 < shortest and _end([*before, *held]) - before[0].t0 <= longest:
+        if fits and end - held[0].t0 < shortest and max(last, end) - before[0].t0 <= longest:
             before.extend(held)
+            last = max(last, end)
         else:
             found.append(held)
+            last = end
     return found
+
+
+def _check(embed: object, threshold: object, shortest: object, longest: object) -> None:
+    least, most = finite(shortest), math.inf if isinstance(longest, float) and longest == math.inf else finite(longest)
+    if least is None or most is None or not 0 <= least <= most:
+        raise SettingsError(
+            f"shortest={quoted(shortest)} and longest={quoted(longest)}: expected 0 <= shortest <= longest, seconds."
+        )
+    likeness = 0.0 if threshold is None else finite(threshold)
+    if likeness is None or not -1 <= likeness <= 1:
+        raise SettingsError(f"threshold={quoted(threshold)} is no cosine similarity; give a number from -1 to 1.")
+    if embed is not None and not callable(embed):
+        raise SettingsError(f"embed={quoted(embed)} is no function; give one from texts to vectors, or leave it out.")
 
 
 def _end(held: Sequence[Segment]) -> float:
@@ -97,7 +118,12 @@ def _end(held: Sequence[Segment]) -> float:
 
 def similarities(texts: Sequence[str], embed: Embed | None = None) -> np.ndarray:
     """Give the cosine similarity of each text with the next: `float64 [k - 1]`."""
-    vectors = np.asarray((embed or _by_words)(list(texts)), np.float64)
+    try:
+        vectors = np.asarray((embed or _by_words)(list(texts)), np.float64)
+    except Exception as error:
+        raise SettingsError(
+            f"embed failed ({type(error).__name__}: {error}); give a function from k texts to numbers, (k, d)."
+        ) from error
     if vectors.ndim != 2 or len(vectors) != len(texts):  # noqa: PLR2004 - texts and dimensions
         raise SettingsError(f"embed gave an array of shape {vectors.shape} for {len(texts)} texts; expected (k, d).")
     lengths = np.linalg.norm(vectors, axis=1)

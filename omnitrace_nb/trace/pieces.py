@@ -12,6 +12,7 @@ import numpy as np
 from omnitrace_nb import curation as curating
 from omnitrace_nb.curation import ASSIGNMENTS, CurationSettings
 from omnitrace_nb.errors import SettingsError, SignalError
+from omnitrace_nb.quoting import quoted
 from omnitrace_nb.trace.packed import PackedScores, pack
 
 if TYPE_CHECKING:
@@ -228,17 +229,16 @@ class Pieces:
         return len(self.response_record.token_ids)
 
     def _of(self, signal: str) -> PackedScores:
-        if signal not in self.packed:
+        if not isinstance(signal, str) or signal not in self.packed:
             there = ", ".join(map(repr, self.signals)) or "none"
-            raise SignalError(
-                f"This trace has no signal {signal!r}; it has {there}. Trace again with signals=[{signal!r}]."
-            )
+            name = quoted(signal)
+            raise SignalError(f"This trace has no signal {name}; it has {there}. Trace again with signals=[{name}].")
         return self.packed[signal]
 
     def _mass(self, signal: str, assign: str) -> np.ndarray:
         self._of(signal)
-        if assign not in ASSIGNMENTS:
-            raise SettingsError(f"assign={assign!r} is unknown; use one of {', '.join(map(repr, ASSIGNMENTS))}.")
+        if not isinstance(assign, str) or assign not in ASSIGNMENTS:
+            raise SettingsError(f"assign={quoted(assign)} is unknown; use one of {', '.join(map(repr, ASSIGNMENTS))}.")
         if (signal, assign) not in self._masses:
             positions = [source.positions for source in self.source_records]
             if assign == "mean":

@@ -120,14 +120,14 @@ class Trace(Exports):
             ContentError: a cut that needs a picture, sound or film which the trace does not keep.
         """
         from omnitrace_nb.media import kept  # noqa: PLC0415 (decoding is wanted only here)
-        from omnitrace_nb.sources import SourceOptions, build, resolve  # noqa: PLC0415 (it knows a trace's records)
+        from omnitrace_nb.sources import SourceOptions, cut, resolve  # noqa: PLC0415 (it knows a trace's records)
 
         how = options.read(SourceOptions, sources, "sources")
         found, parts = resolve(how, self.parts, kept.content)
         for note in filter(None, (part.note for part in parts)):
             warn(note)
-        cut = build(self.layout, parts, how, found)
-        return self._but(parts=parts, sources=cut, ablations={}, verification=None)
+        sources_of, parts = cut(self.layout, parts, how, found)
+        return self._but(parts=parts, sources=sources_of, ablations={}, verification=None)
 
     def source(self, which: int | str) -> Piece:
         """Give one source by itself, by its number or label: its words, crop, frames or seconds, shown in a notebook.

@@ -7,12 +7,14 @@ import html
 import io
 from dataclasses import dataclass, replace
 from functools import cached_property
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image as Pictures
 
 from omnitrace_nb.errors import SettingsError
+from omnitrace_nb.quoting import quoted
 from omnitrace_nb.view import drawing, shapes
 from omnitrace_nb.view.words import clean
 
@@ -49,7 +51,9 @@ class Piece:
             SettingsError: no such source, or a part or document of several.
         """
         sources, parts = trace.source_records, trace.parts
-        found = [each for each in sources if which in {each.id, each.label} and not isinstance(which, bool)][:1]
+        found: list[Source] = []
+        if isinstance(which, str) or (isinstance(which, Integral) and not isinstance(which, bool)):
+            found = [each for each in sources if which in {each.id, each.label}][:1]
         if not found and isinstance(which, str):
             found = [each for each in sources if which in {each.document, each.title, parts[each.part].label}]
         if len(found) == 1:
@@ -59,7 +63,9 @@ class Piece:
                 f"{which!r} has {len(found)} sources, from {found[0].label!r} to {found[-1].label!r}: give one; "
                 'to have it whole, trace.regroup({"text": "document"}).'
             )
-        raise SettingsError(f"there is no source {which!r}: give 0 to {len(sources) - 1}, or a label of trace.sources.")
+        raise SettingsError(
+            f"there is no source {quoted(which)}: give 0 to {len(sources) - 1}, or a label of trace.sources."
+        )
 
     @property
     def text(self) -> str | None:
