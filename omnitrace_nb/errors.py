@@ -32,3 +32,17 @@ class SettingsError(OmnitraceError, ValueError):
 
 class TraceFileError(OmnitraceError):
     """A trace file that is missing, damaged, or written by a newer version."""
+
+
+def shown(value: object, most: int = 60) -> str:
+    """Give a value as messages show it: on one line, at most so many characters, and whatever it is.
+
+    Example:
+        >>> shown("a" * 100, most=12)
+        "'aaaaaaaa..."
+    """
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # noqa: BLE001 - a foreign repr may fail in any way, and an int of 5,000 digits does
+        text = f"<{type(value).__qualname__}>"
+    return text if len(text) <= most else f"{text[: most - 3]}..."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, get_args
 from omnitrace_nb.content.labels import labels
 from omnitrace_nb.content.limits import LIMITS
 from omnitrace_nb.content.parts import Part, Role, Text
-from omnitrace_nb.errors import ContentError
+from omnitrace_nb.errors import ContentError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,9 +48,9 @@ def check(parts: Sequence[Part]) -> None:
 
 def check_role(role: object, name: str) -> None:
     """Refuse any role but "system", "user" and "assistant"; `name` says whose it is."""
-    if role not in ROLES:
+    if not isinstance(role, str) or role not in ROLES:
         known = ", ".join(f'"{one}"' for one in ROLES)
-        raise ContentError(f"{name} has the role {role!r}; known roles are {known}")
+        raise ContentError(f"{name} has the role {shown(role)}; known roles are {known}")
 
 
 def check_text(text: object, name: str) -> None:

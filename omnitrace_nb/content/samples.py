@@ -62,7 +62,8 @@ def sample_parts(sample: Mapping[str, object], name: str = "The sample") -> tupl
     Raises:
         ContentError: a question that is no list of blocks, a prompt that is no text, or nothing at all.
     """
-    prompt, question = sample.get("prompt") or "", sample.get("question") or []
+    prompt = "" if sample.get("prompt") is None else sample["prompt"]
+    question = [] if sample.get("question") is None else sample["question"]
     if isinstance(question, str):
         question = [{"text": question}]
     if not isinstance(prompt, str) or not isinstance(question, (list, tuple)):
