@@ -289,7 +289,7 @@ def test_qwens_keys_of_films_mean_what_qwen_vl_utils_means():
     assert {colour_of(frame) for frame in part_of_it.frames} == {"blue"}
     assert (part_of_it.start, part_of_it.duration) == (1.0, 0.5)
     assert qwen_film(max_pixels=16 * 12).frames.shape[1:3] == (12, 16)
-    assert qwen_film(total_pixels=2 * 16 * 12, nframes=4).frames.shape[1:3] == (8, 11)  # 2 * 192 / 4 * 2 = 192 a pair
+    assert qwen_film(total_pixels=2 * 16 * 12, nframes=4).frames.shape[1:3] == (12, 16)  # 384 / 4 * 2 = 192 each
     assert qwen_film(total_pixels=4, nframes=4, min_pixels=32 * 24).frames.shape[1:3] == (24, 32)  # 1.05 times the least
     assert qwen_film(min_pixels=128 * 96).frames.shape[1:3] == (96, 128)
     assert qwen_film(resized_height=56, resized_width=84, max_pixels=100).frames.shape[1:3] == (56, 84)

@@ -56,6 +56,8 @@ def plain(source: Any, kind: Literal["image", "audio", "video"], settings: dict[
         source = as_array(source, name)
     elif isinstance(source, os.PathLike) and not isinstance(source, Path):
         source = Path(os.fsdecode(source))
+    if isinstance(source, np.ndarray) and source.ndim == 0:
+        raise MediaError(f"{name} is a single value, an array of {source.dtype} of shape (): give all of its values")
     return source
 
 

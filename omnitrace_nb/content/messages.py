@@ -102,9 +102,8 @@ def present(mapping: Mapping[Any, object], name: str) -> dict[str, object]:
     Raises:
         ContentError: a key that is no string.
     """
-    wrong = next((key for key in mapping if not isinstance(key, str)), None)
-    if wrong is not None:
-        raise ContentError(f"{name} has the key {shown(wrong)}, a {type(wrong).__name__}; keys are strings")
+    if wrong := [key for key in mapping if not isinstance(key, str)]:
+        raise ContentError(f"{name} has the key {shown(wrong[0])}, a {type(wrong[0]).__name__}; keys are strings")
     return {key: value for key, value in mapping.items() if not _is_absent(value)}
 
 

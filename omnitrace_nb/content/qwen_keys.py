@@ -50,9 +50,10 @@ def translated(block: Mapping[str, object], kind: str, name: str) -> dict[str, o
 
 def _resize(block: dict[str, object], name: str) -> None:
     sides = [block.pop(key, None) for key in ("resized_width", "resized_height")]
-    if sides == [None, None]:
+    there = sum(side is not None for side in sides)
+    if not there:
         return
-    if None in sides:
+    if there < len(sides):
         raise ContentError(f'{name} has one of "resized_width" and "resized_height": give both, in pixels')
     width, height = (_whole(side, "resized_width and resized_height", name) for side in sides)
     block["resized"] = (width, height)

@@ -11,7 +11,7 @@ from PIL import Image as PILImage
 
 from omnitrace_nb.content.limits import LIMITS
 from omnitrace_nb.content.parts import Audio, Image, Video
-from omnitrace_nb.errors import MediaError
+from omnitrace_nb.errors import MediaError, shown
 from omnitrace_nb.media.loaded import Film, Picture
 from omnitrace_nb.media.sampling import count_of, fitting
 
@@ -42,7 +42,9 @@ class Size:
             count_of(part.total_pixels, "total_pixels", name)
         most = count_of(part.max_pixels, "max_pixels", name)
         if least is not None and most is not None and most < least:
-            raise MediaError(f"{name} has max_pixels={most}, below min_pixels={least}: the most must be at least that")
+            raise MediaError(f"{name} has max_pixels={most}, below min_pixels={shown(least)}: the most must be at least that")
+        if least is not None and least > LIMITS.picture_pixels:
+            raise MediaError(f"{name} has min_pixels={shown(least)}, the limit is {LIMITS.picture_pixels:,}: give fewer")
         resized = None if part.resized is None else _size(part.resized, name)
         return cls(name, resized, least)
 
@@ -78,8 +80,8 @@ def frame_limit(part: Image | Audio | Video, content: Media) -> int | None:
     most = None if isinstance(part, Audio) else part.max_pixels
     if not isinstance(part, Video) or not isinstance(content, Film) or part.total_pixels is None or part.resized:
         return most
-    share = int(max(part.total_pixels / len(content.frames) * _MERGED, (part.min_pixels or 0) * _ROOM, 1))
-    return share if most is None else min(share, most)
+    share = max(part.total_pixels * _MERGED // len(content.frames), int((part.min_pixels or 0) * _ROOM), 1)
+    return min(share, most or LIMITS.frame_pixels)
 
 
 def needs_own_size(original: tuple[int, int], read: tuple[int, int] | None) -> bool:
@@ -92,10 +94,12 @@ def needs_own_size(original: tuple[int, int], read: tuple[int, int] | None) -> b
 
 def _size(given: object, name: str) -> tuple[int, int]:
     if not isinstance(given, (tuple, list)) or len(given) != 2:  # noqa: PLR2004 - two sides
-        raise MediaError(f"{name} has resized={given!r}, expected (width, height) in pixels")
+        raise MediaError(f"{name} has resized={shown(given)}, expected (width, height) in pixels")
     width, height = (count_of(side, "a side of resized", name) or 0 for side in given)
-    if not width * height:
-        raise MediaError(f"{name} has resized={given!r}, expected (width, height) in pixels")
+    if not 0 < width * height <= LIMITS.picture_pixels:
+        raise MediaError(
+            f"{name} has resized={shown(given)}, expected (width, height), the limit is {LIMITS.picture_pixels:,} pixels"
+        )
     return width, height
 
 
