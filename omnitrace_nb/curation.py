@@ -18,13 +18,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from numbers import Real
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from omnitrace_nb.errors import SettingsError
+from omnitrace_nb.errors import SettingsError, shown
+from omnitrace_nb.values import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,22 +88,24 @@ class CurationSettings:
 
     def __post_init__(self) -> None:
         """Refuse what has no meaning."""
-        if self.assign not in ASSIGNMENTS:
-            raise SettingsError(f"assign={self.assign!r} is unknown; use one of {', '.join(map(repr, ASSIGNMENTS))}.")
+        if not isinstance(self.assign, str) or self.assign not in ASSIGNMENTS:
+            raise SettingsError(
+                f"assign={shown(self.assign)} is unknown; use one of {', '.join(map(repr, ASSIGNMENTS))}."
+            )
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
             if not _is_number(value) or not low <= value <= high:
-                raise SettingsError(f"{name}={value!r} is not usable; give a number from {low:g} to {high:g}.")
+                raise SettingsError(f"{name}={shown(value)} is not usable; give a number from {low:g} to {high:g}.")
             object.__setattr__(self, name, float(value))
         if self.coverage == 0:
             raise SettingsError("coverage=0 would select nothing; give a number above 0, up to 1.")
         if not isinstance(self.question, bool):
-            raise SettingsError(f"question={self.question!r} is not usable; give True or False.")
+            raise SettingsError(f"question={shown(self.question)} is not usable; give True or False.")
         if not isinstance(self.weights, Mapping):
-            raise SettingsError(f"weights={self.weights!r} is not usable; give a mapping such as {{'NOUN': 1.0}}.")
+            raise SettingsError(f"weights={shown(self.weights)} is not usable; give a mapping such as {{'NOUN': 1.0}}.")
         for tag, weight in self.weights.items():
             if not _is_number(weight) or weight < 0:
-                raise SettingsError(f"weights[{tag!r}]={weight!r} is not usable; give a number of 0 or more.")
+                raise SettingsError(f"weights[{shown(tag)}]={shown(weight)} is not usable; give a number of 0 or more.")
         object.__setattr__(self, "weights", {tag: float(weight) for tag, weight in self.weights.items()})
 
     def but(self, **settings: Any) -> CurationSettings:  # noqa: ANN401 (checked just below, field by field)
@@ -229,4 +231,4 @@ def _take(order: Sequence[int], p: np.ndarray, run: np.ndarray, settings: Curati
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    return math.isfinite(number_of(value))

@@ -186,7 +186,10 @@ class FilmDecoder:
 
 def decoders(samples, data):
     """Give decoders of a sound and of a film: torchcodec's own where it is installed."""
-    own = SoundDecoder(torch.from_numpy(samples)[None], 16_000), FilmDecoder([plain("red")] * 5 + [plain("blue")] * 5, 5)
+    own = (
+        SoundDecoder(torch.from_numpy(samples)[None], 16_000),
+        FilmDecoder([plain("red")] * 5 + [plain("blue")] * 5, 5),
+    )
     if importlib.util.find_spec("torchcodec") is None:
         return [own]
     torchcodec = pytest.importorskip("torchcodec.decoders")
@@ -290,7 +293,10 @@ def test_qwens_keys_of_films_mean_what_qwen_vl_utils_means():
     assert (part_of_it.start, part_of_it.duration) == (1.0, 0.5)
     assert qwen_film(max_pixels=16 * 12).frames.shape[1:3] == (12, 16)
     assert qwen_film(total_pixels=2 * 16 * 12, nframes=4).frames.shape[1:3] == (12, 16)  # 384 / 4 * 2 = 192 each
-    assert qwen_film(total_pixels=4, nframes=4, min_pixels=32 * 24).frames.shape[1:3] == (24, 32)  # 1.05 times the least
+    assert qwen_film(total_pixels=4, nframes=4, min_pixels=32 * 24).frames.shape[1:3] == (
+        24,
+        32,
+    )  # 1.05 times the least
     assert qwen_film(min_pixels=128 * 96).frames.shape[1:3] == (96, 128)
     assert qwen_film(resized_height=56, resized_width=84, max_pixels=100).frames.shape[1:3] == (56, 84)
     assert qwen_film(resized_height=56, resized_width=84).original_size == (64, 48)
@@ -394,7 +400,9 @@ def test_avif_and_icons_are_pictures():
 
 
 def test_netpbm_in_letters_is_a_picture_and_a_text_that_starts_alike_is_not():
-    assert read(*as_parts(b"P3 # a comment\n2 1 255\n255 0 0\n0 0 255\n")).pixels.tolist() == [[[255, 0, 0], [0, 0, 255]]]
+    assert read(*as_parts(b"P3 # a comment\n2 1 255\n255 0 0\n0 0 255\n")).pixels.tolist() == [
+        [[255, 0, 0], [0, 0, 255]]
+    ]
     assert read(*as_parts(b"P1\n2 1\n10\n")).pixels[0, :, 0].tolist() == [0, 255]
     for text in ("P3 10 20 255 fans came", "P1 is the first", "II* is a name", "BM sells honey"):
         with tempfile.TemporaryDirectory() as folder:

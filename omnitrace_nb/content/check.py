@@ -26,6 +26,8 @@ def check(parts: Sequence[Part]) -> None:
             label, id or title, or two documents of one id; text that is empty, too long, or holds half a character (a
             lone surrogate).
     """
+    if not isinstance(parts, (list, tuple)):
+        raise ContentError(f"The parts of the prompt are {shown(parts)}, expected a list of parts")
     if not parts:
         raise ContentError('The prompt is empty: give at least one part, such as ot.Text("What is this?")')
     for place, part in enumerate(parts, 1):

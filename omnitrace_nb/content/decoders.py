@@ -11,8 +11,8 @@ import numpy as np
 
 from omnitrace_nb.content.limits import LIMITS
 from omnitrace_nb.content.tensors import as_array
-from omnitrace_nb.content.values import number_of
 from omnitrace_nb.errors import MediaError, shown
+from omnitrace_nb.values import number_of
 
 # All that torchcodec raises on damaged files, and what an object that only looks like its raises.
 _FAILURES = (RuntimeError, ValueError, TypeError, KeyError, IndexError, AttributeError, OSError, ArithmeticError)

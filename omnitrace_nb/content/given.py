@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 PLACES = ("bytes", "array", "data", "base64", "url", "path")  # of a mapping, where its content may be, first one first
 _BLOCK = 1 << 20
+_DEEPEST = 4  # axes of what a part can hold
 _NAMES = {"image": "The picture", "audio": "The sound", "video": "The film"}
 
 
@@ -139,8 +140,8 @@ def _settle(settings: dict[str, Any], setting: str, found: object, name: str) ->
 def _listed(given: list[Any] | tuple[Any, ...], kind: str, name: str) -> Any:  # noqa: ANN401 - frames, or an array
     """Give an array of nested lists of numbers; a list of frames stays one."""
     first = given[0] if given else None
-    while isinstance(first, (list, tuple)) and first:
-        first = first[0]
+    for _ in range(_DEEPEST):  # a list may hold itself
+        first = first[0] if isinstance(first, (list, tuple)) and first else first
     numbers: Callable[[object], bool] = lambda one: isinstance(one, (int, float, np.number)) or one is None  # noqa: E731
     if kind == "video" and not numbers(first):
         return [as_array(frame, name) if is_tensor(frame) else frame for frame in given]

@@ -20,8 +20,8 @@ import numpy as np
 from omnitrace_nb.content.given import PLACES
 from omnitrace_nb.content.limits import LIMITS
 from omnitrace_nb.content.tensors import is_tensor
-from omnitrace_nb.content.values import number_of
 from omnitrace_nb.errors import ContentError, shown
+from omnitrace_nb.values import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from omnitrace_nb.content.files import open_path
 from omnitrace_nb.content.limits import LIMITS
 from omnitrace_nb.content.messages import block_part
 from omnitrace_nb.content.parts import Audio, Image, Part, Text, Video
-from omnitrace_nb.errors import ContentError
+from omnitrace_nb.errors import ContentError, shown
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +35,8 @@ def read_samples(path: str | Path) -> list[Sample]:
     Raises:
         ContentError: the file is missing, is no JSON, or a sample cannot be read; the sample and the place are named.
     """
+    if not isinstance(path, (str, os.PathLike)) or "\0" in os.fsdecode(path):
+        raise ContentError(f"The sample file is {shown(path)}, expected the path of a JSON file")
     path = Path(path).expanduser()
     with open_path(path, "The sample file") as stream:
         data = stream.read()

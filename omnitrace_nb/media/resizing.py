@@ -42,9 +42,13 @@ class Size:
             count_of(part.total_pixels, "total_pixels", name)
         most = count_of(part.max_pixels, "max_pixels", name)
         if least is not None and most is not None and most < least:
-            raise MediaError(f"{name} has max_pixels={most}, below min_pixels={shown(least)}: the most must be at least that")
+            raise MediaError(
+                f"{name} has max_pixels={most}, below min_pixels={shown(least)}: the most must be at least that"
+            )
         if least is not None and least > LIMITS.picture_pixels:
-            raise MediaError(f"{name} has min_pixels={shown(least)}, the limit is {LIMITS.picture_pixels:,}: give fewer")
+            raise MediaError(
+                f"{name} has min_pixels={shown(least)}, the limit is {LIMITS.picture_pixels:,}: give fewer"
+            )
         resized = None if part.resized is None else _size(part.resized, name)
         return cls(name, resized, least)
 

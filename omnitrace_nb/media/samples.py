@@ -7,11 +7,11 @@ import math
 import numpy as np
 
 from omnitrace_nb.content.limits import LIMITS
-from omnitrace_nb.content.values import number_of
 from omnitrace_nb.errors import MediaError, shown
 from omnitrace_nb.media.loaded import Sound
 from omnitrace_nb.media.resample import resample
 from omnitrace_nb.media.sampling import check_start
+from omnitrace_nb.values import number_of
 
 
 def array_sound(

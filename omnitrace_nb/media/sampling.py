@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from omnitrace_nb.content.limits import LIMITS
-from omnitrace_nb.content.values import number_of
 from omnitrace_nb.errors import MediaError, shown
 from omnitrace_nb.media.loaded import Film, Picture, Sound
+from omnitrace_nb.values import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

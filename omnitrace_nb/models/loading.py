@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from transformers import AutoConfig
 from transformers.utils import logging
 
-from omnitrace_nb.errors import ModelError, SettingsError
+from omnitrace_nb.errors import ModelError, SettingsError, shown
 from omnitrace_nb.models.checks import check_config, check_model
 from omnitrace_nb.models.registry import family_of
 from omnitrace_nb.models.wrappers import check_address, unwrapped
@@ -99,8 +99,9 @@ def _from_files(
         raise SettingsError("Give device or device_map, not both.")
     place = _device(device, small=model is None)
     dtype = settings["dtype"]
-    if isinstance(dtype, str) and dtype != "auto" and not isinstance(getattr(torch, dtype, None), torch.dtype):
-        raise SettingsError(f"dtype={dtype!r} is unknown: give 'float32', 'bfloat16', 'float16' or 'auto'.")
+    named = dtype is None or isinstance(dtype, torch.dtype | dict) or (isinstance(dtype, str) and dtype == "auto")
+    if not (named or (isinstance(dtype, str) and isinstance(getattr(torch, dtype, None), torch.dtype))):
+        raise SettingsError(f"dtype={shown(dtype)} is unknown: give 'float32', 'bfloat16', 'float16' or 'auto'.")
     if dtype is None:
         on_cpu = settings["device_map"] is None and place.type == "cpu"
         settings["dtype"] = "float32" if on_cpu or model is None else "auto"
@@ -163,8 +164,10 @@ def _device(device: str | torch.device | None, *, small: bool) -> torch.device:
     try:
         place = torch.device(device)
         torch.empty(0, device=place)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ModelError(f"The device {device!r} cannot be used here: {error} Give 'cuda', 'mps' or 'cpu'.") from error
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"The device {shown(device)} cannot be used here: {error} Give 'cuda', 'mps' or 'cpu'."
+        ) from error
     return place
 
 

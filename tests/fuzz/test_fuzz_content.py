@@ -29,8 +29,32 @@ PICTURES = {
 HEARD = {kind: make(tone(0.05, 48_000), 48_000) for kind, make in SOUNDS.items()}
 FILES = [*((Image, data) for data in PICTURES.values()), *((Audio, data) for data in HEARD.values())]
 KEYS = (
-    *("role", "content", "type", "text", "image", "audio", "video", "image_url", "input_audio", "url", "path", "base64"),
-    *("bytes", "array", "data", "sampling_rate", "fps", "nframes", "max_pixels", "min_pixels", "total_pixels", "resized"),
+    *(
+        "role",
+        "content",
+        "type",
+        "text",
+        "image",
+        "audio",
+        "video",
+        "image_url",
+        "input_audio",
+        "url",
+        "path",
+        "base64",
+    ),
+    *(
+        "bytes",
+        "array",
+        "data",
+        "sampling_rate",
+        "fps",
+        "nframes",
+        "max_pixels",
+        "min_pixels",
+        "total_pixels",
+        "resized",
+    ),
     *("resized_width", "resized_height", "video_start", "video_end", "start", "end", "label", "id", "title", "prompt"),
     *("question", "max_frames", "sound", "name", "tool_calls", None, 3, ("a",), b"b", 2.5),
 )
@@ -69,9 +93,23 @@ def leaf(rng):
         *(None, True, 0, 1, -1, 4, 16_000, 10**400, 2.5, -0.0, np.nan, np.inf, "", "a", "user", "image", "audio"),
         *("text", "video", "a.png", "\0", "\ud800", "data:image/png;base64,AAAA", "file:///x", "http://x/y", "x" * 300),
         *(b"", b"abc", bytearray(b"abc"), memoryview(b"abcd"), object(), int, len, {1, 2}, range(3), 1j, slice(2)),
-        *(Path("gone.png"), Path(), np.float32(2), np.str_("a"), PILImage.new("RGB", (3, 2)), PILImage.new("F", (2, 2))),
+        *(
+            Path("gone.png"),
+            Path(),
+            np.float32(2),
+            np.str_("a"),
+            PILImage.new("RGB", (3, 2)),
+            PILImage.new("F", (2, 2)),
+        ),
         *(torch.zeros(2, 3), torch.zeros(2, 3, 3, dtype=torch.bfloat16), torch.zeros(2, 2, dtype=torch.complex64)),
-        *(io.BytesIO(pick(rng, FILES)[1]), io.StringIO("a"), pick(rng, FILES)[1], Text("a"), Text(None), Exception("a")),
+        *(
+            io.BytesIO(pick(rng, FILES)[1]),
+            io.StringIO("a"),
+            pick(rng, FILES)[1],
+            Text("a"),
+            Text(None),
+            Exception("a"),
+        ),
     )
     return array(rng) if rng.random() < 0.2 else pick(rng, values)
 
