@@ -1,4 +1,4 @@
-"""Content as people and data sets really hand it over: buffers, tensors, recordings of columns, messages, odd pictures."""
+"""Content as people and data sets hand it over: buffers, tensors, recordings of columns, messages, odd pictures."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_tensors_of_any_floats_are_pictures_sounds_and_films(dtype):
 def test_a_tensor_that_needs_gradients_is_copied_and_one_without_numbers_is_told():
     assert Image(torch.zeros(4, 4, requires_grad=True)).source.shape == (4, 4)
     for odd in (torch.zeros(4, 4, device="meta"), torch.zeros(4, 4).to_sparse()):
-        with pytest.raises(ContentError, match="no array can be made.*dense"):
+        with pytest.raises(ContentError, match=r"no array can be made.*dense"):
             Image(odd)
 
 
@@ -159,17 +159,17 @@ def test_what_comes_with_a_recording_must_not_be_contradicted():
 class SoundDecoder:
     """As torchcodec's `AudioDecoder`, whose public interface this is."""
 
-    def __init__(self, data, rate):
+    def __init__(self, data, rate):  # noqa: D107
         self._samples = SimpleNamespace(data=data, sample_rate=rate)
 
-    def get_all_samples(self):
+    def get_all_samples(self):  # noqa: D102
         return self._samples
 
 
 class FilmDecoder:
     """As torchcodec's `VideoDecoder`, whose public interface this is."""
 
-    def __init__(self, frames, fps):
+    def __init__(self, frames, fps):  # noqa: D107
         self._frames, self._fps = torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2), fps
         height, width = frames[0].shape[:2]
         self.metadata = SimpleNamespace(
@@ -180,7 +180,7 @@ class FilmDecoder:
             width=width,
         )
 
-    def get_frames_played_at(self, seconds):
+    def get_frames_played_at(self, seconds):  # noqa: D102
         return SimpleNamespace(data=self._frames[[int(second * self._fps + 1e-6) for second in seconds]])
 
 
@@ -216,7 +216,7 @@ def test_a_decoder_that_fails_is_told():
         def get_all_samples(self):
             raise RuntimeError("Could not open input file")
 
-    with pytest.raises(MediaError, match="decoder that fails.*Could not open.*path or the bytes"):
+    with pytest.raises(MediaError, match=r"decoder that fails.*Could not open.*path or the bytes"):
         Audio(Broken(None, 0))
 
 
@@ -266,7 +266,7 @@ def test_odd_keys_and_roles_are_told(content, told):
 
 def test_a_time_of_four_hundred_digits_is_told():
     for setting in ("start", "end"):
-        with pytest.raises(MediaError, match="nothing after it|end must come after|expected"):
+        with pytest.raises(MediaError, match=r"nothing after it|end must come after|expected"):
             load([Audio(SOUNDS["wav"](tone(0.1)), **{"start": 10**400, setting: 10**399})])
     with pytest.raises(MediaError, match="expected a whole number of Hz"):
         load([Audio(np.zeros(9), sampling_rate=10**400)])

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, get_args
+from collections.abc import Sequence
+from typing import get_args
 
 from omnitrace_nb.content.labels import labels
 from omnitrace_nb.content.limits import LIMITS
 from omnitrace_nb.content.parts import Part, Role, Text
 from omnitrace_nb.errors import ContentError, shown
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 ROLES: tuple[str, ...] = get_args(Role)
 PARTS: tuple[type, ...] = get_args(Part)
@@ -26,7 +24,7 @@ def check(parts: Sequence[Part]) -> None:
             label, id or title, or two documents of one id; text that is empty, too long, or holds half a character (a
             lone surrogate).
     """
-    if not isinstance(parts, (list, tuple)):
+    if not isinstance(parts, Sequence) or isinstance(parts, (str, bytes)):
         raise ContentError(f"The parts of the prompt are {shown(parts)}, expected a list of parts")
     if not parts:
         raise ContentError('The prompt is empty: give at least one part, such as ot.Text("What is this?")')

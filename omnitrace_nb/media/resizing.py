@@ -102,7 +102,7 @@ def _size(given: object, name: str) -> tuple[int, int]:
     width, height = (count_of(side, "a side of resized", name) or 0 for side in given)
     if not 0 < width * height <= LIMITS.picture_pixels:
         raise MediaError(
-            f"{name} has resized={shown(given)}, expected (width, height), the limit is {LIMITS.picture_pixels:,} pixels"
+            f"{name} has resized={shown(given)}, expected (width, height) of at most {LIMITS.picture_pixels:,} pixels"
         )
     return width, height
 
