@@ -39,12 +39,12 @@ def translated(block: Mapping[str, object], kind: str, name: str) -> dict[str, o
     if kind in {"image", "video"}:
         _resize(ours, name)
     if kind == "video":
+        _count_frames(ours, name)
         for theirs, key in (("video_start", "start"), ("video_end", "end"), ("sample_fps", "fps")):
             if theirs in ours:
                 if key in ours:
                     raise ContentError(f'{name} has both "{theirs}" and "{key}": give one of them')
                 ours[key] = ours.pop(theirs)
-        _count_frames(ours, name)
     return ours
 
 
