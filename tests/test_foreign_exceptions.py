@@ -1,5 +1,5 @@
 # ruff: noqa: ARG005 - the rows of the table have one shape
-"""A public call never ends in a foreign exception, whatever is given to it: it works, or is an `OmnitraceError`."""
+"""No public call ends in a foreign exception, whatever is given to it: it works, or is an `OmnitraceError`."""
 
 from __future__ import annotations
 
@@ -64,6 +64,8 @@ WRONG = {
     "an object": object(),
     "an odd object": Odd(),
     "a class": int,
+    "a function": lambda *_: None,
+    "an exception": ValueError("a"),
 }
 
 
