@@ -18,12 +18,6 @@ if TYPE_CHECKING:
     from omnitrace_nb.trace import Trace
     from omnitrace_nb.tracer import Tracer
 
-MEDIA_SUFFIXES = (
-    *(".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"),
-    *(".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac"),
-    *(".mp4", ".webm", ".mkv", ".mov", ".avi"),
-)
-
 FORMS = {".html": "to_html", ".png": "to_png", ".md": "to_markdown", ".json": "to_json", ".omnitrace": "save"}
 
 
@@ -154,13 +148,15 @@ def _check_folders(*files: Path | None) -> None:
 
 def _part(argument: str) -> str | Path:
     """Read an argument as a file if there is one of that name, else as text; a missing media file is an error."""
+    from omnitrace_nb.content.suffixes import is_media_name  # noqa: PLC0415 - decoders are loaded only where needed
+
     path = Path(argument)
     try:
         if path.is_file():
             return path
     except (OSError, ValueError):  # a long text is no file name
         return argument
-    if path.suffix.lower() in MEDIA_SUFFIXES and not any(letter.isspace() for letter in argument):
+    if is_media_name(argument) and not any(letter.isspace() for letter in argument):
         raise ContentError(f"there is no file {argument!r}; give the path of an existing file, or a text")
     return argument
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Literal
 
 import torch
 
 from omnitrace_nb import contrast, estimate, passes, targets, verification
 from omnitrace_nb import signals as registry
+from omnitrace_nb.arguments import told
 from omnitrace_nb.errors import SettingsError, SignalError
 from omnitrace_nb.planning import Shape
 from omnitrace_nb.prompting import Prompt
+from omnitrace_nb.quoting import quoted
 from omnitrace_nb.signals import Signal
 from omnitrace_nb.signals.likeness import same
 from omnitrace_nb.statements import Statements
@@ -38,6 +40,7 @@ class Revisits:
 
     adapter: Adapter
 
+    @told(signals=(str, Signal, list, tuple))
     @GRADIENTS_ALLOWED
     def add(
         self,
@@ -72,6 +75,7 @@ class Revisits:
         warn_of(scored)
         return trace.with_scores(scored, run.ablations)
 
+    @told(top=int, operator=str, signal=(str, Signal, list, tuple), seed=int)
     @GRADIENTS_ALLOWED
     def verify(
         self,
@@ -109,6 +113,7 @@ class Revisits:
         run = self.finished(trace, content=content, progress=progress)
         return verification.verify(trace, run, top=top, operator=operator, signal=signal, seed=seed)
 
+    @told(signal=(str, Signal), target=(int, str, list, tuple, slice, Mapping), against=str)
     @GRADIENTS_ALLOWED
     def attribute(
         self,
@@ -150,6 +155,7 @@ class Revisits:
             trace = self.add(trace, chosen, content=content, progress=progress)
         return trace.attribute(chosen.label, target)
 
+    @told(method=(str, Signal), target=(int, str, list, tuple, slice, Mapping))
     @GRADIENTS_ALLOWED
     def input_map(
         self,
@@ -252,14 +258,7 @@ def allowed(adapter: Adapter, signals: Sequence[Signal]) -> None:
 
 def _check_trace(given: object) -> None:
     if not isinstance(given, Trace):
-        raise SettingsError(
-            f"trace={_shortened(given)}: expected a Trace, as tracer.trace(...) or ot.open(path) gives it"
-        )
-
-
-def _shortened(given: object, most: int = 60) -> str:
-    shown = repr(given)
-    return shown if len(shown) <= most else f"a {type(given).__name__}"
+        raise SettingsError(f"trace={quoted(given)}: expected a Trace, as tracer.trace(...) or ot.open(path) gives it")
 
 
 def warn_of(scored: passes.Scored) -> None:

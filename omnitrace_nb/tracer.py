@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from omnitrace_nb import alignment, capture, models, options, passes, releases, responses
 from omnitrace_nb import estimate as estimating
 from omnitrace_nb._version import __version__
+from omnitrace_nb.arguments import told
 from omnitrace_nb.capture import caches, settings
 from omnitrace_nb.curation import CurationSettings
 from omnitrace_nb.live import shown_while_made
@@ -17,6 +18,7 @@ from omnitrace_nb.partial import Partial
 from omnitrace_nb.planning import Shape
 from omnitrace_nb.prompting import Prompt
 from omnitrace_nb.revisits import GRADIENTS_ALLOWED, Revisits, allowed, chosen_signals, run_of, warn_of
+from omnitrace_nb.signals import Signal
 from omnitrace_nb.sources import SourceOptions
 from omnitrace_nb.statements import StatementOptions, Statements
 from omnitrace_nb.trace import Trace
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from omnitrace_nb.estimate import Estimate
     from omnitrace_nb.models import Adapter
     from omnitrace_nb.responses import ResponseLike
-    from omnitrace_nb.signals import Signal
 
 DEFAULT_SIGNALS = ("excess", "attmean")
 _OWN = frozenset(
@@ -98,6 +99,7 @@ class Tracer(Revisits):
         """Name the model and what it reads."""
         return f"Tracer({_name(self.adapter)!r}, reads {', '.join(self.adapter.modalities)})"
 
+    @told(signals=(str, Signal, list, tuple), first_step=str)
     @GRADIENTS_ALLOWED
     def trace(
         self,
@@ -226,6 +228,7 @@ class Tracer(Revisits):
             shown.finish(trace)
         return trace
 
+    @told(signals=(str, Signal, list, tuple))
     def estimate(
         self,
         content: object,

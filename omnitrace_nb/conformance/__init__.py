@@ -14,6 +14,7 @@ from omnitrace_nb.conformance import attending, placing, running
 from omnitrace_nb.conformance.report import Report
 from omnitrace_nb.conformance.subject import Failed, NotApplicable, Subject
 from omnitrace_nb.errors import OmnitraceError, SettingsError
+from omnitrace_nb.quoting import quoted
 from omnitrace_nb.revisits import Revisits
 
 if TYPE_CHECKING:
@@ -60,9 +61,13 @@ def check_adapter(tracer: Tracer | Adapter, content: object = None, *, checks: S
         SettingsError: an unknown check.
         ContentError: a prompt that cannot be read.
     """
+    if checks is not None and not isinstance(checks, (list, tuple, set, frozenset)):
+        raise SettingsError(f"checks={quoted(checks)}: expected a list of names, some of {', '.join(CHECKS)}.")
     chosen = list(CHECKS) if checks is None else list(checks)
-    if unknown := [name for name in chosen if name not in CHECKS]:
-        raise SettingsError(f"there is no check {unknown[0]!r}; there are {', '.join(CHECKS)}.")
+    if unknown := [name for name in chosen if not isinstance(name, str) or name not in CHECKS]:
+        raise SettingsError(f"there is no check {quoted(unknown[0])}; there are {', '.join(CHECKS)}.")
+    if not hasattr(tracer, "adapter" if isinstance(tracer, Revisits) else "encode"):
+        raise SettingsError(f"check_adapter was given {quoted(tracer)}, expected what ot.load gives, or an adapter.")
     subject = Subject.of(tracer.adapter if isinstance(tracer, Revisits) else tracer, content)
     begun, rows = time.perf_counter(), []
     for name in chosen:

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-from PIL import Image as PILImage
-
+from omnitrace_nb.content.bare import bare_part
 from omnitrace_nb.content.check import check
-from omnitrace_nb.content.files import open_path
-from omnitrace_nb.content.limits import LIMITS
 from omnitrace_nb.content.messages import block_part, message_parts
 from omnitrace_nb.content.parts import Audio, Image, Part, Text, Video
 from omnitrace_nb.content.samples import Sample, is_sample, sample_parts
-from omnitrace_nb.content.sniff import Kind, sniff
-from omnitrace_nb.errors import ContentError, MediaError
+from omnitrace_nb.content.suffixes import is_media_name
+from omnitrace_nb.errors import ContentError
 
-_CLASSES: dict[Kind, type[Image | Audio | Video]] = {"image": Image, "audio": Audio, "video": Video}
-_SUFFIXES = frozenset(
-    f".{name}"
-    for name in (
-        *("png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"),
-        *("wav", "flac", "mp3", "ogg", "oga", "opus", "m4a"),
-        *("mp4", "webm", "mkv", "mov", "avi"),
-    )
-)
 _LONGEST_NAME = 255
 
 
@@ -38,9 +24,10 @@ def as_parts(content: object) -> tuple[Part, ...]:
     `ot.Image("a.png")` or `pathlib.Path("a.png")`, and a string that names a media file on disk is warned about); a
     `pathlib.Path` (a file, read as what its content is: picture, sound, film or UTF-8 text); encoded bytes, or an open
     binary file; a `PIL.Image`; a `uint8` array of 2 or 3 dimensions (a picture; sounds and films need `ot.Audio` and
-    `ot.Video`, which take a rate). Also a list of chat messages as Hugging Face writes them, whose roles are kept, a
-    sample of the paper's own code (`samples.sample_parts` says in which order it is read), and a `Sample` of
-    `read_samples`.
+    `ot.Video`, which take a rate); what a column of the datasets library gives (`{"bytes": ..., "path": ...}`,
+    `{"array": ..., "sampling_rate": ...}`, a decoder). Also a list of chat messages as Hugging Face writes them, whose
+    roles are kept, a sample of the paper's own code (`samples.sample_parts` says in which order it is read), and a
+    `Sample` of `read_samples`.
 
     Raises:
         ContentError: an empty prompt, something of another kind, or an unusable part; see `check`.
@@ -85,76 +72,25 @@ def _parts(content: object) -> tuple[Part, ...]:
 
 
 def _part(item: object, name: str) -> Part:
-    part: Part
-    match item:
-        case Text() | Image() | Audio() | Video():
-            part = item
-        case str():
-            part = Text(item)
-        case Path():
-            part = _path_part(item, name)
-        case bytes() | bytearray() | memoryview():
-            part = _bytes_part(bytes(item), name)
-        case io.IOBase():
-            part = _bytes_part(item.read(), name)
-        case PILImage.Image():
-            part = Image(item)
-        case np.ndarray():
-            part = _array_part(item, name)
-        case Mapping():
-            part = block_part(item, "user", name)
-        case list() | tuple():
-            raise ContentError(f"{name} is a list inside a list: one prompt is one flat list of parts")
-        case _:
-            raise ContentError(
-                f"{name} is a {type(item).__module__}.{type(item).__qualname__}; expected a str, ot.Text, ot.Image, "
-                "ot.Audio, ot.Video, pathlib.Path, PIL.Image, uint8 array, bytes, chat messages, or a list of these"
-            )
+    if isinstance(item, (Text, Image, Audio, Video)):
+        return item
+    if isinstance(item, str):
+        return Text(item)
+    if isinstance(item, Mapping):
+        return block_part(item, "user", name)
+    if isinstance(item, (list, tuple)):
+        raise ContentError(f"{name} is a list inside a list: one prompt is one flat list of parts")
+    part = bare_part(item, name)
+    if part is None:
+        raise ContentError(
+            f"{name} is a {type(item).__module__}.{type(item).__qualname__}; expected a str, ot.Text, ot.Image, "
+            "ot.Audio, ot.Video, pathlib.Path, PIL.Image, uint8 array, bytes, chat messages, or a list of these"
+        )
     return part
-
-
-def _path_part(path: Path, name: str) -> Part:
-    name = f"{name} ({path.name})"
-    with open_path(path, name) as stream:
-        found = sniff(stream, name)
-        if found.kind:
-            return _CLASSES[found.kind](path)
-        stream.seek(0)
-        data = stream.read(LIMITS.text_bytes + 1)
-    try:
-        text = data.decode("utf-8-sig") if len(data) <= LIMITS.text_bytes else None
-    except UnicodeDecodeError:
-        text = None
-    if text is None or path.suffix.lower() in _SUFFIXES:
-        raise MediaError(f"{name} holds {found.what}, which no part can hold. {found.advice}")
-    return Text(text)
-
-
-def _bytes_part(data: bytes, name: str) -> Part:
-    name = f"{name} ({len(data):,} bytes)"
-    if not data:
-        raise MediaError(f"{name} is empty: give the encoded bytes of a picture, sound or film")
-    found = sniff(io.BytesIO(data), name)
-    if not found.kind:
-        raise MediaError(f"{name} holds {found.what}, which no part can hold (text is a str). {found.advice}")
-    return _CLASSES[found.kind](data)
-
-
-def _array_part(array: np.ndarray, name: str) -> Part:
-    if array.dtype == np.uint8 and array.ndim in {2, 3}:
-        return Image(array)
-    advice = {
-        1: "a sound is ot.Audio(array, sampling_rate=16000)",
-        4: "a film is ot.Video(array, fps=2.0)",
-    }.get(array.ndim, "say what it is: ot.Image(array), ot.Audio(array, sampling_rate=...) or ot.Video(array, fps=...)")
-    raise ContentError(
-        f"{name} is an array of {array.dtype} with shape {array.shape}; "
-        f"only uint8 of 2 or 3 dimensions is a picture as it stands: {advice}"
-    )
 
 
 def _names_a_file(item: object) -> bool:
     """Say whether a string surely means a file: a model would be asked about the letters of its name."""
     if not isinstance(item, str) or len(item) > _LONGEST_NAME or "\0" in item:
         return False
-    return Path(item).suffix.lower() in _SUFFIXES and Path(item).is_file()
+    return is_media_name(item) and Path(item).is_file()

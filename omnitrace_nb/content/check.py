@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, get_args
+from collections.abc import Sequence
+from typing import get_args
 
 from omnitrace_nb.content.labels import labels
 from omnitrace_nb.content.limits import LIMITS
 from omnitrace_nb.content.parts import Part, Role, Text
 from omnitrace_nb.errors import ContentError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from omnitrace_nb.quoting import quoted
 
 ROLES: tuple[str, ...] = get_args(Role)
 PARTS: tuple[type, ...] = get_args(Part)
@@ -26,6 +25,8 @@ def check(parts: Sequence[Part]) -> None:
             label, id or title, or two documents of one id; text that is empty, too long, or holds half a character (a
             lone surrogate).
     """
+    if not isinstance(parts, Sequence) or isinstance(parts, (str, bytes)):
+        raise ContentError(f"The parts of the prompt are {quoted(parts)}, expected a list of parts")
     if not parts:
         raise ContentError('The prompt is empty: give at least one part, such as ot.Text("What is this?")')
     for place, part in enumerate(parts, 1):
@@ -48,9 +49,9 @@ def check(parts: Sequence[Part]) -> None:
 
 def check_role(role: object, name: str) -> None:
     """Refuse any role but "system", "user" and "assistant"; `name` says whose it is."""
-    if role not in ROLES:
+    if not isinstance(role, str) or role not in ROLES:
         known = ", ".join(f'"{one}"' for one in ROLES)
-        raise ContentError(f"{name} has the role {role!r}; known roles are {known}")
+        raise ContentError(f"{name} has the role {quoted(role)}; known roles are {known}")
 
 
 def check_text(text: object, name: str) -> None:

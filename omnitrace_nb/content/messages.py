@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
+from omnitrace_nb.content.bare import bare_part, is_bare
 from omnitrace_nb.content.check import check_role, check_text
+from omnitrace_nb.content.given import PLACES, from_base64
 from omnitrace_nb.content.parts import Audio, Image, Part, Role, Text, Video
+from omnitrace_nb.content.qwen_keys import translated
 from omnitrace_nb.errors import ContentError
+from omnitrace_nb.quoting import quoted
 
 _KINDS = ("text", "image", "audio", "video")
 _TYPES = {kind: kind for kind in _KINDS} | {
@@ -20,12 +23,14 @@ _TYPES = {kind: kind for kind in _KINDS} | {
     "input_audio": "audio",
     "video_url": "video",
 }
-_PLACES = ("url", "path", "base64", "bytes")
 _SETTINGS = {
     "text": {"label", "id", "title"},
-    "image": {"label", "max_pixels"},
+    "image": {"label", "max_pixels", "min_pixels", "resized"},
     "audio": {"label", "sampling_rate", "start", "end"},
-    "video": {"label", "fps", "sound", "max_frames", "max_pixels", "start", "end"},
+    "video": {
+        *("label", "fps", "sound", "max_frames", "max_pixels", "min_pixels", "total_pixels", "resized", "start", "end"),
+        *("audio", "sampling_rate"),
+    },
 }
 
 
@@ -35,14 +40,15 @@ def message_parts(message: Mapping[str, object], name: str) -> tuple[Part, ...]:
     Raises:
         ContentError: an unknown role or key, no content, or a block that cannot be read.
     """
+    message = present(message, name)
     _refuse_unknown(set(message), {"role", "content"}, name)
-    role = message["role"]
+    role = message.get("role")
     check_role(role, name)
     content = message.get("content")
     if isinstance(content, str):
         content = [{"type": "text", "text": content}]
     if not isinstance(content, (list, tuple)) or not content:
-        raise ContentError(f"{name} has the content {_short(content)}, expected a str or a list of blocks, not empty")
+        raise ContentError(f"{name} has the content {quoted(content)}, expected a str or a list of blocks, not empty")
     return tuple(
         block_part(_as_block(block, f"{name}, block {place}"), cast("Role", role), f"{name}, block {place}")
         for place, block in enumerate(content, 1)
@@ -52,24 +58,60 @@ def message_parts(message: Mapping[str, object], name: str) -> tuple[Part, ...]:
 def block_part(block: Mapping[str, object], role: Role, name: str) -> Part:
     """Give the part of one block: `{"type": "image", "image": ...}`, or `{"image": ...}` as in the paper's samples.
 
-    Media may stand under the kind's own name, "url", "path", "base64" or "bytes", and may be all that a part takes;
-    `{"array": ..., "sampling_rate": ...}` and `{"bytes": ..., "path": ...}` of the datasets library too.
+    Media may stand under the kind's own name, "url", "path", "base64", "bytes" or "array", and may be all that a part
+    takes. A block that does not say its kind is what its content is. Keys of Qwen's messages are read as qwen-vl-utils
+    reads them (`content.qwen_keys`), and a key that is None is not there.
 
     Raises:
         ContentError: an unknown type or key, or none or several contents in one block.
     """
+    block = present(block, name)
+    if "type" not in block and not any(kind in block for kind in _KINDS) and is_bare(block):
+        bare = bare_part(block, name)
+        if bare is not None:
+            return replace(bare, role=role)
     kind = _kind(block, name)
-    places = [place for place in block if place in _PLACES or _TYPES.get(place) == kind]
+    block = translated(block, kind, name)
+    places = [place for place in block if place in PLACES or _TYPES.get(place) == kind]
+    if set(places) == {"bytes", "path"}:  # of one file, as the datasets library writes it
+        places = ["bytes"]
+        block.pop("path")
     if len(places) != 1:
         raise ContentError(f'{name} of type "{kind}" has the keys {sorted(block)}; expected its content under "{kind}"')
     _refuse_unknown(set(block), {"type", places[0], *_SETTINGS[kind]}, name)
     settings: dict[str, Any] = {key: block[key] for key in _SETTINGS[kind] if key in block} | {"role": role}
-    value = block[places[0]]
+    value: Any = block[places[0]]
     if kind == "text":
         check_text(value, name)
-        return Text(cast("str", value), **settings)
-    source = _decoded(value, name) if places[0] == "base64" else _source(value, kind, settings, name)
-    return {"image": Image, "audio": Audio, "video": Video}[kind](source, **settings)
+        return Text(value, **settings)
+    if places[0] in {"base64", "data"}:
+        value = from_base64(value, name)
+    try:
+        part = {"image": Image, "audio": Audio, "video": Video}[kind](value, **settings)
+    except ContentError as error:
+        raise type(error)(f"{name}: {error}") from error
+    if isinstance(part.source, Mapping):
+        raise ContentError(
+            f"{name} holds its {kind} as a mapping with the keys {sorted(map(str, part.source))}; give a path or array"
+        )
+    return part
+
+
+def present(mapping: Mapping[Any, object], name: str) -> dict[str, object]:
+    """Give what is there of a message or block: Arrow gives every row all keys of its column, absent ones as None.
+
+    Raises:
+        ContentError: a key that is no string.
+    """
+    if wrong := [key for key in mapping if not isinstance(key, str)]:
+        raise ContentError(f"{name} has the key {quoted(wrong[0])}, a {type(wrong[0]).__name__}; keys are strings")
+    return {key: value for key, value in mapping.items() if not _is_absent(value)}
+
+
+def _is_absent(value: object) -> bool:
+    if isinstance(value, Mapping) and value:
+        return all(map(_is_absent, value.values()))
+    return value is None
 
 
 def _as_block(block: object, name: str) -> Mapping[str, object]:
@@ -86,7 +128,7 @@ def _kind(block: Mapping[str, object], name: str) -> str:
     if "type" in block:
         kind = _TYPES.get(block["type"]) if isinstance(block["type"], str) else None
         if kind is None:
-            raise ContentError(f"{name} has the type {block['type']!r}; known types are {', '.join(_KINDS)}")
+            raise ContentError(f"{name} has the type {quoted(block['type'])}; known types are {', '.join(_KINDS)}")
         return kind
     kinds = [kind for kind in _KINDS if kind in block]
     if len(kinds) != 1:
@@ -96,37 +138,9 @@ def _kind(block: Mapping[str, object], name: str) -> str:
     return kinds[0]
 
 
-def _source(value: object, kind: str, settings: dict[str, Any], name: str) -> Any:  # noqa: ANN401 - whatever a part takes
-    """Unwrap what hides one level down: an address, a recording of the datasets library, base64 data."""
-    if not isinstance(value, Mapping):
-        return value
-    keys = set(value)
-    if kind == "audio" and {"array", "sampling_rate"} <= keys:
-        settings["sampling_rate"] = value["sampling_rate"]
-        return value["array"]
-    if "data" in keys:
-        return _decoded(value["data"], name)
-    for place in ("bytes", "url", "path"):
-        if value.get(place) is not None:
-            return value[place]
-    raise ContentError(
-        f"{name} holds its {kind} as a mapping with the keys {sorted(map(str, keys))}; give a path or array"
-    )
-
-
-def _decoded(value: object, name: str) -> bytes:
-    try:
-        return base64.b64decode(cast("str", value), validate=True)
-    except (binascii.Error, ValueError, TypeError) as error:
-        raise ContentError(f"{name} holds base64 data that is damaged ({error})") from error
-
-
 def _refuse_unknown(keys: set[str], known: set[str], name: str) -> None:
     unknown = sorted(map(str, keys - known))
     if unknown:
-        raise ContentError(f"{name} has the key {unknown[0]!r}, which is not understood; known keys: {sorted(known)}")
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 - one line of a message
+        raise ContentError(
+            f"{name} has the key {quoted(unknown[0])}, which is not understood; known keys: {sorted(known)}"
+        )

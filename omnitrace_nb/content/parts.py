@@ -9,13 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import IO, TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
+from omnitrace_nb.content.given import plain
+from omnitrace_nb.errors import ContentError
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    import numpy as np
     from PIL import Image as PILImage
 
+_KINDS: dict[str, Literal["image", "audio", "video"]] = {"Image": "image", "Audio": "audio", "Video": "video"}
 Role = Literal["system", "user", "assistant"]
 
 
@@ -40,12 +45,20 @@ def _brief(self: Part) -> str:
 
 
 def _settle(self: Image | Audio | Video) -> None:
-    """Read file objects and copy tensors, so that later rooms see paths, bytes, pictures and arrays only."""
-    source: Any = self.source
-    if callable(getattr(source, "read", None)):
-        object.__setattr__(self, "source", source.read())
-    elif hasattr(source, "cpu"):
-        object.__setattr__(self, "source", source.detach().cpu().numpy())
+    """Read open files, copy tensors, unwrap what data sets hand out; see `given.plain`."""
+    kind = _KINDS[type(self).__name__]
+    settings = {name: getattr(self, name) for name in ("sampling_rate", "fps") if name in self.__slots__}
+    track = getattr(self, "audio", None)
+    if track is not None:
+        track = plain(track, "audio", settings)
+        if not isinstance(track, np.ndarray):
+            raise ContentError(
+                f"audio= of a film is a {type(track).__name__}, expected samples: an array, with sampling_rate=..."
+            )
+        object.__setattr__(self, "audio", track)
+    source = plain(self.source, kind, settings)
+    for name, value in {"source": source, **settings}.items():
+        object.__setattr__(self, name, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +84,25 @@ class Text:
 class Image:
     """A picture: a path, encoded bytes, a `PIL.Image`, or an array `[height, width]` or `[height, width, 3 or 4]`.
 
-    An open binary file and a torch tensor are taken too, here and in `Audio` and `Video`. Of an animated picture (GIF,
-    WebP, PNG) the first frame is read. A picture of more than `max_pixels` (width x height) is read smaller; boxes stay
-    those of the original.
+    Taken too, here and in `Audio` and `Video`: an open file (read from its beginning), a tensor, nested lists of
+    numbers, and what a column of the datasets library gives (`{"bytes": ..., "path": ...}`). Of an animated picture
+    (GIF, WebP, PNG) the first frame is read, of a TIFF of several pages the first page.
+
+    A picture of more than `max_pixels` (width x height) is read smaller, of fewer than `min_pixels` larger, and
+    `resized` is the `(width, height)` in which it is read, whatever its own. Boxes stay those of the original.
     """
 
-    source: str | Path | bytes | IO[bytes] | PILImage.Image | np.ndarray
+    source: str | Path | bytes | IO[bytes] | Mapping[str, Any] | PILImage.Image | np.ndarray
     max_pixels: int | None = field(default=None, kw_only=True)
+    min_pixels: int | None = field(default=None, kw_only=True)
+    resized: tuple[int, int] | None = field(default=None, kw_only=True)
     label: str | None = field(default=None, kw_only=True)
     role: Role = field(default="user", kw_only=True)
 
     __repr__ = _brief
 
     def __post_init__(self) -> None:
-        """Read an open file, copy a tensor."""
+        """Make plain what was given; see `given.plain`."""
         _settle(self)
 
 
@@ -92,10 +110,11 @@ class Image:
 class Audio:
     """A sound: a path, encoded bytes, or samples `[n]` or `[channels, n]` in -1..1 with their `sampling_rate` in Hz.
 
+    Also `{"array": ..., "sampling_rate": ...}`, and a decoder of torchcodec, as the datasets library gives them.
     `start` and `end`, in seconds, read a part of it; times stay those of the whole.
     """
 
-    source: str | Path | bytes | np.ndarray
+    source: str | Path | bytes | IO[bytes] | Mapping[str, Any] | np.ndarray
     sampling_rate: int | None = None
     start: float | None = field(default=None, kw_only=True)
     end: float | None = field(default=None, kw_only=True)
@@ -105,7 +124,7 @@ class Audio:
     __repr__ = _brief
 
     def __post_init__(self) -> None:
-        """Read an open file, copy a tensor."""
+        """Make plain what was given; see `given.plain`."""
         _settle(self)
 
 
@@ -118,7 +137,12 @@ class Video:
 
     Of a file, `fps` is how many frames a second are read; left out, as many as the model wants. `max_frames` is the
     most, spread evenly: where it is reached, fewer a second are read. Frames of more than `max_pixels` (width x height)
-    are read smaller. `start` and `end`, in seconds, read a part. Times and boxes stay those of the original.
+    are read smaller, of fewer than `min_pixels` larger; `total_pixels` is the most that all frames together may have,
+    two frames counted as one (as Qwen's models merge them); `resized` is the `(width, height)` in which they are read.
+    `start` and `end`, in seconds, read a part. Times and boxes stay those of the original.
+
+    A decoder of torchcodec gives its frames: `fps` of them a second, all where that is left out, and never more than
+    `LIMITS.film_pixels` together.
     """
 
     source: str | Path | bytes | np.ndarray | Sequence[PILImage.Image | np.ndarray]
@@ -128,6 +152,9 @@ class Video:
     sound: bool = field(default=True, kw_only=True)
     max_frames: int | None = field(default=None, kw_only=True)
     max_pixels: int | None = field(default=None, kw_only=True)
+    min_pixels: int | None = field(default=None, kw_only=True)
+    total_pixels: int | None = field(default=None, kw_only=True)
+    resized: tuple[int, int] | None = field(default=None, kw_only=True)
     start: float | None = field(default=None, kw_only=True)
     end: float | None = field(default=None, kw_only=True)
     label: str | None = field(default=None, kw_only=True)
@@ -136,7 +163,7 @@ class Video:
     __repr__ = _brief
 
     def __post_init__(self) -> None:
-        """Read an open file, copy a tensor."""
+        """Make plain what was given; see `given.plain`."""
         _settle(self)
 
 

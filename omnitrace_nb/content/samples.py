@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from omnitrace_nb.content.limits import LIMITS
 from omnitrace_nb.content.messages import block_part
 from omnitrace_nb.content.parts import Audio, Image, Part, Text, Video
 from omnitrace_nb.errors import ContentError
+from omnitrace_nb.quoting import quoted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +36,8 @@ def read_samples(path: str | Path) -> list[Sample]:
     Raises:
         ContentError: the file is missing, is no JSON, or a sample cannot be read; the sample and the place are named.
     """
+    if not isinstance(path, (str, os.PathLike)) or "\0" in os.fsdecode(path):
+        raise ContentError(f"The sample file is {quoted(path)}, expected the path of a JSON file")
     path = Path(path).expanduser()
     with open_path(path, "The sample file") as stream:
         data = stream.read()
@@ -62,7 +66,8 @@ def sample_parts(sample: Mapping[str, object], name: str = "The sample") -> tupl
     Raises:
         ContentError: a question that is no list of blocks, a prompt that is no text, or nothing at all.
     """
-    prompt, question = sample.get("prompt") or "", sample.get("question") or []
+    prompt = "" if sample.get("prompt") is None else sample["prompt"]
+    question = [] if sample.get("question") is None else sample["question"]
     if isinstance(question, str):
         question = [{"text": question}]
     if not isinstance(prompt, str) or not isinstance(question, (list, tuple)):

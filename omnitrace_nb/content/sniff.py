@@ -9,13 +9,14 @@ from typing import IO, Literal
 import av
 from av.stream import Disposition
 
+from omnitrace_nb.content.picture_formats import PictureFormat, likely_format, sure_format
 from omnitrace_nb.errors import MediaError
 
 Kind = Literal["image", "audio", "video"]
 
 _HEAD = 4096
 _USES = {
-    "image": ("a picture", "PNG, JPEG, WebP or GIF", "ot.Image"),
+    "image": ("a picture", "PNG, JPEG, WebP, GIF, TIFF, BMP, AVIF, JPEG 2000, PPM, ...", "ot.Image"),
     "audio": ("a sound", "WAV, FLAC, MP3, Ogg or M4A", "ot.Audio"),
     "video": ("a film", "MP4, WebM or MKV", "ot.Video"),
 }
@@ -29,7 +30,7 @@ class Found:
         what: in words, with its article: "an MP3 sound".
         kind: which part can hold it; None for what no part can.
         mime: its media type, of what a part can hold.
-        reader: the one Pillow format or PyAV demuxer that may read it.
+        reader: the one reader that may read it: of Pillow, or a demuxer of PyAV.
         advice: what to do with what no part can hold.
     """
 
@@ -61,11 +62,6 @@ _WRITTEN = (
     (rb"(?i)\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)?<svg", Found("an SVG drawing", advice="Save it as PNG")),
 )
 _UNREADABLE = (
-    (rb"....ftyp(heic|heix|heif|mif1|msf1)", Found("a HEIC picture", advice="Save it as JPEG or PNG")),
-    (rb"....ftypavi[fs]", Found("an AVIF picture", advice="Save it as JPEG or PNG")),
-    (rb"(II\*\0|MM\0\*)", Found("a TIFF picture", advice="Save it as PNG")),
-    (rb"BM....\0\0\0\0", Found("a BMP picture", advice="Save it as PNG")),
-    (rb"\0\0\x01\0[\x01-\x20]\0", Found("an icon (ICO)", advice="Save it as PNG")),
     (rb"RIFF....AVI ", Found("an AVI film", advice="Convert it to MP4")),
     (rb"FLV\x01", Found("a Flash film (FLV)", advice="Convert it to MP4")),
     (rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11", Found("Windows media (ASF)", advice="Convert it to MP4 or FLAC")),
@@ -81,8 +77,8 @@ _UNREADABLE = (
 UNKNOWN = Found(
     "something else",
     advice=(
-        "Pictures may be PNG, JPEG, WebP or GIF, sounds WAV, FLAC, MP3, Ogg or M4A, films MP4, WebM or MKV; "
-        "a file that was one of these is damaged"
+        "Pictures may be PNG, JPEG, WebP, GIF and whatever else Pillow opens, sounds WAV, FLAC, MP3, Ogg or M4A, films "
+        "MP4, WebM or MKV; a file that was one of these is damaged"
     ),
 )
 _TEXT = Found("text", advice=UNKNOWN.advice)
@@ -124,7 +120,7 @@ def sniff(stream: IO[bytes], name: str) -> Found:
     """
     stream.seek(0)
     head = stream.read(_HEAD)
-    found = _known(head, (*_PICTURES, *_SOUNDS, *_WRITTEN))
+    found = _known(head, _PICTURES) or _picture(sure_format(head)) or _known(head, (*_SOUNDS, *_WRITTEN))
     found = found or (_TEXT if _is_text(head) else _known(head, _UNREADABLE))
     if found:
         return found
@@ -133,7 +129,7 @@ def sniff(stream: IO[bytes], name: str) -> Found:
     for start, sound, film in _CONTAINERS:
         if re.match(start, head, re.DOTALL):
             return _container(stream, name, sound, film)
-    return UNKNOWN
+    return _picture(likely_format(stream, head)) or UNKNOWN
 
 
 def refuse(found: Found, wanted: Kind, name: str) -> MediaError:
@@ -162,6 +158,14 @@ def real_streams(container: av.container.InputContainer, kind: Literal["audio", 
 
 def _known(head: bytes, starts: tuple[tuple[bytes, Found], ...]) -> Found | None:
     return next((found for start, found in starts if re.match(start, head, re.DOTALL)), None)
+
+
+def _picture(form: PictureFormat | None) -> Found | None:
+    if form is None:
+        return None
+    if form.refusal:
+        return Found(form.what, advice=form.refusal)
+    return Found(form.what, "image", form.mime, form.reader)
 
 
 def _after_id3(stream: IO[bytes], head: bytes) -> Found:

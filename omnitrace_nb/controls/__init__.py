@@ -16,6 +16,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
+from omnitrace_nb.arguments import told
 from omnitrace_nb.capture.signal import Control
 from omnitrace_nb.controls.arithmetic import clamped, detrend, detrended, per_token, sinks, sinks_above, without_sinks
 from omnitrace_nb.controls.subtraction import minus, minus_null, minus_swapped
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _CONTROLS = {each.name: each for each in (per_token, without_sinks, detrended, minus_null, minus_swapped, clamped)}
 
 
+@told(name=str)
 def get(name: str) -> Control:
     """Give the control of a name, as it stands behind the bar in a signal's label.
 

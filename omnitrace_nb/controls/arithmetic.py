@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from omnitrace_nb.arguments import told
 from omnitrace_nb.capture.signal import Control
 from omnitrace_nb.errors import SettingsError
 
@@ -56,6 +57,7 @@ def sinks(scores: np.ndarray, *, times: float = SINK_TIMES, steps: float = SINK_
     return found
 
 
+@told(times=(int, float), steps=(int, float))
 def sinks_above(times: float = SINK_TIMES, steps: float = SINK_STEPS) -> Control:
     """Give `without_sinks` with another criterion.
 
@@ -84,6 +86,7 @@ def sinks_above(times: float = SINK_TIMES, steps: float = SINK_STEPS) -> Control
     )
 
 
+@told(degree=int)
 def detrend(degree: int = DEGREE) -> Control:
     """Give `detrended` with a polynomial of another degree.
 

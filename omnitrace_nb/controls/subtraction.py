@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from omnitrace_nb import passes
+from omnitrace_nb.arguments import told
 from omnitrace_nb.capture.signal import Control
 from omnitrace_nb.controls.arithmetic import mean_step, without_habit
 from omnitrace_nb.controls.foils import embedded, fingerprint
@@ -28,6 +29,7 @@ _SUMMARIES = {
 }
 
 
+@told(what=str, foils=(list, tuple, object), per=str)
 def minus(what: What = "null", *, foils: Sequence[object] = (), per: Per = "response") -> Control:
     """Give `minus_null` or `minus_swapped` with other settings: subtract what the same positions get without evidence.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from omnitrace_nb.content.parts import Audio, Image, Video
 from omnitrace_nb.errors import ContentError
 from omnitrace_nb.media.load import load
+from omnitrace_nb.media.resizing import needs_own_size
 
 if TYPE_CHECKING:
     from omnitrace_nb.media.loaded import Media
@@ -36,9 +37,12 @@ def part(record: PartRecord, *, heard: bool = True) -> Image | Audio | Video:
         )
     source: Any = record.media
     start, end = record.read or (None, None)
+    resized = record.read_size if record.size and needs_own_size(record.size, record.read_size) else None
     if record.kind == "image":
-        return Image(source, max_pixels=record.max_pixels)
+        return Image(source, max_pixels=record.max_pixels, resized=resized)
     if record.kind == "audio":
         return Audio(source, start=start, end=end)
     pixels, frames = record.max_pixels, record.frames
-    return Video(source, record.fps, sound=heard, max_frames=frames, max_pixels=pixels, start=start, end=end)
+    return Video(
+        source, record.fps, sound=heard, max_frames=frames, max_pixels=pixels, resized=resized, start=start, end=end
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from omnitrace_nb.content.check import check
@@ -10,12 +11,15 @@ from omnitrace_nb.content.labels import labels
 from omnitrace_nb.content.parts import Audio, Image, Part, Text, Video
 from omnitrace_nb.errors import ContentError
 from omnitrace_nb.media.films import open_film
-from omnitrace_nb.media.loaded import LoadedPart, MediaNeeds, Opened
+from omnitrace_nb.media.loaded import Film, LoadedPart, MediaNeeds, Opened
 from omnitrace_nb.media.pictures import open_picture
+from omnitrace_nb.media.resizing import Size, frame_limit
 from omnitrace_nb.media.sounds import open_sound
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from omnitrace_nb.media.loaded import Media
 
 _PLURALS = {"text": "text", "image": "pictures", "audio": "sounds", "video": "films"}
 
@@ -62,9 +66,20 @@ def _check_modality(part: Part, name: str, modalities: Sequence[str]) -> None:
 
 
 def _open(part: Image | Audio | Video, name: str, needs: MediaNeeds, *, sound: bool) -> Opened:
-    if isinstance(part, Image):
-        return open_picture(part, name, needs)
-    return open_sound(part, name, needs) if isinstance(part, Audio) else open_film(part, name, needs, sound=sound)
+    if isinstance(part, Audio):
+        return open_sound(part, name, needs)
+    size = Size.of(part, name)
+    opened = open_picture(part, name, needs) if isinstance(part, Image) else open_film(part, name, needs, sound=sound)
+
+    def decode() -> Media:
+        content = opened.decode()
+        most = frame_limit(part, content)
+        if isinstance(part, Video) and isinstance(content, Film) and most and content.frames[0, :, :, 0].size > most:
+            # How many frames share `total_pixels` is known only now.
+            content = open_film(replace(part, max_pixels=most), name, needs, sound=sound).decode()
+        return size.apply(content)
+
+    return replace(opened, decode=decode)
 
 
 def _loaded(index: int, part: Part, opened: Opened | None) -> LoadedPart:

@@ -1,26 +1,28 @@
-"""Pictures: PNG, JPEG, WebP and GIF by Pillow, `PIL.Image` objects and arrays, upright and on white."""
+"""Pictures: all formats that Pillow opens, `PIL.Image` objects and arrays, upright and on white."""
 
 from __future__ import annotations
 
 import hashlib
 import io
-import struct
-import zlib
+import warnings
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import GifImagePlugin, ImageOps, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+from PIL import GifImagePlugin, ImageCms, ImageOps, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 from PIL import Image as PILImage
 
 from omnitrace_nb.content.files import read_file
 from omnitrace_nb.content.limits import LIMITS
+from omnitrace_nb.content.picture_formats import DAMAGE
 from omnitrace_nb.errors import MediaError
 from omnitrace_nb.media.complete import refuse_incomplete
+from omnitrace_nb.media.complete_pictures import refuse_cut, refuse_preview
 from omnitrace_nb.media.loaded import Opened, Picture
 from omnitrace_nb.media.sampling import fitting, wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from omnitrace_nb.content.files import File
     from omnitrace_nb.content.parts import Image
@@ -28,17 +30,12 @@ if TYPE_CHECKING:
 
 # Opened by class and not by `PIL.Image.open`, so that a file is read by the reader of what it is and by no other, and
 # so that its size is checked here, in our words, instead of by Pillow's own warning.
-_READERS: dict[str, Callable[[io.BytesIO], PILImage.Image]] = {
+_READERS: dict[str, Callable[[io.BytesIO, str], PILImage.Image]] = {
     "png": PngImagePlugin.PngImageFile,
     "jpeg": JpegImagePlugin.JpegImageFile,
     "webp": WebPImagePlugin.WebPImageFile,
     "gif": GifImagePlugin.GifImageFile,
 }
-# All that Pillow's readers raise on damaged data.
-_DAMAGE = (
-    *(OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError),
-    *(struct.error, zlib.error, PILImage.DecompressionBombError),
-)
 _CHANNELS = (3, 4)
 _WIDE = 257  # 65535 / 255
 _ORIENTATION, _ON_ITS_SIDE = 0x0112, {5, 6, 7, 8}  # of EXIF
@@ -47,8 +44,9 @@ _ORIENTATION, _ON_ITS_SIDE = 0x0112, {5, 6, 7, 8}  # of EXIF
 def open_picture(part: Image, name: str, needs: MediaNeeds) -> Opened:
     """Open a picture and check its size; see `load`.
 
-    The first frame of an animated picture (GIF, WebP, PNG) is the picture. EXIF rotation is applied; transparent
-    places become white; 16-bit samples are scaled to 8 bits.
+    The first frame of an animated picture (GIF, WebP, PNG) is the picture, the first page of a TIFF, the largest one of
+    an icon. EXIF rotation is applied; transparent places become white; 16-bit samples are scaled to 8 bits; floats are
+    within 0..1, or else within 0..255.
     """
     source, most = part.source, wanted(part, needs, name).picture_pixels
     if isinstance(source, np.ndarray):
@@ -60,13 +58,14 @@ def open_picture(part: Image, name: str, needs: MediaNeeds) -> Opened:
     file = read_file(source, "image", name)
     refuse_incomplete(file)
     data = file.data
+    refuse_cut(data, file)
     size = _reader(data, file).size
     check_pixels(size, LIMITS.picture_pixels, file.name)
 
     def decode() -> Picture:
         image = _reader(data, file)
-        # A JPEG can be decoded at a half, a quarter or an eighth of its size.
-        image.draft(None, fitting(size, most))
+        if file.found.reader == "jpeg":  # which can be decoded at a half, a quarter or an eighth of its size
+            image.draft(None, fitting(size, most))
         picture = _picture(image_pixels(image, file.name), most)
         upright = size[::-1] if image.getexif().get(_ORIENTATION) in _ON_ITS_SIDE else size
         return Picture(picture.pixels, upright)
@@ -108,11 +107,15 @@ def image_pixels(image: PILImage.Image, name: str) -> np.ndarray:
     """Give `uint8 [height, width, 3]` of a `PIL.Image`, upright and on white; see `open_picture`."""
     check_pixels(image.size, LIMITS.picture_pixels, name)
     try:
-        image.load()
-        turned = ImageOps.exif_transpose(image)
-    except _DAMAGE as error:
+        with quiet():
+            image.load()
+            check_pixels(image.size, LIMITS.picture_pixels, name)
+            turned = ImageOps.exif_transpose(image)
+            return _on_white(_narrow(turned, name))
+    except DAMAGE as error:
+        if isinstance(error, MediaError):
+            raise
         raise _damaged(name, error) from error
-    return _on_white(_narrow(turned, name))
 
 
 def check_pixels(size: tuple[int, int], limit: int, name: str) -> None:
@@ -138,10 +141,23 @@ def _picture(pixels: np.ndarray, most: int | None) -> Picture:
 
 
 def _reader(data: bytes, file: File) -> PILImage.Image:
+    reader = _READERS.get(file.found.reader) or PILImage.OPEN[file.found.reader][0]
     try:
-        return _READERS[file.found.reader](io.BytesIO(data))
-    except _DAMAGE as error:
+        with quiet():
+            image = reader(io.BytesIO(data), "")
+    except DAMAGE as error:
         raise _damaged(file.name, error) from error
+    if file.found.reader == "TIFF":
+        refuse_preview(image, file.name)
+    return image
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep Pillow's remarks on tags and sizes from the user: what matters is an error here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _narrow(image: PILImage.Image, name: str) -> PILImage.Image:
@@ -154,7 +170,11 @@ def _narrow(image: PILImage.Image, name: str) -> PILImage.Image:
             )
         return PILImage.fromarray(_eight_bit(array.astype(np.uint16), name))
     if image.mode == "F":
-        return PILImage.fromarray(_eight_bit(np.asarray(image) / 255, name))
+        array = np.asarray(image)
+        return PILImage.fromarray(_eight_bit(array if array.max(initial=0) <= 1 else array / 255, name))
+    if image.mode == "LAB":  # which Pillow converts by a profile only
+        profiles = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        return ImageCms.profileToProfile(image, *profiles, outputMode="RGB") or image
     return image
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from omnitrace_nb.content.parts import Text
 from omnitrace_nb.media import encode
 from omnitrace_nb.media.loaded import Film, Picture, Sound
+from omnitrace_nb.media.resizing import frame_limit
 from omnitrace_nb.media.spectrograms import spectrogram
 from omnitrace_nb.trace.records import PartRecord
 
@@ -35,7 +36,7 @@ def record(loaded: LoadedPart, label: str) -> PartRecord:
         named = (loaded.part.id, loaded.part.title) if isinstance(loaded.part, Text) else (None, None)
         return replace(bare, text=content, document=named[0], title=named[1])
     media, mime = _playable(loaded, content)
-    pixels = getattr(loaded.part, "max_pixels", None)
+    pixels = None if isinstance(loaded.part, Text) else frame_limit(loaded.part, content)
     return replace(_outlined(bare, content), media=media, mime=mime, read=_read(content), max_pixels=pixels)
 
 

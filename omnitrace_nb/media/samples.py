@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from numbers import Real
 
 import numpy as np
 
@@ -12,6 +11,8 @@ from omnitrace_nb.errors import MediaError
 from omnitrace_nb.media.loaded import Sound
 from omnitrace_nb.media.resample import resample
 from omnitrace_nb.media.sampling import check_start
+from omnitrace_nb.quoting import quoted
+from omnitrace_nb.values import number_of
 
 
 def array_sound(
@@ -46,12 +47,13 @@ def array_sound(
 
 def check_rate(rate: object, name: str) -> int:
     """Give a sampling rate in Hz as an int, if it can be one."""
-    hertz = float(rate) if isinstance(rate, Real) and not isinstance(rate, bool) else math.nan
+    hertz = number_of(rate)
     if not hertz.is_integer():
-        raise MediaError(f"{name} has the sampling rate {rate!r}, expected a whole number of Hz, such as 16000")
+        raise MediaError(f"{name} has the sampling rate {quoted(rate)}, expected a whole number of Hz, such as 16000")
     if not LIMITS.lowest_rate <= hertz <= LIMITS.highest_rate:
         raise MediaError(
-            f"{name} has a sampling rate of {rate} Hz, expected {LIMITS.lowest_rate:,} to {LIMITS.highest_rate:,}"
+            f"{name} has a sampling rate of {quoted(rate)} Hz, "
+            f"expected {LIMITS.lowest_rate:,} to {LIMITS.highest_rate:,}"
         )
     return int(hertz)
 

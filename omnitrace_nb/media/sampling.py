@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +15,8 @@ import numpy as np
 from omnitrace_nb.content.limits import LIMITS
 from omnitrace_nb.errors import MediaError
 from omnitrace_nb.media.loaded import Film, Picture, Sound
+from omnitrace_nb.quoting import quoted
+from omnitrace_nb.values import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,8 +36,8 @@ def wanted(part: Image | Audio | Video, needs: MediaNeeds, name: str) -> MediaNe
     Raises:
         MediaError: a rate or a count that cannot be.
     """
-    pixels = _count(getattr(part, "max_pixels", None), "max_pixels", name)
-    frames = _count(getattr(part, "max_frames", None), "max_frames", name)
+    pixels = count_of(getattr(part, "max_pixels", None), "max_pixels", name)
+    frames = count_of(getattr(part, "max_frames", None), "max_frames", name)
     fps = getattr(part, "fps", None)
     return replace(
         needs,
@@ -68,10 +69,19 @@ def check_start(start: float, seconds: float, name: str) -> None:
 
 def rate_of(fps: object, name: str) -> float:
     """Give a number of frames a second, if it can be one."""
-    rate = float(fps) if isinstance(fps, Real) and not isinstance(fps, bool) else math.nan
+    rate = number_of(fps)
     if not 0 < rate <= LIMITS.highest_fps:
-        raise MediaError(f"{name} has fps={fps!r}, expected a number above 0, at most {LIMITS.highest_fps:g}")
+        raise MediaError(f"{name} has fps={quoted(fps)}, expected a number above 0, at most {LIMITS.highest_fps:g}")
     return rate
+
+
+def count_of(value: object, argument: str, name: str) -> int | None:
+    """Give a setting that counts something, if it can be one; None for None."""
+    if value is None:
+        return None
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
+        raise MediaError(f"{name} has {argument}={quoted(value)}, expected a whole number of at least 1")
+    return int(value)
 
 
 def fitting(size: tuple[int, int], most: float | None) -> tuple[int, int]:
@@ -114,18 +124,10 @@ def _least(asked: int | None, used: int | None, shown: int) -> int | None:
     return min(filter(None, (asked, None if used is None else max(used, shown))), default=None)
 
 
-def _count(value: object, argument: str, name: str) -> int | None:
-    if value is None:
-        return None
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-        raise MediaError(f"{name} has {argument}={value!r}, expected a whole number of at least 1")
-    return int(value)
-
-
 def _second(value: object, otherwise: float, argument: str, name: str) -> float:
     if value is None:
         return otherwise
-    second = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    second = number_of(value)
     if not second >= 0:
-        raise MediaError(f"{name} has {argument}={value!r}, expected a number of seconds, at least 0")
+        raise MediaError(f"{name} has {argument}={quoted(value)}, expected a number of seconds, at least 0")
     return second

@@ -165,7 +165,7 @@ def translated(name: str) -> Iterator[None]:
 
 
 def _check_given_rate(given: object, own: int, name: str) -> None:
-    if given is not None and given != own:
+    if given is not None and check_rate(given, name) != own:
         raise MediaError(f"{name} has {own} Hz of its own, but sampling_rate={given!r} was given: leave that out")
 
 

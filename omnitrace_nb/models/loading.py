@@ -15,6 +15,7 @@ from omnitrace_nb.errors import ModelError, OmnitraceError, SettingsError
 from omnitrace_nb.models.checks import check_config, check_model
 from omnitrace_nb.models.registry import family_of
 from omnitrace_nb.models.wrappers import check_address, unwrapped
+from omnitrace_nb.quoting import quoted
 from omnitrace_nb.transformers_names import logging
 
 if TYPE_CHECKING:
@@ -144,20 +145,21 @@ def _from_files(
 
 def _dtype(given: object, *, narrow: bool) -> Any:  # noqa: ANN401 - a name, or one of torch's
     """Give the number format to load in: the one named, else the checkpoint's own where that is `narrow`."""
-    if isinstance(given, str) and given != "auto" and not isinstance(getattr(torch, given, None), torch.dtype):
-        raise SettingsError(f"dtype={given!r} is unknown: give 'float32', 'bfloat16', 'float16' or 'auto'.")
+    named = given is None or isinstance(given, torch.dtype | dict) or (isinstance(given, str) and given == "auto")
+    if not (named or (isinstance(given, str) and isinstance(getattr(torch, given, None), torch.dtype))):
+        raise SettingsError(f"dtype={quoted(given)} is unknown: give 'float32', 'bfloat16', 'float16' or 'auto'.")
     return given if given is not None else "auto" if narrow else "float32"
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep transformers' bar for what takes no time; the user's own choice comes back."""
-    shown = logging.is_progress_bar_enabled()
+    bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
         yield
     finally:
-        if shown:
+        if bars:
             logging.enable_progress_bar()
 
 
@@ -212,8 +214,10 @@ def _device(device: str | torch.device | None, *, small: bool) -> torch.device:
     try:
         place = torch.device(device)
         torch.empty(0, device=place)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ModelError(f"The device {device!r} cannot be used here: {error} Give 'cuda', 'mps' or 'cpu'.") from error
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"The device {quoted(device)} cannot be used here: {error} Give 'cuda', 'mps' or 'cpu'."
+        ) from error
     return place
 
 

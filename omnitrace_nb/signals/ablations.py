@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from omnitrace_nb.ablation import Effects
+from omnitrace_nb.arguments import told
 from omnitrace_nb.capture.signal import Signal
 from omnitrace_nb.signals import registry
 
@@ -46,6 +47,7 @@ _EACH = {
 }
 
 
+@told(method=str, operator=str, samples=int, seed=int, per=str)
 def ablate(
     method: str, *, operator: str = "mask", samples: int | None = None, seed: int = 0, per: Per | None = None
 ) -> Signal:

@@ -7,6 +7,7 @@ from math import inf
 from numbers import Real
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from omnitrace_nb.arguments import told
 from omnitrace_nb.capture.selection import Heads, Layers, Selection, titled
 from omnitrace_nb.capture.signal import Signal
 from omnitrace_nb.errors import SignalError
@@ -27,6 +28,12 @@ _WHAT: dict[UsualRows, str] = {
 }
 
 
+@told(
+    layers=(int, slice, range, str, list, tuple),
+    heads=(int, slice, range, str, list, tuple),
+    rows=str,
+    times=(int, float),
+)
 def excess(
     layers: Layers = None, heads: Heads = None, *, rows: UsualRows | Literal["null"] = "after", times: float = 1.0
 ) -> Signal:
@@ -86,6 +93,7 @@ def _beyond_null(layers: Layers, heads: Heads, times: float) -> Signal:
     return replace(beyond, summary=summary, cost="a second decode", source="this project", label=label)
 
 
+@told(layers=(int, slice, range, str, list, tuple), heads=(int, slice, range, str, list, tuple), rows=str)
 def excess_grads(layers: Layers = None, heads: Heads = None, *, rows: UsualRows = "after") -> Signal:
     """Gradient x excess attention: `mean over heads of relu(g_t(i)) relu(a_t(i) - mean over the rows of a_r(i))`.
 

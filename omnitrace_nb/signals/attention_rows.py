@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
+from omnitrace_nb.arguments import told
 from omnitrace_nb.capture.selection import Heads, Layers, Selection, reduced, titled
 from omnitrace_nb.capture.signal import Signal
 from omnitrace_nb.errors import SignalError
@@ -34,6 +35,7 @@ def rawatt(step: Step) -> Tensor:
     return step.last.mean(0)
 
 
+@told(layers=(int, slice, range, str, list, tuple), heads=(int, slice, range, str, list, tuple), reduce=str)
 def attention(layers: Layers = None, heads: Heads = None, *, reduce: Literal["mean", "max"] = "mean") -> Signal:
     """Attention of chosen layers and heads: `mean` or `max` over them of `a_t^(layer, head)(i)`.
 

@@ -12,6 +12,7 @@ from math import inf
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from omnitrace_nb.arguments import told
 from omnitrace_nb.capture.signal import Signal
 from omnitrace_nb.errors import SignalError
 from omnitrace_nb.passes.captum_pass import TARGETS_AT_ONCE, Baseline, CaptumPass
@@ -27,6 +28,7 @@ Smoothing = Literal["smoothgrad", "smoothgrad_sq", "vargrad"]
 SEEDS = 2**32
 
 
+@told(per=str, of=str)
 def saliency(*, per: Per = "step", of: Of = "logit") -> Signal:
     """Length of the gradient in a position's input embedding (Simonyan et al., arXiv 1312.6034; captum's `Saliency`).
 
@@ -40,6 +42,7 @@ def saliency(*, per: Per = "step", of: Of = "logit") -> Signal:
     return _signal(saliency, "Saliency", "arXiv 1312.6034", {"per": per, "of": of}, length=True)
 
 
+@told(per=str, of=str)
 def input_x_gradient(*, per: Per = "step", of: Of = "logit") -> Signal:
     """Input embedding x its gradient, summed over the embedding (Shrikumar et al., arXiv 1605.01713; `InputXGradient`).
 
@@ -50,6 +53,7 @@ def input_x_gradient(*, per: Per = "step", of: Of = "logit") -> Signal:
     return _signal(input_x_gradient, "InputXGradient", "arXiv 1605.01713", {"per": per, "of": of})
 
 
+@told(steps=int, per=str, of=str, baseline=str)
 def integrated_gradients(
     *, steps: int = 20, per: Per = "statement", of: Of = "logit", baseline: Baseline = "mean"
 ) -> Signal:
@@ -70,6 +74,7 @@ def integrated_gradients(
     return _signal(integrated_gradients, "IntegratedGradients", "arXiv 1703.01365", given, settings={"n_steps": steps})
 
 
+@told(samples=int, noise=(int, float), per=str, of=str, baseline=str, seed=int)
 def gradient_shap(
     *,
     samples: int = 20,
@@ -95,6 +100,7 @@ def gradient_shap(
     )
 
 
+@told(per=str, of=str, baseline=str)
 def deeplift(*, per: Per = "statement", of: Of = "logit", baseline: Baseline = "mean") -> Signal:
     """DeepLIFT's rescale rule at activations, gradients elsewhere (Shrikumar et al., arXiv 1704.02685; `DeepLift`).
 
@@ -108,6 +114,7 @@ def deeplift(*, per: Per = "statement", of: Of = "logit", baseline: Baseline = "
     return _signal(deeplift, "DeepLift", "arXiv 1704.02685", {"per": per, "of": of, "baseline": baseline})
 
 
+@told(signal=(str, Signal), samples=int, noise=(int, float), kind=str, seed=int)
 def noise_tunnel(
     signal: str | Signal, *, samples: int = 10, noise: float = 0.02, kind: Smoothing = "smoothgrad", seed: int = 0
 ) -> Signal:

@@ -8,6 +8,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from omnitrace_nb import planning
+from omnitrace_nb.arguments import told
 from omnitrace_nb.capture.signal import READINGS, Reading, Signal
 from omnitrace_nb.errors import SignalError
 
@@ -24,6 +25,7 @@ _Function = TypeVar("_Function", bound="Callable[..., object]")
 Over = Literal["steps", "run"]
 
 
+@told(name=str, reads=(str, list, tuple, set, frozenset), over=str, family=str, cost=str, source=str, signed=bool)
 def register(
     name: str,
     *,
@@ -78,6 +80,7 @@ def register(
     return decorate
 
 
+@told(signal=Signal)
 def add(signal: Signal) -> Signal:
     """Register a signal under its label, in place of any of yours of that label; give it back.
 
@@ -95,6 +98,7 @@ def seal() -> None:
     _OWN.update(_SIGNALS)
 
 
+@told(name=(str, Signal))
 def get(name: str | Signal) -> Signal:
     """Give the signal of a name, such as "attmean" or "attmean|per_token" (with controls); a signal is given back.
 

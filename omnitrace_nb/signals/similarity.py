@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from omnitrace_nb.arguments import told
 from omnitrace_nb.capture.signal import Signal
 from omnitrace_nb.errors import SettingsError, SignalError
 from omnitrace_nb.media.loaded import Film, Picture
 from omnitrace_nb.media.sampling import as_decoded
 from omnitrace_nb.passes.choices import in_turns, refuse_edited
 from omnitrace_nb.planning import needing, nothing
+from omnitrace_nb.quoting import quoted
 from omnitrace_nb.signals.registry import register
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ def embed_processor(run: Finished) -> np.ndarray:
     return in_turns(run, _kept(statements, sources, THRESHOLD))
 
 
+@told(threshold=(int, float), reads=(str, list, tuple), name=str)
 def embed(
     encoder: Any,  # noqa: ANN401 - a function, or an object with `encode`
     threshold: float = THRESHOLD,
@@ -70,9 +73,11 @@ def embed(
     """
     encode = getattr(encoder, "encode", encoder)
     if not callable(encode):
-        raise SignalError(f"encoder={encoder!r}: expected a function from a list to [k, d], or an object with .encode")
+        raise SignalError(
+            f"encoder={quoted(encoder)}: expected a function from a list to [k, d], or an object with .encode"
+        )
     if isinstance(threshold, bool) or not isinstance(threshold, Real) or not -1 <= threshold <= 1:
-        raise SettingsError(f"threshold={threshold!r}: expected a cosine, from -1 to 1")
+        raise SettingsError(f"threshold={quoted(threshold)}: expected a cosine, from -1 to 1")
     if isinstance(reads, str) or not isinstance(reads, Iterable) or not all(each in READS for each in reads):
         raise SettingsError(f"reads={reads!r}: expected some of 'text', 'image' and 'video', in a list")
     called = getattr(encoder, "__name__", type(encoder).__name__)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from omnitrace_nb import curation as curating
+from omnitrace_nb.arguments import told
 from omnitrace_nb.curation import ASSIGNMENTS, CurationSettings
 from omnitrace_nb.errors import SettingsError, SignalError
 from omnitrace_nb.quoting import quoted
@@ -171,6 +172,7 @@ class Pieces:
         """The names of the signals, in the order in which they were asked for."""
         return tuple(self.packed)
 
+    @told(signal=str)
     def scores(self, signal: str) -> np.ndarray:
         """Give what a signal says of each prompt position at each step: `float32 [T, n]`."""
         if self._held is not None and self._held[0] == signal:
@@ -186,10 +188,12 @@ class Pieces:
         finally:
             self._held = None
 
+    @told(signal=str)
     def earlier(self, signal: str) -> np.ndarray:
         """Give what a signal says of each earlier generated token: `float32 [T, T]`, 0 from the diagonal on."""
         return self._of(signal).unpack(slice(len(self.layout), None))
 
+    @told(signal=str, assign=str)
     def mass(self, signal: str, assign: Assign = "sum") -> np.ndarray:
         """Give the mass of each source at each step: `float64 [T, S]`; `assign` as in `CurationSettings`."""
         return self._mass(signal, assign).copy()

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from omnitrace_nb import curation as curating
 from omnitrace_nb import options
+from omnitrace_nb.arguments import told
 from omnitrace_nb.trace import tables
 from omnitrace_nb.trace.exports import Exports
 from omnitrace_nb.warned import warn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     import numpy as np
     import pandas as pd
@@ -83,6 +85,7 @@ class Trace(Exports):
 
         return Charts(self)
 
+    @told(signals=str, top=int)
     def agreement(self, *signals: str, top: int = 3) -> pd.DataFrame:
         """Give how far signals agree on each statement, disagreements first (docs/tables.md).
 
@@ -129,6 +132,7 @@ class Trace(Exports):
         sources_of, parts = cut(self.layout, parts, how, found)
         return self._but(parts=parts, sources=sources_of, ablations={}, verification=None)
 
+    @told(which=(int, str))
     def source(self, which: int | str) -> Piece:
         """Give one source by itself, by its number or label: its words, crop, frames or seconds, shown in a notebook.
 
@@ -139,6 +143,7 @@ class Trace(Exports):
 
         return Piece.of(self, which)
 
+    @told(signal=str)
     def votes(self, signal: str, **settings: Any) -> pd.DataFrame:  # noqa: ANN401 (checked by CurationSettings)
         """Give the source, confidence and vote of each step (the paper's Algorithm 1; docs/tables.md)."""
         chosen = self.settings.but(**settings)
@@ -147,6 +152,7 @@ class Trace(Exports):
         columns = {"step": range(len(source)), "statement": self.statement_of, "source": source}
         return tables.table("votes", {**columns, "confidence": confidence, "weight": weights, "vote": vote})
 
+    @told(signal=str, target=(int, str, list, tuple, slice, Mapping))
     def attribute(self, signal: str, target: TargetLike = None) -> pd.DataFrame:
         """Give what each source is worth for a target, by a signal (docs/tables.md); no model is needed.
 
@@ -166,6 +172,7 @@ class Trace(Exports):
 
         return attribute(self, signal, target)
 
+    @told(signals=str)
     def compare(self, *signals: str, **options: Any) -> CompareView:  # noqa: ANN401 (those of CompareView)
         """Show two to four signals side by side, linked, with their differences; see `omnitrace_nb.compare`.
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import traitlets
 
 from omnitrace_nb import comparing
+from omnitrace_nb.arguments import NAMES, told
 from omnitrace_nb.errors import SettingsError, SignalError
+from omnitrace_nb.trace import Trace
 from omnitrace_nb.view import originals
 from omnitrace_nb.view.linked import LinkedWidget
 from omnitrace_nb.view.packing import pack
@@ -17,11 +20,10 @@ from omnitrace_nb.view.sides import Sides
 from omnitrace_nb.view.together import drawn_agreement, static_comparison, text_comparison
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import pandas as pd
 
-    from omnitrace_nb.trace import Trace
 
 MOST = 4  # columns that a page has room for
 MODES = ("side by side", "difference")
@@ -67,6 +69,15 @@ class CompareView(LinkedWidget):
     response = traitlets.Bytes(read_only=True).tag(sync=True)
     chart = traitlets.Bytes(read_only=True).tag(sync=True)
 
+    @told(
+        traces=(Trace, list, tuple),
+        signals=NAMES,
+        settings=(Mapping, list, tuple),
+        names=NAMES,
+        mode=str,
+        reference=int,
+        pinned=int,
+    )
     def __init__(
         self,
         traces: Sequence[Trace],

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
-from typing import TYPE_CHECKING, Any
-
-from PIL import Image
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from omnitrace_nb.media import Picture
     from omnitrace_nb.view.viewmodel import ViewModel
 
 MOST = 64_000_000  # bytes; notebooks' connections and browsers' memory are meant for less
@@ -36,9 +34,8 @@ def answer(model: ViewModel, question: Mapping[str, Any]) -> tuple[dict[str, Any
 
 
 def _as_webp(data: bytes) -> bytes:
-    with Image.open(io.BytesIO(data)) as opened:
-        picture = opened.convert("RGB")
-    picture.thumbnail((LONGEST, LONGEST))
-    written = io.BytesIO()
-    picture.save(written, "WEBP", quality=90)
-    return written.getvalue()
+    from omnitrace_nb.content import Image  # noqa: PLC0415 - decoders are loaded only when somebody looks
+    from omnitrace_nb.media import encode, load  # noqa: PLC0415
+
+    (loaded,) = load([Image(data, max_pixels=LONGEST**2)])
+    return encode.webp(cast("Picture", loaded.content).pixels, LONGEST)

@@ -98,7 +98,7 @@ def seen(trace: Trace) -> None:
 
 
 def _check(chosen: object) -> None:
-    if chosen not in MODES:
+    if not isinstance(chosen, str) or chosen not in MODES:
         given = repr(chosen) if isinstance(chosen, str) else f"of {type(chosen).__name__}"
         raise SettingsError(
             f"display mode {given} is unknown; use one of {', '.join(map(repr, MODES))} (a trace shows itself as a "

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import traitlets
 
+from omnitrace_nb.arguments import NAMES, told
 from omnitrace_nb.errors import SettingsError
+from omnitrace_nb.trace import Trace
 from omnitrace_nb.view import originals
 from omnitrace_nb.view.build import build, settings_of
 from omnitrace_nb.view.fallback import static_form
@@ -15,11 +18,9 @@ from omnitrace_nb.view.plain import plain_text
 from omnitrace_nb.view.selection import check_pinned, check_selection, check_signal, pinned_received, pinned_sent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import pandas as pd
-
-    from omnitrace_nb.trace import Trace
 
 
 class TraceView(LinkedWidget):
@@ -68,6 +69,7 @@ class TraceView(LinkedWidget):
     # How far a trace is that is being made (`view.live`): {"running": bool, "steps": int, "most": int, "words": str}
     live = traitlets.Dict().tag(sync=True)
 
+    @told(trace=Trace, signals=NAMES, signal=str, pinned=int, settings=Mapping, playground=bool)
     def __init__(
         self,
         trace: Trace,
