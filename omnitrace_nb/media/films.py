@@ -18,7 +18,7 @@ from omnitrace_nb.media.loaded import Film, Opened
 from omnitrace_nb.media.pictures import check_pixels
 from omnitrace_nb.media.samples import check_seconds
 from omnitrace_nb.media.sampling import check_start, fitting, stretch, wanted
-from omnitrace_nb.media.sounds import check_coding, decode_track, opened
+from omnitrace_nb.media.sounds import STRICT, check_coding, decode_track, opened
 from omnitrace_nb.media.timing import PADDING, ROUNDING, common_end, sample_times
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _sampled(
     size in which they are kept: of `most` pixels, and all together of `LIMITS.film_pixels`.
     """
     stream = real_streams(container, "video")[0]
-    stream.codec_context.options = {"err_detect": "explode"}
+    stream.codec_context.options = {"err_detect": STRICT}
     stream.thread_type = "AUTO"
     slack = float(stream.time_base) / 2 + ROUNDING
     kept: _Kept | None = None
