@@ -72,6 +72,8 @@ def _span(file: File) -> _Span:
         rate = float(stream.average_rate or 0) * base
         is_mp4 = container.format.name.startswith("mov")
         declared = (stream.start_time or 0) + stream.duration if is_mp4 and stream.duration else None
+        if not is_mp4 and container.duration and len(container.streams) == 1:
+            declared = round(container.duration / av.time_base / base)
     if not shown:
         raise MediaError(f"{file.name} is a film with no frames: record or export it again")
     starts = np.sort([pts for pts, _ in shown])

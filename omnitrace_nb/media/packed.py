@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 
 # Programs that write WAV into a pipe cannot know its length and promise about 2 or 4 GB, or nothing.
 _STREAMED = 0x7FFF_0000
+_UNKNOWN = frozenset({0x7FFF_F000, 0x7FFF_FFFF, 0x7FFF_FFFE, 0x8000_0000, 0xFFFF_FFFF, 0xFFFF_FFFE})
 _EXTENSIBLE, _PCM = 0xFFFE, {1: 0, 3: 0, 6: 8, 7: 8}  # codings of which every sample has the same size
 _OGG_HEADER, _OGG_BEGIN, _OGG_END = 27, 2, 4
 _ID3V1 = 128  # its bytes
+_LEAST_ROOM = 16  # bytes that a writer leaves empty after a tag
 _TAGS = 1 << 18  # bytes at a file's end in which tags of players are looked for
 _MP3_RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
 _MP3_KBITS = {
@@ -42,7 +44,7 @@ def check_wav(data: Bytes) -> None:
             sound, there = True, len(data) - place
             if size == 0xFFFF_FFFF and wide and long:  # noqa: PLR2004 - "see ds64"
                 size = long
-            elif size >= _STREAMED > there and (promised >= _STREAMED or promised == 0):
+            elif size in _UNKNOWN or (size >= _STREAMED > there and (promised >= _STREAMED or promised == 0)):
                 size = there
             elif size == 0 == promised:
                 size = there
@@ -152,9 +154,10 @@ def _after_id3(data: Bytes, place: int) -> int:
     while data[place : place + 3] == b"ID3":
         size = sum((byte & 0x7F) << shift for byte, shift in zip(data[place + 6 : place + 10], (21, 14, 7, 0), strict=False))
         place += 10 + size + (10 if data[place + 5] & 0x10 else 0)
-    # Writers of tags leave room after them.
+    # Writers of tags leave room after them, though never as little as one byte that slipped in.
     rest = data[place : place + 65_536]
-    return place + (len(rest) - len(rest.lstrip(b"\0")) if place > start else 0)
+    room = len(rest) - len(rest.lstrip(b"\0")) if place > start else 0
+    return place + (room if room >= _LEAST_ROOM else 0)
 
 
 def _xing(data: Bytes, place: int) -> int:
