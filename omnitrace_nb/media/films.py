@@ -12,6 +12,7 @@ from omnitrace_nb.content.files import read_file
 from omnitrace_nb.content.limits import LIMITS
 from omnitrace_nb.content.sniff import real_streams
 from omnitrace_nb.errors import MediaError
+from omnitrace_nb.media.animated import ANIMATED, open_animation
 from omnitrace_nb.media.complete import refuse_incomplete
 from omnitrace_nb.media.frames import array_film, hash_frames
 from omnitrace_nb.media.loaded import Film, Opened
@@ -38,9 +39,11 @@ def open_film(part: Video, name: str, needs: MediaNeeds, *, sound: bool = True) 
             f"{name}: audio and sampling_rate belong to frames given as an array; a file brings its own sound: "
             "leave them out"
         )
+    file = read_file(part.source, "video", name, also=ANIMATED)
+    if file.found.reader in ANIMATED:
+        return open_animation(part, name, needs, file)
     asked = stretch(part, name)
     needs = wanted(part, needs, name)
-    file = read_file(part.source, "video", name)
     refuse_incomplete(file)
     span = _span(file)
     check_start(asked[0], span.duration, file.name)

@@ -21,6 +21,7 @@ from omnitrace_nb.media.sampling import fitting, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from omnitrace_nb.content.files import File
     from omnitrace_nb.content.parts import Image
@@ -35,7 +36,7 @@ _READERS: dict[str, Callable[[io.BytesIO], PILImage.Image]] = {
     "gif": GifImagePlugin.GifImageFile,
 }
 # All that Pillow's readers raise on damaged data.
-_DAMAGE = (
+DAMAGE = (
     *(OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError),
     *(struct.error, zlib.error, PILImage.DecompressionBombError),
 )
@@ -68,10 +69,28 @@ def open_picture(part: Image, name: str, needs: MediaNeeds) -> Opened:
         # A JPEG can be decoded at a half, a quarter or an eighth of its size.
         image.draft(None, fitting(size, most))
         picture = _picture(image_pixels(image, file.name), most)
-        upright = size[::-1] if image.getexif().get(_ORIENTATION) in _ON_ITS_SIDE else size
-        return Picture(picture.pixels, upright)
+        return Picture(picture.pixels, upright_size(image, size))
 
     return Opened(decode, file.sha256(), file.original, file.found.mime)
+
+
+def picture_file(source: str | Path | bytes, name: str) -> PILImage.Image:
+    """Open a picture's file, its header alone; `image_pixels` decodes it.
+
+    Raises:
+        MediaError: missing, damaged, cut short, too large, or no picture.
+    """
+    file = read_file(source, "image", name)
+    refuse_incomplete(file)
+    image = _reader(file.data, file)
+    check_pixels(image.size, LIMITS.picture_pixels, file.name)
+    return image
+
+
+def upright_size(image: PILImage.Image, size: tuple[int, int] | None = None) -> tuple[int, int]:
+    """Give a picture's `(width, height)`, or `size`, as it is seen: EXIF may turn it on its side."""
+    size = size or image.size
+    return size[::-1] if image.getexif().get(_ORIENTATION) in _ON_ITS_SIDE else size
 
 
 def smaller(pixels: np.ndarray, most: int | None) -> np.ndarray:
@@ -110,7 +129,7 @@ def image_pixels(image: PILImage.Image, name: str) -> np.ndarray:
     try:
         image.load()
         turned = ImageOps.exif_transpose(image)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise _damaged(name, error) from error
     return _on_white(_narrow(turned, name))
 
@@ -140,7 +159,7 @@ def _picture(pixels: np.ndarray, most: int | None) -> Picture:
 def _reader(data: bytes, file: File) -> PILImage.Image:
     try:
         return _READERS[file.found.reader](io.BytesIO(data))
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise _damaged(file.name, error) from error
 
 

@@ -1,4 +1,4 @@
-"""Sounds: WAV, FLAC, MP3, Ogg and M4A by PyAV; mixed down to one channel, at the model's rate."""
+"""Sounds: WAV, FLAC, MP3, Ogg and M4A, and those of films, by PyAV; mixed down to one channel, at the model's rate."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from omnitrace_nb.media.loaded import MediaNeeds
 
 STRICT = "crccheck+bitstream+buffer+explode"  # what decoders look for, and that they then stop
+_FILMS = ("mov", "matroska")  # whose sound can be read alone
 _JITTER = 0.05  # seconds; time stamps of sound are rounded, and only a larger gap is one
 _TOGETHER = 1 << 16  # samples that are mixed and resampled at once
 
@@ -39,9 +40,11 @@ def open_sound(part: Audio, name: str, needs: MediaNeeds) -> Opened:
     if isinstance(part.source, np.ndarray):
         sound = array_sound(part.source, part.sampling_rate, name, needs.sampling_rate, asked)
         return Opened(lambda: sound, hash_array(part.source))
-    file = read_file(part.source, "audio", name)
+    file = read_file(part.source, "audio", name, also=_FILMS)
     refuse_incomplete(file)
     with opened(file) as container:
+        if not container.streams.audio:
+            raise MediaError(f"{file.name} holds {file.found.what} without sound: use ot.Video(...) for it")
         stream = container.streams.audio[0]
         check_coding(stream, file.name, "WAV or FLAC")
         check_rate(stream.rate, file.name)
@@ -184,7 +187,9 @@ def _check_given_rate(given: object, own: int, name: str) -> None:
 
 def _decode(file: File, rate: int, part: tuple[float, float]) -> Sound:
     with opened(file) as container:
-        sound, taken = decode_track(container, container.streams.audio[0], rate, file.name, None, part=part)
+        # Seconds of a film's sound are the film's own.
+        origin = max(0.0, (container.start_time or 0) / av.time_base) if file.found.kind == "video" else None
+        sound, taken = decode_track(container, container.streams.audio[0], rate, file.name, origin, part=part)
     if taken == 0:
         raise MediaError(f"{file.name} has a header but 0 samples: there is nothing to hear; record or export it again")
     check_start(part[0], (sound.whole or 0.0), file.name)
