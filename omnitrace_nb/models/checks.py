@@ -9,7 +9,7 @@ import torch
 from transformers import PreTrainedModel
 
 from omnitrace_nb.errors import ModelError
-from omnitrace_nb.models.context import too_long
+from omnitrace_nb.models.context import sound_of, too_long, too_long_to_hear
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,6 +99,25 @@ def check_length(model: PreTrainedModel, positions: int, layout: Layout, parts: 
     limit = _limit(model)
     if positions >= limit:
         raise ModelError(too_long(positions, limit, layout, parts))
+
+
+def check_heard(model: PreTrainedModel, parts: Sequence[LoadedPart], rate: float) -> None:
+    """Refuse hours of sound before the processor turns them into features: what they take at least is known.
+
+    Args:
+        model: the model.
+        parts: of the prompt, decoded.
+        rate: positions that a second of sound takes, at least.
+
+    Raises:
+        ModelError: the sounds alone leave no position for a response.
+    """
+    limit = _limit(model)
+    heard = [sound for part in parts if (sound := sound_of(part.content)) is not None]
+    # An encoder may lose a position at each end of a sound.
+    fewest = sum(max(0, math.floor(rate * sound.duration) - 2) for sound in heard)
+    if fewest >= limit:
+        raise ModelError(too_long_to_hear(fewest, limit, parts, rate))
 
 
 def check_text(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, text: str) -> None:
