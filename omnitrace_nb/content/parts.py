@@ -113,7 +113,7 @@ class Audio:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Video:
-    """A film: a path, encoded bytes, or frames `[n, height, width, 3]` (or a list of pictures or files) with their `fps`.
+    """A film: a path, encoded bytes, or frames `[n, height, width, 3]` (or a list of pictures or of files) and `fps`.
 
     An animated picture (GIF, WebP, PNG) is a film too: its frames are shown as long as it says.
 

@@ -96,7 +96,9 @@ def _check_frames(frames: np.ndarray | Sequence[Frame], name: str) -> None:
         return
     for place, frame in enumerate(frames):
         if not isinstance(frame, (PILImage.Image, np.ndarray, *FILES)):
-            raise MediaError(f"{name}, frame {place} is a {type(frame).__name__}, expected a path, a PIL.Image or an array")
+            raise MediaError(
+                f"{name}, frame {place} is a {type(frame).__name__}, expected a path, a PIL.Image or an array"
+            )
     sizes = {_size(frame, f"{name}, frame {place}") for place, frame in enumerate(frames)}
     if len(sizes) > 1:
         raise MediaError(f"{name} has frames of different (width, height): {sorted(sizes)}; make them alike")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from omnitrace_nb.media.damage import Damage, crc32, promise
+from omnitrace_nb.media.matroska_blocks import Track, check_laces, vint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,30 +43,16 @@ _CHILDREN = {
         "D7 73C5 83 B9 88 55AA 55AB 55AC 55AD 55AE 55AF 9C 6DE7 6DF8 23E383 234E7A 23314F 537F 55EE 41E4 536E 22B59C "
         "22B59D 86 63A2 258688 7446 3A9697 3B4040 26B240 AA 6FAB 56AA 56BB 6624 E0 E1 E2 6D80 C0 C1 C6 C7 C4"
     ),
-    0xE0: _ids(
-        "9A 9D 53B8 53C0 53B9 B0 BA 54AA 54BB 54CC 54DD 54B0 54BA 54B2 54B3 2EB524 2FB523 2383E3 55B0 7670"
-    ),
+    0xE0: _ids("9A 9D 53B8 53C0 53B9 B0 BA 54AA 54BB 54CC 54DD 54B0 54BA 54B2 54B3 2EB524 2FB523 2383E3 55B0 7670"),
     0xE1: _ids("B5 78B5 9F 7D7B 6264 52F1"),
     _CUES: _ids("BB"),
     _CUE: _ids("B3 B7"),
     _CUE_AT: _ids("F7 F1 F0 B2 5378 EA DB"),
 }
 _SHALLOW = frozenset({0x114D9B74, 0x1941A469, 0x1043A770, 0x1254C367, 0x6D80})  # only their children's ends matter
-_REORDERED = (b"V_MPEG", b"V_MS", b"V_REAL", b"V_QUICKTIME", b"V_THEORA")  # blocks come in the order of decoding
 _SLACK = 0.1  # seconds by which muxers differ on where the last frame ends
 _TYPES = {b"V_": 1, b"A_": 2, b"S_": 0x11, b"B_": 0x12}
 _OPUS_HEAD, _OPUS_RATE = b"OpusHead", 48_000
-
-
-@dataclass(slots=True)
-class _Track:
-    codec: bytes = b""
-    private: bytes = b""
-    delay: int | None = None
-    each: int = 0  # nanoseconds of one frame, where it is said
-    last: int | None = None
-    widest: int = 0
-    blocks: int = 0
 
 
 @dataclass(slots=True)
@@ -73,7 +60,7 @@ class _Walk:
     """What a walk has seen; times are in the segment's own unit, `scale` nanoseconds."""
 
     data: Bytes
-    tracks: dict[int, _Track] = field(default_factory=dict)
+    tracks: dict[int, Track] = field(default_factory=dict)
     clusters: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
     cues: list[tuple[int, list[int]]] = field(default_factory=list)
     scale: int = 1_000_000
@@ -90,7 +77,9 @@ def check_matroska(data: Bytes) -> None:
     while place < len(data):
         name, begin, end = _element(data, place, len(data))
         if name == _EBML and end is not None:
-            walk.webm = any(data[a:b].startswith(b"webm") for one, a, b in _children(walk, begin, end) if one == _DOCUMENT)
+            walk.webm = any(
+                data[a:b].startswith(b"webm") for one, a, b in _children(walk, begin, end) if one == _DOCUMENT
+            )
         elif name == _SEGMENT:
             segments += 1
             _segment(walk, begin, end)
@@ -101,23 +90,10 @@ def check_matroska(data: Bytes) -> None:
         raise Damage("its segment is not there")
 
 
-def _number(data: Bytes, place: int, end: int, *, marked: bool) -> tuple[int, int]:
-    """Read a number of variable length and where it ends; -1 is "unknown", as live recordings write for sizes."""
-    first = data[place] if place < end else 0
-    length = 9 - first.bit_length()
-    if length > (4 if marked else 8) or place + length > end:
-        raise Damage(f"at byte {place:,} is no number where one must be")
-    raw = int.from_bytes(data[place : place + length], "big")
-    if marked:
-        return raw, place + length
-    value = raw - (1 << 7 * length)
-    return (-1 if value == (1 << 7 * length) - 1 else value), place + length
-
-
 def _element(data: Bytes, place: int, limit: int) -> tuple[int, int, int | None]:
     """Give an element's name, where its content begins and ends; None for "until something else begins"."""
-    name, begin = _number(data, place, limit, marked=True)
-    size, begin = _number(data, begin, limit, marked=False)
+    name, begin = vint(data, place, limit, marked=True)
+    size, begin = vint(data, begin, limit, marked=False)
     if size < 0 and name in {_SEGMENT, _CLUSTER}:
         return name, begin, None
     if size < 0 or begin + size > limit:
@@ -179,33 +155,27 @@ def _part(walk: _Walk, name: int, begin: int, end: int) -> None:
 
 
 def _track(walk: _Walk, begin: int, end: int) -> None:
-    number, kind, track = 0, 0, _Track()
+    said: dict[int, bytes] = {}
     for name, inside, stop in _children(walk, begin, end, _TRACK):
-        value = walk.data[inside:stop]
-        if name == _NUMBER:
-            number = int.from_bytes(value, "big")
-        elif name == _TYPE:
-            kind = int.from_bytes(value, "big")
-        elif name == _CODEC:
-            track.codec = value.rstrip(b"\0")
-        elif name == _PRIVATE:
-            track.private = value
-        elif name == _DELAY:
-            track.delay = int.from_bytes(value, "big")
-        elif name == _DEFAULT:
-            track.each = int.from_bytes(value, "big")
-        elif name in _CHILDREN or name in _SHALLOW:
+        said[name] = bytes(walk.data[inside:stop])
+        if name in _CHILDREN or name in _SHALLOW:
             for _ in _children(walk, inside, stop, name):
                 pass
+    number, kind, each = (int.from_bytes(said.get(name, b""), "big") for name in (_NUMBER, _TYPE, _DEFAULT))
+    track = Track(said.get(_CODEC, b"").rstrip(b"\0"), each)
     if not number or number in walk.tracks:
         raise Damage("two of its tracks have one number, or one has none")
     if _TYPES.get(track.codec[:2], kind) != kind or not track.codec:
         raise Damage(f"its track {number} is of another kind than its coding {track.codec.decode('latin-1')!r}")
     walk.tracks[number] = track
-    if track.private.startswith(_OPUS_HEAD) and track.delay is not None:
-        skipped = int.from_bytes(track.private[10:12], "little") / _OPUS_RATE
-        if abs(skipped - track.delay / 1e9) > 1 / _OPUS_RATE:
-            raise Damage(f"its sound begins {skipped:g} s late by one header, {track.delay / 1e9:g} s by another")
+    private = said.get(_PRIVATE, b"")
+    if private.startswith(_OPUS_HEAD) and _DELAY in said:
+        skipped, delay = (
+            int.from_bytes(private[10:12], "little") / _OPUS_RATE,
+            int.from_bytes(said[_DELAY], "big") / 1e9,
+        )
+        if abs(skipped - delay) > 1 / _OPUS_RATE:
+            raise Damage(f"its sound begins {skipped:g} s late by one header, {delay:g} s by another")
 
 
 def _cue(walk: _Walk, begin: int, end: int) -> None:
@@ -225,76 +195,55 @@ def _cue(walk: _Walk, begin: int, end: int) -> None:
 def _cluster(walk: _Walk, at: int, begin: int, end: int | None, limit: int) -> int:
     """Walk a cluster; give where it ends, which a live one does not say."""
     time: int | None = None
-    stop = end
-    if end is None:
-        stop = begin
-        while stop < limit:
-            name, _, after = _element(walk.data, stop, limit)
-            if name in _CHILDREN[_SEGMENT] and name not in {_VOID, _CRC} or after is None:
-                break
-            stop = after
-    stop = limit if stop is None else stop
+    stop = _cluster_end(walk, begin, limit) if end is None else end
     for name, inside, after in _children(walk, begin, stop, _CLUSTER):
         if name == _TIME:
             time = int.from_bytes(walk.data[inside:after], "big")
         elif name == _SIMPLE:
-            _block(walk, at, time, inside, after, shown=None)
+            _block(walk, at, time, inside, after)
         elif name == _GROUP:
-            blocks, shown = [], None
-            for one, a, b in _children(walk, inside, after, _GROUP):
-                if one == _BLOCK:
-                    blocks.append((a, b))
-                elif one == _SHOWN_FOR:
-                    shown = int.from_bytes(walk.data[a:b], "big")
-            if len(blocks) != 1:
-                raise Damage(f"at byte {inside:,} is a group of {len(blocks)} blocks")
-            _block(walk, at, time, *blocks[0], shown=shown)
+            _group(walk, at, time, inside, after)
     return stop
 
 
-def _block(walk: _Walk, cluster: int, time: int | None, begin: int, end: int, *, shown: int | None) -> None:
-    number, place = _number(walk.data, begin, end, marked=False)
+def _cluster_end(walk: _Walk, begin: int, limit: int) -> int:
+    """Give where a live cluster ends: where something begins that no cluster holds."""
+    stop = begin
+    while stop < limit:
+        name, _, after = _element(walk.data, stop, limit)
+        if after is None or (name in _CHILDREN[_SEGMENT] and name not in {_VOID, _CRC}):
+            return stop
+        stop = after
+    return stop
+
+
+def _group(walk: _Walk, cluster: int, time: int | None, begin: int, end: int) -> None:
+    """Walk a block that says more of itself, such as how long it is shown."""
+    blocks, shown = [], 0
+    for name, inside, stop in _children(walk, begin, end, _GROUP):
+        if name == _BLOCK:
+            blocks.append((inside, stop))
+        elif name == _SHOWN_FOR:
+            shown = int.from_bytes(walk.data[inside:stop], "big")
+    if len(blocks) != 1:
+        raise Damage(f"at byte {begin:,} is a group of {len(blocks)} blocks")
+    walk.end = max(walk.end, _block(walk, cluster, time, *blocks[0]) + shown)
+
+
+def _block(walk: _Walk, cluster: int, time: int | None, begin: int, end: int) -> int:
+    """Walk a block; give its time."""
+    number, place = vint(walk.data, begin, end, marked=False)
     track = walk.tracks.get(number)
     if track is None:
         raise Damage(f"at byte {begin:,} is a block of a track that is not there")
     if time is None or place + 3 >= end:
         raise Damage(f"at byte {begin:,} is a block without a time or without content")
     at = time + struct.unpack(">h", walk.data[place : place + 2])[0]
-    lacing = walk.data[place + 2] >> 1 & 3
-    if lacing:
-        _check_laces(walk.data, place + 3, end, lacing)
-    if track.last is not None and not track.codec.startswith(_REORDERED):
-        if at < track.last:
-            raise Damage(f"the time stamp of the block at byte {begin:,} lies before that of the block before it")
-        track.widest = max(track.widest, at - track.last)
-    track.last = at if track.last is None else max(track.last, at)
-    track.blocks += 1
+    check_laces(walk.data, place + 2, end)
+    track.take(at, begin)
     walk.clusters[cluster].add(at)
-    walk.end = max(walk.end, at + (shown or 0))
-
-
-def _check_laces(data: Bytes, place: int, end: int, lacing: int) -> None:
-    """Refuse several frames in one block whose sizes do not fill it."""
-    count = data[place] + 1
-    place += 1
-    if lacing == 2:  # noqa: PLR2004 - all of one size
-        if (end - place) % count:
-            raise Damage(f"the frames of the block at byte {place:,} do not fill it")
-        return
-    total = size = 0
-    for index in range(count - 1):
-        if lacing == 1:
-            size = 0
-            while place < end and data[place] == 0xFF:  # noqa: PLR2004 - more follows
-                size, place = size + 0xFF, place + 1
-            size, place = size + (data[place] if place < end else 0), place + 1
-        else:
-            start = place
-            value, place = _number(data, place, end, marked=False)
-            size = value if index == 0 else size + value - ((1 << (7 * (place - start) - 1)) - 1)
-        total += size
-        if size < 0 or place + total >= end:
-            raise Damage(f"the frames of the block at byte {place:,} do not fit into it")
+    walk.end = max(walk.end, at)
+    return at
 
 
 def _check_scale(walk: _Walk) -> None:

@@ -42,12 +42,7 @@ def check_wav(data: Bytes) -> None:
             block = _wav_format(data[place : place + size])
         elif name == b"data":
             sound, there = True, len(data) - place
-            if size == 0xFFFF_FFFF and wide and long:  # noqa: PLR2004 - "see ds64"
-                size = long
-            elif size in _UNKNOWN or (size >= _STREAMED > there and (promised >= _STREAMED or promised == 0)):
-                size = there
-            elif size == 0 == promised:
-                size = there
+            size = _wav_size(size, promised, there, long if wide else 0)
             promise("its sound", size, there)
             if block and size % block:
                 raise Damage(f"its sound has {size:,} bytes, which are no whole samples of {block}")
@@ -59,6 +54,14 @@ def check_wav(data: Bytes) -> None:
         raise Damage("its sound (the data chunk) is not there")
     if place < len(data) and not _tag(data, place):
         raise Damage(f"after its last chunk are {len(data) - place:,} bytes that belong to none")
+
+
+def _wav_size(size: int, promised: int, there: int, long: int) -> int:
+    """Give the bytes of a sound: what its chunk says, what RF64 says of long ones, or all there are, of a stream."""
+    if size == 0xFFFF_FFFF and long:  # noqa: PLR2004 - "see ds64"
+        return long
+    streamed = size >= _STREAMED > there and (promised >= _STREAMED or promised == 0)
+    return there if size in _UNKNOWN or streamed or size == 0 == promised else size
 
 
 def _wav_format(chunk: bytes) -> int:
@@ -93,7 +96,9 @@ def check_ogg(data: Bytes) -> None:
             if _tag(data, place):
                 break
             raise Damage(f"at byte {place:,} is no page where one must be")
-        sizes = bytes(data[place + _OGG_HEADER : place + _OGG_HEADER + header[26]]) if len(header) == _OGG_HEADER else b""
+        sizes = (
+            bytes(data[place + _OGG_HEADER : place + _OGG_HEADER + header[26]]) if len(header) == _OGG_HEADER else b""
+        )
         end = place + _OGG_HEADER + len(sizes) + sum(sizes)
         if len(header) < _OGG_HEADER or len(sizes) < header[26] or end > len(data):
             raise Damage("its last page is cut")
@@ -152,7 +157,9 @@ def _after_tag(data: Bytes, place: int) -> int:
 def _after_id3(data: Bytes, place: int) -> int:
     start = place
     while data[place : place + 3] == b"ID3":
-        size = sum((byte & 0x7F) << shift for byte, shift in zip(data[place + 6 : place + 10], (21, 14, 7, 0), strict=False))
+        size = sum(
+            (byte & 0x7F) << shift for byte, shift in zip(data[place + 6 : place + 10], (21, 14, 7, 0), strict=False)
+        )
         place += 10 + size + (10 if data[place + 5] & 0x10 else 0)
     # Writers of tags leave room after them, though never as little as one byte that slipped in.
     rest = data[place : place + 65_536]

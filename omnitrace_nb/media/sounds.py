@@ -95,7 +95,9 @@ def decode_track(
                 if gap < 0 < at:
                     # One Ogg may follow another in a file: its clock begins anew.
                     if container.format.name != "ogg":
-                        raise MediaError(f"{name} goes back in time at {frame.time:g} s: it is damaged; export it again")
+                        raise MediaError(
+                            f"{name} goes back in time at {frame.time:g} s: it is damaged; export it again"
+                        )
                     origin, gap = frame.time - at / given, 0
             if gap or waiting >= _TOGETHER:
                 out.take(_mono(pending, name, checked=check_each))
