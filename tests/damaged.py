@@ -103,6 +103,7 @@ FORMATS = {
     "apng": (Video, lambda: _animated("PNG")),
     "webp": (Video, lambda: _animated("WEBP", lossless=True)),
 }
+ONCE = {"gif", "webp", "mp4 in fragments"}  # say how long a frame is shown in one place, with nothing to compare it to
 SEALED = {"flac", "ogg opus", "ogg flac", "mka flac", "mka mp3", "mkv h264", "mkv ffv1", "apng"}
 
 

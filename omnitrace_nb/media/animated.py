@@ -148,6 +148,8 @@ def _png(data: Bytes) -> list[float]:
         if name == b"IEND":
             break
         place = end + 4
+    else:
+        raise Damage('its last chunk ("IEND") is not there')
     if promised and (len(durations) != promised or numbers != list(range(len(numbers)))):
         raise Damage(f"it promises {promised:,} frames, {len(durations):,} are there")
     return durations if promised else []

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _STREAMED = 0x7FFF_0000
 _UNKNOWN = frozenset({0x7FFF_F000, 0x7FFF_FFFF, 0x7FFF_FFFE, 0x8000_0000, 0xFFFF_FFFF, 0xFFFF_FFFE})
 _EXTENSIBLE, _PCM = 0xFFFE, {1: 0, 3: 0, 6: 8, 7: 8}  # codings of which every sample has the same size
+_ADPCM = frozenset({2, 0x11})  # Microsoft's and IMA's
 _OGG_HEADER, _OGG_BEGIN, _OGG_END = 27, 2, 4
 _ID3V1 = 128  # its bytes
 _LEAST_ROOM = 16  # bytes that a writer leaves empty after a tag
@@ -71,6 +72,10 @@ def _wav_format(chunk: bytes) -> int:
     coding, channels, rate, each, block, bits = struct.unpack_from("<HHIIHH", chunk)
     if coding == _EXTENSIBLE and len(chunk) >= 26:  # noqa: PLR2004 - the place of the coding itself
         coding = int.from_bytes(chunk[24:26], "little")
+    if coding in _ADPCM and len(chunk) >= 20:  # noqa: PLR2004 - the place of the samples of a block
+        lasting = int.from_bytes(chunk[18:20], "little") or 1
+        if not 0.8 < each * lasting / max(rate * block, 1) < 1.25:  # noqa: PLR2004 - of rounded numbers
+            raise Damage(f"its header gives {each:,} bytes a second, but {rate:,} samples in blocks of {lasting}")
     if coding not in _PCM:
         return 0
     width = -(-(_PCM[coding] or bits) // 8) * channels
@@ -89,7 +94,9 @@ def _tag(data: Bytes, place: int) -> bool:
 
 def check_ogg(data: Bytes) -> None:
     """Refuse what no whole Ogg file has: `Damage`."""
-    place, last, ended = 0, {}, {}
+    place = 0
+    last: dict[bytes, tuple[int, int]] = {}  # of each stream: its last page's number, and where it ends
+    ended: dict[bytes, bool] = {}
     while place < len(data):
         header = bytes(data[place : place + _OGG_HEADER])
         if header[:4] != b"OggS" and not b"OggS".startswith(header[:4]):
