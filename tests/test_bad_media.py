@@ -414,7 +414,7 @@ def test_a_byte_too_many_in_a_webm_never_makes_the_film_shorter():
 @pytest.mark.parametrize(
     ("name", "old", "new", "message"),
     [
-        ("mkv", b"\x12\x54\xc3\x67", b"\x12\x54\xc3\x66", "1254C366, which has no place there"),
+        ("mkv", b"\x12\x54\xc3\x67", b"\x12\x54\xc3\x66", "do not match their checksum"),
         ("mp4", b"stsz", b"stsy", 'a box "stsy", which no track has there'),
         ("mp4", b"mdhd\0", b"mdhd\1", '"mdhd" has another length than its version says'),
         ("webm", b"A_OPUS", b"V_OPUS", "of another kind than its coding"),
@@ -428,7 +428,7 @@ def test_a_damaged_structure_is_told_by_what_is_wrong(whole, name, old, new, mes
 
 def test_every_table_of_an_mp4_must_agree_with_the_others(whole):
     data = bytearray(whole["mp4"][1])
-    for table, place in ((b"stts", 15), (b"stsz", 15), (b"stsc", 19), (b"stco", 13), (b"tkhd", 27), (b"mdhd", 23)):
+    for table, place in ((b"stts", 15), (b"stsz", 15), (b"stsc", 19), (b"stco", 13), (b"tkhd", 27), (b"mdhd", 22)):
         at = data.index(table) + place
         data[at] ^= 0x10
         told(Video(bytes(data)), "damaged")

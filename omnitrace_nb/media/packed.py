@@ -74,7 +74,7 @@ def _wav_format(chunk: bytes) -> int:
         coding = int.from_bytes(chunk[24:26], "little")
     if coding in _ADPCM and len(chunk) >= 20:  # noqa: PLR2004 - the place of the samples of a block
         lasting = int.from_bytes(chunk[18:20], "little") or 1
-        if not 0.8 < each * lasting / max(rate * block, 1) < 1.25:  # noqa: PLR2004 - of rounded numbers
+        if each and not 0.8 < each * lasting / max(rate * block, 1) < 1.25:  # noqa: PLR2004 - of rounded numbers
             raise Damage(f"its header gives {each:,} bytes a second, but {rate:,} samples in blocks of {lasting}")
     if coding not in _PCM:
         return 0

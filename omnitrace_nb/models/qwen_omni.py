@@ -77,9 +77,9 @@ class QwenOmni:
         check_text(self.model, self.tokenizer, prompt.text)
         tokens = tokenize(self.tokenizer, prompt, add_special_tokens=False)
         media = [loaded for loaded in parts if loaded.kind != "text"]
-        self.probes.check(media)
         hearing = self._hearing(media)
         check_heard(self.model, parts, hearing.a_second(self.processor.feature_extractor))
+        self.probes.check(media)
         seen = [look(self.processor, loaded, hearing) for loaded in media]
         layout = self._layout(tokens, media, seen)
         features = join([one.features for one in seen])
