@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from made_media import SOUNDS, beeps, encoded, film_file, picture, plain, sound_file, tone
+from made_media import SOUNDS, beeps, encoded, film_file, loud_seconds, picture, plain, sound_file, tone
 from PIL import Image as PILImage
 
 from omnitrace_nb.content import LIMITS, Audio, Image, Text, Video, as_parts
@@ -113,8 +113,6 @@ def test_errors_name_the_part_by_its_label():
         ("wav", Image, r"holds a WAV sound, not a picture: use ot.Audio\("),
         ("ogg", Video, r"holds an Ogg sound, not a film: use ot.Audio\("),
         ("m4a", Video, r"holds an M4A sound, not a film: use ot.Audio\("),
-        ("mp4", Audio, r"holds an MP4 film, not a sound: use ot.Video\("),
-        ("mkv", Audio, r"holds a Matroska film, not a sound: use ot.Video\("),
         ("webm", Image, r"holds a WebM film, not a picture: use ot.Video\("),
         ("png", Audio, r"holds a PNG picture, not a sound: use ot.Image\("),
         ("jpg", Video, r"holds a JPEG picture, not a film: use ot.Image\("),
@@ -404,6 +402,73 @@ def test_a_flac_cut_between_two_blocks_says_what_lacks(whole):
     told(Audio(data[: places[-3]]), r"truncated: 48,000 samples are promised, \d\d,\d\d\d are there")
 
 
+def test_a_byte_too_many_in_a_webm_never_makes_the_film_shorter():
+    """Matroska's demuxer looks for the next cluster and says nothing of the blocks that it passed over."""
+    data = film_file(NOISE, STARTS, 1.2, "webm", "libvpx-vp9")
+    undamaged, noticed = load([Video(data)])[0].content, 0
+    for place in np.linspace(60, len(data) - 1, 84).astype(int):
+        try:
+            read = load([Video(data[:place] + b"\0" + data[place:])])[0].content
+        except MediaError:
+            noticed += 1
+        else:
+            assert same(read, undamaged)
+    assert noticed > 80
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "message"),
+    [
+        ("mkv", b"\x12\x54\xc3\x67", b"\x12\x54\xc3\x66", "do not match their checksum"),
+        ("mp4", b"stsz", b"stsy", 'a box "stsy", which no track has there'),
+        ("mp4", b"mdhd\0", b"mdhd\1", '"mdhd" has another length than its version says'),
+        ("webm", b"A_OPUS", b"V_OPUS", "of another kind than its coding"),
+    ],
+)
+def test_a_damaged_structure_is_told_by_what_is_wrong(whole, name, old, new, message):
+    part, data, _ = whole[name]
+    assert old in data
+    told(part(data.replace(old, new, 1)), message)
+
+
+def test_every_table_of_an_mp4_must_agree_with_the_others(whole):
+    data = bytearray(whole["mp4"][1])
+    for table, place in ((b"stts", 15), (b"stsz", 15), (b"stsc", 19), (b"stco", 13), (b"tkhd", 27), (b"mdhd", 22)):
+        at = data.index(table) + place
+        data[at] ^= 0x10
+        told(Video(bytes(data)), "damaged")
+        data[at] ^= 0x10
+    assert same(load([Video(bytes(data))])[0].content, whole["mp4"][2])
+
+
+def test_a_page_of_ogg_or_a_sample_of_flac_that_was_changed_is_noticed_by_its_checksum(whole):
+    for name, message in (("ogg", "page at byte .* does not match its checksum"), ("flac", "damaged|truncated")):
+        part, data, _ = whole[name]
+        for place in np.linspace(len(data) // 3, len(data) - 1, 20).astype(int):
+            told(part(data[:place] + bytes([data[place] ^ 4]) + data[place + 1 :]), message)
+
+
+def test_two_oggs_in_one_file_are_heard_one_after_the_other():
+    one, two = (SOUNDS["ogg"](beeps(1.0, [at], 48_000), 48_000) for at in (0.3, 0.6))
+    heard = load([Audio(one + two)])[0].content
+    assert heard.duration == pytest.approx(2.0, abs=0.02)
+    assert loud_seconds(heard) == pytest.approx([0.3, 1.6], abs=0.03)
+
+
+def test_files_that_are_written_in_other_ways_are_read(whole):
+    """Boxes after the end, tags, padding: what players pass over is no damage."""
+    wav, mp3, mp4 = (whole[name][1] for name in ("wav", "mp3", "mp4"))
+    tag = b"ID3\x04\0\0\0\0\0\x0aTXXX\0\0\0\0\0\0"
+    others = {
+        "wav": [wav[:12] + b"JUNK\x04\0\0\0abcd" + wav[12:], wav + b"id3 \x04\0\0\0abcd", wav + tag],
+        "mp3": [mp3 + b"TAG" + bytes(125), mp3 + b"APETAGEX" + bytes(24)],
+        "mp4": [mp4 + b"\0\0\0\x10free" + bytes(8), mp4 + b"\0\0\0\x0cudta" + bytes(4)],
+    }
+    for name, files in others.items():
+        for data in files:
+            assert same(load([whole[name][0](data)])[0].content, whole[name][2])
+
+
 def test_a_film_in_an_unknown_coding_is_told(whole):
     data = whole["mp4"][1]
     told(Video(data.replace(b"avc1", b"zzzz")), "coding that cannot be read")
@@ -432,7 +497,8 @@ def test_a_film_of_frames_needs_its_rate(fps):
         (np.full((2, 8, 8, 3), 200.0), "frame 0 .*expected 0 to 1"),
         (np.full((2, 8, 8, 3), np.nan), "frame 0 .*NaN"),
         ([plain("red"), plain("red", 32, 32)], "different"),
-        ([plain("red"), "b.png"], "frame 1 is a str"),
+        ([plain("red"), "b.png"], r"frame 1 \(b.png\): there is no file"),
+        ([plain("red"), 5], "frame 1 is a int, expected a path, a PIL.Image or an array"),
         ([tone(0.1)], r"frame 0 .*shape \(4410,\)"),
     ],
 )

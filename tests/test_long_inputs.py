@@ -329,6 +329,28 @@ def test_a_prompt_beyond_the_context_is_counted_by_part_with_what_to_lower(toy_o
     assert len(adapter.encode(load([*parts[:2], Audio(parts[2].source, 16_000, end=seconds), parts[3]])).layout) < 1700
 
 
+def test_hours_of_sound_are_refused_before_the_processor_runs(toy_omni, monkeypatch):
+    """An hour at 25 positions a second is 90,000 of them: known from its seconds alone."""
+    adapter, called = adapt(*toy_omni), []
+    given = adapter.processor.feature_extractor
+    plain = type(given)
+
+    def heard(self, *samples, **settings):
+        called.append(1)
+        return plain.__call__(self, *samples, **settings)
+
+    monkeypatch.setattr(given, "__class__", type("Heard", (plain,), {"__call__": heard}))
+    hour = Audio(np.zeros(3600 * 16_000, np.float32), 16_000)
+    with pytest.raises(ModelError) as told_why:
+        adapter.encode(load([hour, Text("What?")], adapter.needs))
+    assert not called
+    assert "takes 89,998 positions or more for its sound alone" in str(told_why.value)
+    assert "sound 1 (3,600 s): about" in str(told_why.value)
+    seconds = float(str(told_why.value).split("about ")[1].split(" of ", maxsplit=1)[0])
+    fits = adapter.encode(load([Audio(np.zeros(3600 * 16_000, np.float32), 16_000, end=seconds), Text("What?")]))
+    assert len(fits.layout) < adapter.model.config.get_text_config().max_position_embeddings
+
+
 def test_what_helps_most_is_proposed_first_and_many_of_a_kind_are_counted_together(toy_omni, monkeypatch):
     adapter = adapt(*toy_omni)
     monkeypatch.setattr(adapter.model.config.get_text_config(), "max_position_embeddings", 300)

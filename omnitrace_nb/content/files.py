@@ -19,7 +19,7 @@ from omnitrace_nb.content.stored import Stored
 from omnitrace_nb.errors import MediaError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from typing import IO
 
 _BLOCK = 1 << 20
@@ -69,8 +69,10 @@ class File:
         return digest.hexdigest()
 
 
-def read_file(source: object, wanted: Kind, name: str) -> File:
+def read_file(source: object, wanted: Kind, name: str, *, also: Collection[str] = ()) -> File:
     """Read a path, address or encoded bytes, and make sure that they hold what is wanted.
+
+    `also` names readers whose files are taken too, whatever kind they are: a film has sound, a GIF may be a film.
 
     Raises:
         MediaError: missing, unreadable, a directory, empty, too large, or something else than `wanted`.
@@ -97,7 +99,7 @@ def read_file(source: object, wanted: Kind, name: str) -> File:
         )
     with File(original, UNKNOWN, name).opened() as stream:
         found = sniff(stream, name)
-    if found.kind != wanted:
+    if found.kind != wanted and (found.kind is None or found.reader not in also):
         raise refuse(found, wanted, name)
     return File(original, found, name)
 

@@ -111,6 +111,8 @@ class Audio:
     """A sound: a path, encoded bytes, or samples `[n]` or `[channels, n]` in -1..1 with their `sampling_rate` in Hz.
 
     Also `{"array": ..., "sampling_rate": ...}`, and a decoder of torchcodec, as the datasets library gives them.
+    Of a film's file its sound is read alone.
+
     `start` and `end`, in seconds, read a part of it; times stay those of the whole.
     """
 
@@ -130,7 +132,9 @@ class Audio:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Video:
-    """A film: a path, encoded bytes, or frames `[n, height, width, 3]` (or a list of pictures) with their `fps`.
+    """A film: a path, encoded bytes, or frames `[n, height, width, 3]` (or a list of pictures or of files) and `fps`.
+
+    An animated picture (GIF, WebP, PNG) is a film too: its frames are shown as long as it says.
 
     `audio` (samples with `sampling_rate` in Hz) is the sound track of a film given as frames; a file brings its
     own. `sound=False` ignores it.
@@ -145,7 +149,7 @@ class Video:
     `LIMITS.film_pixels` together.
     """
 
-    source: str | Path | bytes | np.ndarray | Sequence[PILImage.Image | np.ndarray]
+    source: str | Path | bytes | np.ndarray | Sequence[PILImage.Image | np.ndarray | str | Path | bytes]
     fps: float | None = None
     audio: np.ndarray | None = field(default=None, kw_only=True)
     sampling_rate: int | None = field(default=None, kw_only=True)

@@ -12,13 +12,14 @@ from omnitrace_nb.content.files import read_file
 from omnitrace_nb.content.limits import LIMITS
 from omnitrace_nb.content.sniff import real_streams
 from omnitrace_nb.errors import MediaError
+from omnitrace_nb.media.animated import ANIMATED, open_animation
 from omnitrace_nb.media.complete import refuse_incomplete
 from omnitrace_nb.media.frames import array_film, hash_frames
 from omnitrace_nb.media.loaded import Film, Opened
 from omnitrace_nb.media.pictures import check_pixels
 from omnitrace_nb.media.samples import check_seconds
 from omnitrace_nb.media.sampling import check_start, fitting, stretch, wanted
-from omnitrace_nb.media.sounds import check_coding, decode_track, opened
+from omnitrace_nb.media.sounds import STRICT, check_coding, decode_track, opened
 from omnitrace_nb.media.timing import PADDING, ROUNDING, common_end, sample_times
 
 if TYPE_CHECKING:
@@ -38,9 +39,11 @@ def open_film(part: Video, name: str, needs: MediaNeeds, *, sound: bool = True) 
             f"{name}: audio and sampling_rate belong to frames given as an array; a file brings its own sound: "
             "leave them out"
         )
+    file = read_file(part.source, "video", name, also=ANIMATED)
+    if file.found.reader in ANIMATED:
+        return open_animation(part, name, needs, file)
     asked = stretch(part, name)
     needs = wanted(part, needs, name)
-    file = read_file(part.source, "video", name)
     refuse_incomplete(file)
     span = _span(file)
     check_start(asked[0], span.duration, file.name)
@@ -72,6 +75,8 @@ def _span(file: File) -> _Span:
         rate = float(stream.average_rate or 0) * base
         is_mp4 = container.format.name.startswith("mov")
         declared = (stream.start_time or 0) + stream.duration if is_mp4 and stream.duration else None
+        if not is_mp4 and container.duration and len(container.streams) == 1:
+            declared = round(container.duration / av.time_base / base)
     if not shown:
         raise MediaError(f"{file.name} is a film with no frames: record or export it again")
     starts = np.sort([pts for pts, _ in shown])
@@ -118,7 +123,7 @@ def _sampled(
     size in which they are kept: of `most` pixels, and all together of `LIMITS.film_pixels`.
     """
     stream = real_streams(container, "video")[0]
-    stream.codec_context.options = {"err_detect": "explode"}
+    stream.codec_context.options = {"err_detect": STRICT}
     stream.thread_type = "AUTO"
     slack = float(stream.time_base) / 2 + ROUNDING
     kept: _Kept | None = None

@@ -23,6 +23,7 @@ from omnitrace_nb.media.sampling import fitting, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from omnitrace_nb.content.files import File
     from omnitrace_nb.content.parts import Image
@@ -67,10 +68,28 @@ def open_picture(part: Image, name: str, needs: MediaNeeds) -> Opened:
         if file.found.reader == "jpeg":  # which can be decoded at a half, a quarter or an eighth of its size
             image.draft(None, fitting(size, most))
         picture = _picture(image_pixels(image, file.name), most)
-        upright = size[::-1] if image.getexif().get(_ORIENTATION) in _ON_ITS_SIDE else size
-        return Picture(picture.pixels, upright)
+        return Picture(picture.pixels, upright_size(image, size))
 
     return Opened(decode, file.sha256(), file.original, file.found.mime)
+
+
+def picture_file(source: str | Path | bytes, name: str) -> PILImage.Image:
+    """Open a picture's file, its header alone; `image_pixels` decodes it.
+
+    Raises:
+        MediaError: missing, damaged, cut short, too large, or no picture.
+    """
+    file = read_file(source, "image", name)
+    refuse_incomplete(file)
+    image = _reader(file.data, file)
+    check_pixels(image.size, LIMITS.picture_pixels, file.name)
+    return image
+
+
+def upright_size(image: PILImage.Image, size: tuple[int, int] | None = None) -> tuple[int, int]:
+    """Give a picture's `(width, height)`, or `size`, as it is seen: EXIF may turn it on its side."""
+    size = size or image.size
+    return size[::-1] if image.getexif().get(_ORIENTATION) in _ON_ITS_SIDE else size
 
 
 def smaller(pixels: np.ndarray, most: int | None) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Sounds: WAV, FLAC, MP3, Ogg and M4A by PyAV; mixed down to one channel, at the model's rate."""
+"""Sounds: WAV, FLAC, MP3, Ogg and M4A, and those of films, by PyAV; mixed down to one channel, at the model's rate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import numpy as np
 from omnitrace_nb.content.files import read_file
 from omnitrace_nb.content.sniff import open_container
 from omnitrace_nb.errors import MediaError
-from omnitrace_nb.media.complete import flac_samples, refuse_incomplete
+from omnitrace_nb.media.complete import refuse_incomplete
+from omnitrace_nb.media.flac import FlacSeal
 from omnitrace_nb.media.loaded import Opened, Sound
 from omnitrace_nb.media.pictures import hash_array
 from omnitrace_nb.media.resample import Resampler
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from omnitrace_nb.content.parts import Audio
     from omnitrace_nb.media.loaded import MediaNeeds
 
+STRICT = "crccheck+bitstream+buffer+explode"  # what decoders look for, and that they then stop
+_FILMS = ("mov", "matroska")  # whose sound can be read alone
 _JITTER = 0.05  # seconds; time stamps of sound are rounded, and only a larger gap is one
 _TOGETHER = 1 << 16  # samples that are mixed and resampled at once
 
@@ -37,9 +40,11 @@ def open_sound(part: Audio, name: str, needs: MediaNeeds) -> Opened:
     if isinstance(part.source, np.ndarray):
         sound = array_sound(part.source, part.sampling_rate, name, needs.sampling_rate, asked)
         return Opened(lambda: sound, hash_array(part.source))
-    file = read_file(part.source, "audio", name)
+    file = read_file(part.source, "audio", name, also=_FILMS)
     refuse_incomplete(file)
     with opened(file) as container:
+        if not container.streams.audio:
+            raise MediaError(f"{file.name} holds {file.found.what} without sound: use ot.Video(...) for it")
         stream = container.streams.audio[0]
         check_coding(stream, file.name, "WAV or FLAC")
         check_rate(stream.rate, file.name)
@@ -73,29 +78,42 @@ def decode_track(
     out = _Track(given, rate, part, min(part[1], known) - part[0])
     alone = origin is None
     check_each = stream.codec_context.name.startswith("pcm_f")
+    stream.codec_context.options = {"err_detect": STRICT}
+    seal = FlacSeal(stream.codec_context.extradata if stream.codec_context.name == "flac" else None, name)
     pending: list[np.ndarray] = []  # frames that follow each other, in their own format
     waiting = 0
     with translated(name):
         for frame in container.decode(stream):
             if frame.sample_rate != given:
                 raise MediaError(f"{name} changes its sampling rate from {given} to {frame.sample_rate} Hz: convert it")
-            gap = 0
+            gap = at = 0
             if frame.time is not None:
                 origin = frame.time if origin is None else origin
                 at = out.at + waiting
                 gap = round((frame.time - origin) * given) - at
                 gap = gap if abs(gap) > (_JITTER * given if at else 0) else 0
+                if gap < 0 < at:
+                    # One Ogg may follow another in a file: its clock begins anew.
+                    if container.format.name != "ogg":
+                        raise MediaError(
+                            f"{name} goes back in time at {frame.time:g} s: it is damaged; export it again"
+                        )
+                    origin, gap = frame.time - at / given, 0
             if gap or waiting >= _TOGETHER:
                 out.take(_mono(pending, name, checked=check_each))
                 pending, waiting = [], 0
             check_seconds((out.at + gap) / given, name)
             out.silence(gap)
-            block = _channels(frame)[:, max(0, -gap) :]
+            block = _channels(frame)
+            seal.take(block)
+            block = block[:, max(0, -gap) :]
             pending.append(block)
             waiting += block.shape[1]
             check_seconds((out.at + waiting) / given, name)
             if out.at + waiting >= out.stop:
                 break
+        else:
+            seal.check(alone=container.format.name == "flac")
         out.take(_mono(pending, name, checked=check_each))
     seconds = out.at / given
     if seconds < part[1]:
@@ -171,18 +189,12 @@ def _check_given_rate(given: object, own: int, name: str) -> None:
 
 def _decode(file: File, rate: int, part: tuple[float, float]) -> Sound:
     with opened(file) as container:
-        sound, taken = decode_track(container, container.streams.audio[0], rate, file.name, None, part=part)
+        # Seconds of a film's sound are the film's own.
+        origin = max(0.0, (container.start_time or 0) / av.time_base) if file.found.kind == "video" else None
+        sound, taken = decode_track(container, container.streams.audio[0], rate, file.name, origin, part=part)
     if taken == 0:
         raise MediaError(f"{file.name} has a header but 0 samples: there is nothing to hear; record or export it again")
     check_start(part[0], (sound.whole or 0.0), file.name)
-    if file.found.reader == "flac" and not math.isfinite(part[1]):
-        with file.viewed() as data:
-            promised = flac_samples(data)
-        if promised and taken < promised:
-            raise MediaError(
-                f"{file.name} is truncated: {promised:,} samples are promised, {taken:,} are there. Copy or export it "
-                "again"
-            )
     return sound
 
 

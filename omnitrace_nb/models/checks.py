@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import PreTrainedModel
 
 from omnitrace_nb.errors import ModelError
-from omnitrace_nb.models.context import too_long
+from omnitrace_nb.models.context import sound_of, too_long, too_long_to_hear
 from omnitrace_nb.models.rotary import context_length
 
 if TYPE_CHECKING:
@@ -102,6 +103,25 @@ def check_length(owner: Adapter | PreTrainedModel, positions: int, layout: Layou
     limit = most_positions(owner)
     if positions >= limit:
         raise ModelError(f"{too_long(positions, limit, layout, parts)} {OVERRULED}")
+
+
+def check_heard(owner: Adapter | PreTrainedModel, parts: Sequence[LoadedPart], rate: float) -> None:
+    """Refuse hours of sound before the processor turns them into features: what they take at least is known.
+
+    Args:
+        owner: the adapter, or the model.
+        parts: of the prompt, decoded.
+        rate: positions that a second of sound takes, at least.
+
+    Raises:
+        ModelError: the sounds alone leave no position for a response.
+    """
+    limit = most_positions(owner)
+    heard = [sound for part in parts if (sound := sound_of(part.content)) is not None]
+    # An encoder may lose a position at each end of a sound.
+    fewest = sum(max(0, math.floor(rate * sound.duration) - 2) for sound in heard)
+    if fewest >= limit:
+        raise ModelError(f"{too_long_to_hear(fewest, limit, parts, rate)} {OVERRULED}")
 
 
 def check_text(owner: Adapter | PreTrainedModel, tokenizer: PreTrainedTokenizerBase, text: str) -> None:

@@ -45,6 +45,27 @@ def too_long(positions: int, limit: float, layout: Layout, parts: Sequence[Loade
     )
 
 
+def too_long_to_hear(fewest: int, limit: float, parts: Sequence[LoadedPart], rate: float) -> str:
+    """Say why a prompt's sounds cannot fit, and how much of them would; `fewest`: positions that they take at least."""
+    names = labels([loaded.part for loaded in parts])
+    tracks = [(name, sound_of(loaded.content)) for name, loaded in zip(names, parts, strict=True)]
+    heard = [(name, track.duration) for name, track in tracks if track is not None]
+    seconds = sum(duration for _, duration in heard)
+    each = ", ".join(f"{name} ({_number(duration)} s)" for name, duration in heard)
+    film = any(isinstance(loaded.content, Film) and loaded.content.sound for loaded in parts)
+    return (
+        f"The prompt takes {fewest:,} positions or more for its sound alone, but this model reads at most {limit:,}, "
+        f"the response included. It was not processed. {each}: about "
+        f"{_number(max(0.0, limit - min(ANSWER, limit * ANSWER_SHARE)) / rate)} of {_number(seconds)} s fit "
+        f"(start=..., end=...{', or sound=False for a film' if film else ''})."
+    )
+
+
+def sound_of(content: object) -> Sound | None:
+    """Give a sound, or a film's sound track."""
+    return content if isinstance(content, Sound) else content.sound if isinstance(content, Film) else None
+
+
 @dataclass(frozen=True)
 class _Share:
     """What one part takes, or all parts of a kind together."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,6 +30,11 @@ class Hearing:
     tokens: Callable[[int], int]
     frames: Callable[[int], np.ndarray]
     fill: int | None = None
+
+    def a_second(self, extractor: Any) -> float:  # noqa: ANN401 - transformers ships no types
+        """Give how many tokens a second of a long sound takes."""
+        frames = 1000 * CHUNK
+        return self.tokens(frames) * extractor.sampling_rate / (frames * extractor.hop_length)
 
 
 def _tokens_of_quarters(frames: int) -> int:

@@ -19,7 +19,7 @@ from omnitrace_nb.errors import ModelError
 from omnitrace_nb.media.loaded import MediaNeeds
 from omnitrace_nb.models.adapter import Encoded
 from omnitrace_nb.models.belonging import check_placeholders
-from omnitrace_nb.models.checks import check_length, check_text, check_tokenizer, home
+from omnitrace_nb.models.checks import check_heard, check_length, check_text, check_tokenizer, home
 from omnitrace_nb.models.expanding import expand, holds, ordered
 from omnitrace_nb.models.interception import feeding, handed
 from omnitrace_nb.models.laying import MODALITY, laid_out
@@ -57,6 +57,7 @@ class OpenModel:
 
     family = NAME
     max_positions: int | None = None
+    heard: float = 0.0  # positions that a second of sound takes at least; 0 where that is not known beforehand
 
     def __init__(self, model: PreTrainedModel, processor: ProcessorMixin) -> None:
         """Take a model and its processor; `ModelError` if the two do not belong together."""
@@ -128,6 +129,7 @@ class OpenModel:
                 )
         prompt = self._rendered(parts)
         check_text(self, self.tokenizer, prompt.text)
+        check_heard(self, parts, self.heard)
         media = ordered(prompt, self.placeholders, [loaded for loaded in parts if loaded.kind != "text"])
         names = [token.content for token in self.tokenizer.added_tokens_decoder.values()]
         harmless = not holds(prompt, [*names, *self.placeholders.values()])

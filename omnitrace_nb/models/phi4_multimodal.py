@@ -50,6 +50,8 @@ class Phi4Multimodal(OpenModel):
         )
         check_processor(model, processor.image_processor, object, patch_size=config.vision_config.patch_size)
         super().__init__(model, processor)
+        extractor: Any = processor.audio_processor
+        self.heard = extractor.sampling_rate / (extractor.audio_compression_rate * extractor.hop_length)
 
     def template(self, messages: list[dict[str, Any]]) -> str:
         """Render messages: the model's template takes their content for a string, placeholders and all."""

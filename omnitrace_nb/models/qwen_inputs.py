@@ -16,8 +16,9 @@ from torch import Tensor
 
 from omnitrace_nb.errors import SignalError
 from omnitrace_nb.layout import AUDIO, IMAGE
-from omnitrace_nb.media.loaded import Film, Picture, Sound
+from omnitrace_nb.media.loaded import Picture
 from omnitrace_nb.models.adapter import RawMedium
+from omnitrace_nb.models.context import sound_of
 from omnitrace_nb.models.deepstack import seen_at_all_depths
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def raw_media(
     """Give a prompt's pictures and sounds, and what turns them into embeddings; see `QwenOmni.raw_media`."""
     inputs, layout = encoded.inputs, encoded.layout
     pictures = [(part.index, part.content) for part in parts if isinstance(part.content, Picture)]
-    sounds = [(part.index, track) for part in parts if (track := _track(part.content)) is not None]
+    sounds = [(part.index, track) for part in parts if (track := sound_of(part.content)) is not None]
     found: list[RawMedium] = []
     steps: list[Callable[[Tensor], Tensor]] = []
     if pictures:
@@ -75,10 +76,6 @@ def raw_media(
         return embeddings
 
     return found, embed
-
-
-def _track(content: object) -> Sound | None:
-    return content if isinstance(content, Sound) else content.sound if isinstance(content, Film) else None
 
 
 def _exactly(

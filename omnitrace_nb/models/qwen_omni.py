@@ -18,7 +18,7 @@ from omnitrace_nb.errors import ModelError
 from omnitrace_nb.layout import TEXT, Layout
 from omnitrace_nb.media.loaded import MediaNeeds
 from omnitrace_nb.models.adapter import Encoded
-from omnitrace_nb.models.checks import check_length, check_text, check_tokenizer, home
+from omnitrace_nb.models.checks import check_heard, check_length, check_text, check_tokenizer, home
 from omnitrace_nb.models.deepstack import seen_at_all_depths, width
 from omnitrace_nb.models.hearing import QWEN2_5
 from omnitrace_nb.models.positions import rope_positions
@@ -78,8 +78,9 @@ class QwenOmni:
         check_text(self, self.tokenizer, prompt.text)
         tokens = tokenize(self.tokenizer, prompt, add_special_tokens=False)
         media = [loaded for loaded in parts if loaded.kind != "text"]
-        self.probes.check(media)
         hearing = self._hearing(media)
+        check_heard(self, parts, hearing.a_second(self.processor.feature_extractor))
+        self.probes.check(media)
         seen = [look(self.processor, loaded, hearing) for loaded in media]
         layout = self._layout(tokens, media, seen)
         features = join([one.features for one in seen])

@@ -20,7 +20,7 @@ from omnitrace_nb.layout import AUDIO, TEXT, Layout
 from omnitrace_nb.media.encode import wav
 from omnitrace_nb.media.loaded import MediaNeeds, Sound
 from omnitrace_nb.models.adapter import Encoded
-from omnitrace_nb.models.checks import check_length, check_text, check_tokenizer
+from omnitrace_nb.models.checks import check_heard, check_length, check_text, check_tokenizer
 from omnitrace_nb.models.open_model import OpenModel
 from omnitrace_nb.models.registry import Family, register
 from omnitrace_nb.models.rendering import Prompt, check_end, joined
@@ -79,6 +79,7 @@ class Voxtral(OpenModel):
         check_end(parts)
         blocks = _blocks(parts)
         check_text(self, self.tokenizer, "".join(block.text.text for block in blocks if block.text))
+        check_heard(self, parts, 1 / self._each)
         try:
             out = self.processor.apply_chat_template(_conversation(blocks))
         except Exception as error:  # mistral-common has a family of errors of its own, and may not be installed

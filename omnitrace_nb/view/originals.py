@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 MOST = 64_000_000  # bytes; notebooks' connections and browsers' memory are meant for less
 SHOWN = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
+_PLAYED, _MOST_PLAYED = 10.0, 600  # frames of an animated picture that is played: a second, and at most
 LONGEST = 2048  # pixels, of pictures that browsers would not show
 
 
@@ -30,7 +31,21 @@ def answer(model: ViewModel, question: Mapping[str, Any]) -> tuple[dict[str, Any
             data, mime = _as_webp(data), "image/webp"
         except (OSError, ValueError) as error:
             return {**said, "error": f"the picture cannot be read: {error}"}, []
+    if part.kind == "video" and mime.startswith("image/"):
+        playable = _as_webm(data)
+        if playable is None:
+            return {**said, "error": "this animated picture is too large to be played"}, []
+        data, mime = playable, "video/webm"
     return {**said, "mime": mime}, [data]
+
+
+def _as_webm(data: bytes) -> bytes | None:
+    """Encode an animated picture that was read as a film: browsers' players do not play it."""
+    from omnitrace_nb.content import Video  # noqa: PLC0415 (decoding is wanted only here)
+    from omnitrace_nb.media import MediaNeeds, encode, load  # noqa: PLC0415
+
+    film = load([Video(data)], MediaNeeds(fps=_PLAYED, max_frames=_MOST_PLAYED))[0].content
+    return encode.webm(film)
 
 
 def _as_webp(data: bytes) -> bytes:
