@@ -11,6 +11,7 @@ from omnitrace_nb import alignment, capture, models, options, passes
 from omnitrace_nb import estimate as estimating
 from omnitrace_nb._version import __version__
 from omnitrace_nb.capture import settings
+from omnitrace_nb.chatting import template_options
 from omnitrace_nb.curation import CurationSettings
 from omnitrace_nb.live import shown_while_made
 from omnitrace_nb.partial import Partial
@@ -33,7 +34,10 @@ if TYPE_CHECKING:
 
 DEFAULT_SIGNALS = ("excess", "attmean")
 _OWN = frozenset(
-    {"signals", "max_new_tokens", "sources", "statements", "curation", "first_step", "progress", "live", "seed"}
+    {
+        *("signals", "max_new_tokens", "sources", "statements", "curation", "first_step", "progress", "live", "seed"),
+        *("chat_template_kwargs", "tools", "enable_thinking"),
+    }
 )
 
 
@@ -104,6 +108,9 @@ class Tracer(Revisits):
         progress: bool = True,
         live: bool = False,
         seed: int | None = None,
+        chat_template_kwargs: Mapping[str, Any] | None = None,
+        tools: Sequence[Any] | None = None,
+        enable_thinking: bool | None = None,
         **generation: Any,  # noqa: ANN401 - settings are of many kinds
     ) -> Trace:
         """Generate a response and trace it, with every signal in one decode (OmniTrace, arXiv 2604.13073).
@@ -126,6 +133,9 @@ class Tracer(Revisits):
             live: show the trace while it is made, with a button that stops and keeps what is there; in a terminal, the
                 text alone (docs/live.md).
             seed: seed of sampling.
+            chat_template_kwargs: what the model's chat template reads besides messages.
+            tools: functions or JSON schemas that the template tells the model of, as transformers takes them.
+            enable_thinking: short for `chat_template_kwargs={"enable_thinking": ...}`.
             generation: settings of transformers' `generate`: `do_sample`, `temperature`, `top_p`,
                 `no_repeat_ngram_size`, `stop_strings`, ...
 
@@ -141,11 +151,12 @@ class Tracer(Revisits):
         cut = options.read(SourceOptions, sources, "sources")
         statement_options = options.read(StatementOptions, statements, "statements")
         selection = options.read(CurationSettings, curation, "curation")
+        told = template_options(chat_template_kwargs, tools, enable_thinking)
         if max_new_tokens is not None:
             generation["max_new_tokens"] = max_new_tokens
         settings.check(generation, first_step=first_step, seed=seed, own=_OWN)
         generation = settings.with_length(self.adapter.model, generation)
-        prompt = Prompt.read(self.adapter, content, cut)
+        prompt = Prompt.read(self.adapter, content, cut, told)
         shape = self._shape(prompt, generation)
         estimating.refuse(shape, chosen)
         about = RunInfo(
@@ -159,6 +170,7 @@ class Tracer(Revisits):
             },
             seconds={},
             created=datetime.now(UTC).isoformat(timespec="seconds"),
+            chat=prompt.chat.plain() if prompt.chat is not None else {},
         )
         with shown_while_made(
             lambda: Partial(self.adapter, prompt, chosen, statement_options, selection, about), shape.steps, live=live
@@ -180,6 +192,7 @@ class Tracer(Revisits):
                 decoded.logprobs,
                 decoded.stopped,
             )
+            response = prompt.told_apart(self.adapter, response)
             text = Statements.of(response, statement_options)
             run = run_of(self.adapter, prompt, response, text, selection, first_step=first_step, progress=progress)
             run.interrupted = decoded.stopped == "interrupted"
@@ -213,6 +226,9 @@ class Tracer(Revisits):
         *,
         max_new_tokens: int | None = None,
         sources: SourceOptions | Mapping[str, Any] | None = None,
+        chat_template_kwargs: Mapping[str, Any] | None = None,
+        tools: Sequence[Any] | None = None,
+        enable_thinking: bool | None = None,
     ) -> Estimate:
         """Say what `trace` would take with the same arguments: tokens, passes, memory, seconds, and whether it fits.
 
@@ -228,7 +244,8 @@ class Tracer(Revisits):
         generation = {} if max_new_tokens is None else {"max_new_tokens": max_new_tokens}
         settings.check(generation, own=_OWN)
         generation = settings.with_length(self.adapter.model, generation)
-        prompt = Prompt.read(self.adapter, content, cut)
+        told = template_options(chat_template_kwargs, tools, enable_thinking)
+        prompt = Prompt.read(self.adapter, content, cut, told)
         return estimating.estimate(self._shape(prompt, generation), chosen)
 
     def _shape(self, prompt: Prompt, generation: Mapping[str, Any]) -> Shape:

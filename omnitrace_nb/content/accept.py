@@ -6,18 +6,23 @@ import io
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image as PILImage
 
+from omnitrace_nb.content.chat import Chat, answered, messages_of
 from omnitrace_nb.content.check import check
 from omnitrace_nb.content.files import open_path
 from omnitrace_nb.content.limits import LIMITS
-from omnitrace_nb.content.messages import block_part, message_parts
+from omnitrace_nb.content.messages import block_part, read_message
 from omnitrace_nb.content.parts import Audio, Image, Part, Text, Video
 from omnitrace_nb.content.samples import Sample, is_sample, sample_parts
 from omnitrace_nb.content.sniff import Kind, sniff
 from omnitrace_nb.errors import ContentError, MediaError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _CLASSES: dict[Kind, type[Image | Audio | Video]] = {"image": Image, "audio": Audio, "video": Video}
 _SUFFIXES = frozenset(
@@ -38,9 +43,9 @@ def as_parts(content: object) -> tuple[Part, ...]:
     `ot.Image("a.png")` or `pathlib.Path("a.png")`, and a string that names a media file on disk is warned about); a
     `pathlib.Path` (a file, read as what its content is: picture, sound, film or UTF-8 text); encoded bytes, or an open
     binary file; a `PIL.Image`; a `uint8` array of 2 or 3 dimensions (a picture; sounds and films need `ot.Audio` and
-    `ot.Video`, which take a rate). Also a list of chat messages as Hugging Face writes them, whose roles are kept, a
-    sample of the paper's own code (`samples.sample_parts` says in which order it is read), and a `Sample` of
-    `read_samples`.
+    `ot.Video`, which take a rate). Also a list of chat messages as Hugging Face writes them (`as_chat` gives what they
+    hold besides parts), a sample of the paper's own code (`samples.sample_parts` says in which order it is read), and a
+    `Sample` of `read_samples`. An assistant's last text is no part of the prompt: the response goes on from it.
 
     Raises:
         ContentError: an empty prompt, something of another kind, or an unusable part; see `check`.
@@ -50,27 +55,37 @@ def as_parts(content: object) -> tuple[Part, ...]:
         >>> as_parts(["Compare:", Image("a.png"), {"image": "b.png"}])[0]
         Text('Compare:')
     """
+    return as_chat(content, stacklevel=3)[0]
+
+
+def as_chat(content: object, *, stacklevel: int = 2) -> tuple[tuple[Part, ...], Chat | None]:
+    """Give the parts of a prompt, and the messages that they belong to; arguments and errors as of `as_parts`.
+
+    The chat is None for parts that were given without messages, unless the response goes on from the last of them.
+    """
     items = content if isinstance(content, (list, tuple)) else [content]
     for text in filter(_names_a_file, items):
         warnings.warn(
             f"{text!r} is read as text, though a file of that name exists: write ot.Image, ot.Audio or ot.Video "
             "(or pathlib.Path) for the file, ot.Text for the text",
-            stacklevel=2,
+            stacklevel=stacklevel,
         )
-    parts = _parts(content)
+    parts, chat = _read(content)
+    if chat is None and parts and getattr(parts[-1], "role", None) == "assistant":
+        parts, chat = answered(parts, messages_of(parts))
     check(parts)
-    return parts
+    return parts, chat
 
 
-def _parts(content: object) -> tuple[Part, ...]:
+def _read(content: object) -> tuple[tuple[Part, ...], Chat | None]:
     if isinstance(content, Sample):
-        return content.parts
+        return content.parts, None
     if isinstance(content, Mapping):
         if is_sample(content):
-            return sample_parts(content)
-        return message_parts(content, "The message") if "role" in content else (_part(content, "The prompt"),)
+            return sample_parts(content), None
+        return _chat([content], ["The message"]) if "role" in content else ((_part(content, "The prompt"),), None)
     if not isinstance(content, (list, tuple)):
-        return (_part(content, "The prompt"),)
+        return (_part(content, "The prompt"),), None
     roles = [isinstance(item, Mapping) and "role" in item for item in content]
     if any(roles):
         if not all(roles):
@@ -78,10 +93,13 @@ def _parts(content: object) -> tuple[Part, ...]:
                 f"Item {roles.index(False) + 1} of the prompt is no chat message, but others are: "
                 'give messages only ({"role": ..., "content": ...}), or parts only'
             )
-        return tuple(
-            part for place, message in enumerate(content, 1) for part in message_parts(message, f"Message {place}")
-        )
-    return tuple(_part(item, f"Item {place} of the prompt") for place, item in enumerate(content, 1))
+        return _chat(content, [f"Message {place}" for place in range(1, len(content) + 1)])
+    return tuple(_part(item, f"Item {place} of the prompt") for place, item in enumerate(content, 1)), None
+
+
+def _chat(content: Sequence[Mapping[str, object]], names: Sequence[str]) -> tuple[tuple[Part, ...], Chat]:
+    read = [read_message(message, name) for message, name in zip(content, names, strict=True)]
+    return answered([part for _, parts in read for part in parts], [message for message, _ in read])
 
 
 def _part(item: object, name: str) -> Part:

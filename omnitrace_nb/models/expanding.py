@@ -49,7 +49,7 @@ def expand(
         for span in prompt.spans
         for moved in [next((by for end, by in reversed(moves) if end <= span.start), 0)]
     )
-    return Prompt("".join([*pieces, prompt.text[at:]]), spans), media
+    return Prompt("".join([*pieces, prompt.text[at:]]), spans, prompt.begun), media
 
 
 def ordered(prompt: Prompt, placeholders: Mapping[str, str], media: Sequence[LoadedPart]) -> list[LoadedPart]:

@@ -92,10 +92,10 @@ class OpenModel:
         """
         return process(self.processor, text, media, self.settings(media))
 
-    def template(self, messages: list[dict[str, Any]]) -> str:
-        """Render messages by the model's chat template, ready for its answer."""
+    def template(self, messages: list[dict[str, Any]], **options: Any) -> str:  # noqa: ANN401 - of the template
+        """Render messages by the model's chat template, ready for its answer; `options` as of `rendering.render`."""
         chat = self.processor if getattr(self.processor, "chat_template", None) else self.tokenizer
-        text: str = chat.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        text: str = chat.apply_chat_template(messages, tokenize=False, **{"add_generation_prompt": True, **options})
         return text
 
     def decoder(self) -> torch.nn.Module:
@@ -192,7 +192,7 @@ class OpenModel:
             return prompt
         by = len(self.tokenizer.bos_token)
         spans = tuple(replace(span, start=span.start + by, end=span.end + by) for span in prompt.spans)
-        return Prompt(self.tokenizer.bos_token + prompt.text, spans)
+        return Prompt(self.tokenizer.bos_token + prompt.text, spans, prompt.begun)
 
     def _check_order(self, kinds: Sequence[str]) -> None:
         """Refuse a processor that reorders media of a kind, of which a prompt has several."""

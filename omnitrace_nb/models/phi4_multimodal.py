@@ -51,7 +51,7 @@ class Phi4Multimodal(OpenModel):
         check_processor(model, processor.image_processor, object, patch_size=config.vision_config.patch_size)
         super().__init__(model, processor)
 
-    def template(self, messages: list[dict[str, Any]]) -> str:
+    def template(self, messages: list[dict[str, Any]], **options: Any) -> str:  # noqa: ANN401 - of the template
         """Render messages: the model's template takes their content for a string, placeholders and all."""
         return super().template(
             [
@@ -59,11 +59,12 @@ class Phi4Multimodal(OpenModel):
                     **message,
                     "content": "".join(
                         item["text"] if item["type"] == "text" else self.placeholders[item["type"]]
-                        for item in message["content"]
+                        for item in message.get("content") or ()
                     ),
                 }
                 for message in messages
-            ]
+            ],
+            **options,
         )
 
     def places(self, medium: Medium) -> Places:

@@ -45,7 +45,8 @@ class Trace(Exports):
     @property
     def statements(self) -> pd.DataFrame:
         """A row a statement (docs/tables.md)."""
-        return tables.statements_table(self.response, self.statement_chars, self.statement_of)
+        thinking = self.response_record.thinking
+        return tables.statements_table(self.response, self.statement_chars, self.statement_of, thinking)
 
     @property
     def spans(self) -> pd.DataFrame:

@@ -35,7 +35,10 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "step": INT, "id": INT, "token": TEXT, "start": INT, "end": INT, "statement": INT, "pos": TEXT, "weight": FLOAT,
         "logprob": FLOAT,
     },
-    "statements": {"id": INT, "text": TEXT, "start": INT, "end": INT, "first": INT, "last": INT, "steps": INT},
+    "statements": {
+        "id": INT, "text": TEXT, "start": INT, "end": INT, "first": INT, "last": INT, "steps": INT,
+        "thinking": BOOL,
+    },
     "spans": {
         "signal": CATEGORY, "statement": INT, "source": INT, "modality": CATEGORY, "label": TEXT, "p": FLOAT,
         "mass": FLOAT, "run": FLOAT, "score": FLOAT, "rank": INT, "selected": BOOL, "verdict": TEXT, "drop": FLOAT,
@@ -127,7 +130,12 @@ def steps_table(response: Response, statement: np.ndarray, tags: Sequence[str], 
     )
 
 
-def statements_table(text: str, statements: Sequence[tuple[int, int]], of_step: np.ndarray) -> pd.DataFrame:
+def statements_table(
+    text: str,
+    statements: Sequence[tuple[int, int]],
+    of_step: np.ndarray,
+    thinking: Sequence[tuple[int, int]] = (),
+) -> pd.DataFrame:
     """Give a row a statement; `first` to `last` (left out) are its steps."""
     own = [np.flatnonzero(of_step == index) for index in range(len(statements))]
     return table(
@@ -140,6 +148,7 @@ def statements_table(text: str, statements: Sequence[tuple[int, int]], of_step: 
             "first": [steps[0] if len(steps) else -1 for steps in own],
             "last": [steps[-1] + 1 if len(steps) else -1 for steps in own],
             "steps": [len(steps) for steps in own],
+            "thinking": [any(first <= start < last for first, last in thinking) for start, _ in statements],
         },
     )
 
