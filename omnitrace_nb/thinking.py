@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from transformers import PreTrainedTokenizerBase
 
@@ -59,9 +60,9 @@ def marks(adapter: Adapter) -> tuple[Marks, ...]:
     return _marks(templates(adapter), _added(adapter.tokenizer))
 
 
-def _added(tokenizer: PreTrainedTokenizerBase | Any) -> tuple[str, ...]:
-    tokens = getattr(tokenizer, "added_tokens_decoder", None) or {}
-    return tuple(str(getattr(token, "content", token)) for token in tokens.values())
+def _added(tokenizer: PreTrainedTokenizerBase) -> tuple[str, ...]:
+    tokens: object = getattr(tokenizer, "added_tokens_decoder", None)
+    return tuple(str(token) for token in tokens.values()) if isinstance(tokens, Mapping) else ()
 
 
 @lru_cache(maxsize=64)

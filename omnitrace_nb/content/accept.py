@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image as PILImage
 
-from omnitrace_nb.content.chat import Chat, answered, messages_of
+from omnitrace_nb.content.chat import Chat, Message, answered, messages_of
 from omnitrace_nb.content.check import check
 from omnitrace_nb.content.files import open_path
 from omnitrace_nb.content.limits import LIMITS
@@ -45,7 +45,7 @@ def as_parts(content: object) -> tuple[Part, ...]:
     binary file; a `PIL.Image`; a `uint8` array of 2 or 3 dimensions (a picture; sounds and films need `ot.Audio` and
     `ot.Video`, which take a rate). Also a list of chat messages as Hugging Face writes them (`as_chat` gives what they
     hold besides parts), a sample of the paper's own code (`samples.sample_parts` says in which order it is read), and a
-    `Sample` of `read_samples`. An assistant's last text is no part of the prompt: the response goes on from it.
+    `Sample` of `read_samples`.
 
     Raises:
         ContentError: an empty prompt, something of another kind, or an unusable part; see `check`.
@@ -55,29 +55,39 @@ def as_parts(content: object) -> tuple[Part, ...]:
         >>> as_parts(["Compare:", Image("a.png"), {"image": "b.png"}])[0]
         Text('Compare:')
     """
-    return as_chat(content, stacklevel=3)[0]
+    _warn_of_files(content, stacklevel=3)
+    parts, _ = _read(content)
+    check(parts)
+    return parts
 
 
-def as_chat(content: object, *, stacklevel: int = 2) -> tuple[tuple[Part, ...], Chat | None]:
+def as_chat(content: object) -> tuple[tuple[Part, ...], Chat | None]:
     """Give the parts of a prompt, and the messages that they belong to; arguments and errors as of `as_parts`.
 
-    The chat is None for parts that were given without messages, unless the response goes on from the last of them.
+    An assistant's last text is no part of the prompt: the response goes on from it. The chat is None for parts that
+    were given without messages, unless the last of them is such a text.
     """
-    items = content if isinstance(content, (list, tuple)) else [content]
-    for text in filter(_names_a_file, items):
+    _warn_of_files(content, stacklevel=3)
+    parts, messages = _read(content)
+    if messages is None and parts and getattr(parts[-1], "role", None) == "assistant":
+        messages = messages_of(parts)
+    chat = None
+    if messages is not None:
+        parts, chat = answered(parts, messages)
+    check(parts)
+    return parts, chat
+
+
+def _warn_of_files(content: object, *, stacklevel: int) -> None:
+    for text in filter(_names_a_file, content if isinstance(content, (list, tuple)) else [content]):
         warnings.warn(
             f"{text!r} is read as text, though a file of that name exists: write ot.Image, ot.Audio or ot.Video "
             "(or pathlib.Path) for the file, ot.Text for the text",
             stacklevel=stacklevel,
         )
-    parts, chat = _read(content)
-    if chat is None and parts and getattr(parts[-1], "role", None) == "assistant":
-        parts, chat = answered(parts, messages_of(parts))
-    check(parts)
-    return parts, chat
 
 
-def _read(content: object) -> tuple[tuple[Part, ...], Chat | None]:
+def _read(content: object) -> tuple[tuple[Part, ...], tuple[Message, ...] | None]:
     if isinstance(content, Sample):
         return content.parts, None
     if isinstance(content, Mapping):
@@ -97,9 +107,11 @@ def _read(content: object) -> tuple[tuple[Part, ...], Chat | None]:
     return tuple(_part(item, f"Item {place} of the prompt") for place, item in enumerate(content, 1)), None
 
 
-def _chat(content: Sequence[Mapping[str, object]], names: Sequence[str]) -> tuple[tuple[Part, ...], Chat]:
+def _chat(
+    content: Sequence[Mapping[str, object]], names: Sequence[str]
+) -> tuple[tuple[Part, ...], tuple[Message, ...]]:
     read = [read_message(message, name) for message, name in zip(content, names, strict=True)]
-    return answered([part for _, parts in read for part in parts], [message for message, _ in read])
+    return tuple(part for _, parts in read for part in parts), tuple(message for message, _ in read)
 
 
 def _part(item: object, name: str) -> Part:

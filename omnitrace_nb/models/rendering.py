@@ -11,7 +11,6 @@ and each stretch between has a mark of its own: what the template left out is kn
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
@@ -24,7 +23,7 @@ from omnitrace_nb.errors import ContentError, ModelError
 from omnitrace_nb.thinking import stretches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from omnitrace_nb.media.loaded import LoadedPart
 

@@ -97,6 +97,10 @@ class Response:
     thinking: tuple[tuple[int, int], ...] = ()
     begun: str = ""
 
+    def thinks(self, char: int) -> bool:
+        """Tell whether a character belongs to the thinking before an answer."""
+        return any(start <= char < end for start, end in self.thinking)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:

@@ -45,8 +45,7 @@ class Trace(Exports):
     @property
     def statements(self) -> pd.DataFrame:
         """A row a statement (docs/tables.md)."""
-        thinking = self.response_record.thinking
-        return tables.statements_table(self.response, self.statement_chars, self.statement_of, thinking)
+        return tables.statements_table(self.response_record, self.statement_chars, self.statement_of)
 
     @property
     def spans(self) -> pd.DataFrame:

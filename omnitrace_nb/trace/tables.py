@@ -131,10 +131,7 @@ def steps_table(response: Response, statement: np.ndarray, tags: Sequence[str], 
 
 
 def statements_table(
-    text: str,
-    statements: Sequence[tuple[int, int]],
-    of_step: np.ndarray,
-    thinking: Sequence[tuple[int, int]] = (),
+    response: Response, statements: Sequence[tuple[int, int]], of_step: np.ndarray
 ) -> pd.DataFrame:
     """Give a row a statement; `first` to `last` (left out) are its steps."""
     own = [np.flatnonzero(of_step == index) for index in range(len(statements))]
@@ -142,13 +139,13 @@ def statements_table(
         "statements",
         {
             "id": range(len(statements)),
-            "text": [text[start:end] for start, end in statements],
+            "text": [response.text[start:end] for start, end in statements],
             "start": [start for start, _ in statements],
             "end": [end for _, end in statements],
             "first": [steps[0] if len(steps) else -1 for steps in own],
             "last": [steps[-1] + 1 if len(steps) else -1 for steps in own],
             "steps": [len(steps) for steps in own],
-            "thinking": [any(first <= start < last for first, last in thinking) for start, _ in statements],
+            "thinking": [response.thinks(start) for start, _ in statements],
         },
     )
 
