@@ -185,6 +185,27 @@ def test_the_result_of_a_tool_is_a_source_like_any_other(name):
     assert turns == ["turn 1 (user)", "turn 3 (tool)"]
 
 
+def test_a_result_that_the_template_writes_as_json_keeps_its_characters():
+    result = 'The "price" of honey:\n12. It is\tsold by Zoë \\ Mia \x07.'
+    messages = [*CALLED[:2], {**CALLED[2], "content": result}]
+    trace = traced("llama3", messages)
+    assert trace.layout.token_ids.tolist() == written("llama3", messages)
+    assert trace.sources["text"].tolist()[1:] == ['The "price" of honey:', "12.", "It is\tsold by Zoë \\ Mia \x07."]
+    tokenizer = toy("llama3")[1]
+    for source in trace.source_records[1:]:
+        own = tokenizer.decode(trace.layout.token_ids[source.positions])
+        for word in ("price", "honey", "12", "Zoë", "Mia"):
+            assert (word in own) == (word in result[slice(*source.chars)])
+
+
+def test_a_template_that_puts_the_system_first_is_followed():
+    messages = [ASKED[0], {"role": "system", "content": "Be brief."}, ASKED[1]]
+    trace = traced("deepseek_r1", messages)
+    assert trace.layout.token_ids.tolist() == written("deepseek_r1", messages)
+    firsts = [int(source.positions[0]) for source in trace.source_records]
+    assert words_of(trace)[int(np.argmin(firsts))] == "Be brief."
+
+
 def test_calls_of_tools_are_the_templates_words():
     trace = traced("qwen3", CALLED, tools=[price])
     tokens = toy("qwen3")[1].decode(trace.layout.token_ids[trace.layout.part < 0])
@@ -250,7 +271,7 @@ def test_an_estimate_is_of_the_same_prompt():
 # What is kept.
 
 
-@pytest.mark.parametrize("messages", [ASKED, CALLED, [*ASKED, {"role": "assistant", "content": "She sells"}]])
+@pytest.mark.parametrize("messages", [CALLED, [*ASKED, {"role": "assistant", "content": "She sells"}]])
 def test_a_saved_chat_is_read_again_as_the_same_prompt(messages, tmp_path):
     tracer = tracer_of("qwen3")
     first = tracer.trace(messages, "attmean", tools=[price], enable_thinking=False, max_new_tokens=4, progress=False)

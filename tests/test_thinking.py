@@ -1,7 +1,5 @@
 """A model that thinks before it answers: both are statements, each is told from the other."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 from chat_templates import toy
@@ -21,14 +19,16 @@ TAGS = (("<think>", "</think>"),)
 
 def answering(name, text, messages=ASKED, **options):
     """Give the trace of a model that answers with this text: its own tokens, read under its own attention."""
-    model, tokenizer = toy(name)
+    model, tokenizer = toy(name) if isinstance(name, str) else name
     adapter = ot.load(model, tokenizer).adapter
     prompt = Prompt.read(adapter, messages, options=options)
     ids = np.array(tokenizer(text, add_special_tokens=False).input_ids)
-    read = capture.decode(adapter, prompt.encoded, [ot.signals.get("attmean")], prompt.baseline, progress=False, forced=ids)
+    read = capture.decode(
+        adapter, prompt.encoded, [ot.signals.get("attmean")], prompt.baseline, progress=False, forced=ids
+    )
     response = alignment.align(adapter.token_bytes(ids.tolist()), ids, read.logprobs, "eos")
     response = prompt.told_apart(adapter, response)
-    run = RunInfo(model=name, family="causal_text", chat=prompt.chat.plain())
+    run = RunInfo(model="toy", family="causal_text", chat=prompt.chat.plain())
     return ot.Trace.build(
         prompt.records, prompt.encoded.layout, prompt.sources, response, read.scores, run, None, Statements.of(response)
     )
@@ -80,10 +80,12 @@ def test_an_answer_that_goes_on_from_begun_thinking_is_still_thinking():
 
 
 def test_marks_that_are_special_tokens_write_nothing_and_are_found_all_the_same():
-    model, tokenizer = toy("mistral")
-    tokenizer.add_special_tokens({"additional_special_tokens": ["[THINK]", "[/THINK]"]}, replace_extra_special_tokens=False)
+    model, tokenizer = toy.__wrapped__("mistral")  # one of its own, which is changed here
+    tokenizer.add_special_tokens(
+        {"additional_special_tokens": ["[THINK]", "[/THINK]"]}, replace_extra_special_tokens=False
+    )
     model.resize_token_embeddings(len(tokenizer))
-    trace = answering("mistral", f"[THINK]{THOUGHT}[/THINK]{ANSWER}")
+    trace = answering((model, tokenizer), f"[THINK]{THOUGHT}[/THINK]{ANSWER}")
     assert trace.response == THOUGHT + ANSWER
     assert said(trace) == (["Hugo sells clocks.", "So it is Mia."], ["Mia sells honey.", "Hugo sells clocks."])
 
@@ -96,16 +98,10 @@ def test_thinking_is_saved_and_shown_wherever_statements_are(tmp_path):
     assert [row["thinking"] for row in trace.to_dict()["statements"]] == [True, True, False, False]
 
 
-def test_a_live_trace_tells_thinking_apart_from_its_first_word():
-    model, tokenizer = toy("qwen3_thinking")
-    trace = ot.load(model, tokenizer).trace(ASKED, "attmean", max_new_tokens=6, progress=False, live=False)
+def test_a_trace_that_is_stopped_early_is_still_thinking():
+    trace = ot.load(*toy("qwen3_thinking")).trace(ASKED, "attmean", max_new_tokens=6, progress=False)
+    assert len(trace.statements)
     assert trace.statements["thinking"].all()
-
-
-def test_a_file_from_before_thinking_opens(tmp_path):
-    trace = answering("qwen3", ANSWER)
-    old = dataclasses.replace(trace.response_record, thinking=(), begun="")
-    assert ot.open(trace._but(response=old).save(tmp_path / "old")).statements["thinking"].tolist() == [False, False]
 
 
 @pytest.mark.parametrize(

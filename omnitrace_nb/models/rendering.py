@@ -6,24 +6,27 @@ found by searching for the user's words, which may stand in a prompt more than o
 
 Templates take the thinking out of earlier answers, or move it. A text that holds marks of thinking is then cut at them,
 and each stretch between has a mark of its own: what the template left out is known by the mark that it left out.
+Some write what a tool gave as JSON: each of its characters is then known by how JSON writes it.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import jinja2
+import numpy as np
 
 from omnitrace_nb.content.chat import texts_of
 from omnitrace_nb.errors import ContentError, ModelError
 from omnitrace_nb.thinking import stretches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from omnitrace_nb.media.loaded import LoadedPart
 
@@ -225,13 +228,12 @@ def _fitted(write: Callable[[Sequence[str]], str], texts: Sequence[_Block], cut:
     skeleton = write(marked)
     there = _there(skeleton, marks)
     actual = write([block.text for block in texts])
-    kept = [
-        (block, stretch)
+    place = {
+        mark: (block, stretch)
         for block, own, marks_of in zip(texts, cut, marks, strict=True)
         for stretch, mark in zip(own, marks_of, strict=True)
-        if mark in there
-    ]
-    return _match(actual, _pieces(skeleton, there), kept)
+    }
+    return _match(actual, _pieces(skeleton, there), [place[mark] for mark in there])
 
 
 def _marks(texts: Sequence[_Block], cut: Sequence[Sequence[Stretch]]) -> list[list[str]]:
@@ -252,50 +254,73 @@ def _replaced(text: str, cut: Sequence[Stretch], marks: Sequence[str]) -> str:
 
 
 def _there(skeleton: str, marks: Sequence[Sequence[str]]) -> list[str]:
-    """Give the marks that the template wrote: each once; of a text in several stretches it may leave some out."""
+    """Give the marks that the template wrote, in its order: each once; of a text in several stretches, any of them."""
     found = [mark for own in marks for mark in own if len(own) == 1 or mark in skeleton]
     if any(skeleton.count(mark) != 1 for mark in found):
         raise ModelError(
-            "The model's chat template does not write each text exactly once and in order, so the places of the "
-            "parts are unknown. Give a processor with another chat template."
+            "The model's chat template does not write each text exactly once, so the places of the parts are unknown. "
+            "Give a processor with another chat template, or leave out what this one does not read."
         )
-    return found
+    return sorted(found, key=skeleton.index)
 
 
 def _pieces(skeleton: str, marks: Sequence[str]) -> list[str]:
-    """Cut the skeleton at its marks, which must stand in it in order."""
+    """Give what stands before, between and behind the marks."""
     pieces, rest = [], skeleton
     for mark in marks:
-        before, found, rest = rest.partition(mark)
-        if not found:
-            raise ModelError(
-                "The model's chat template does not write the texts in their order, so the places of the parts are "
-                "unknown. Give a processor with another chat template."
-            )
+        before, _, rest = rest.partition(mark)
         pieces.append(before)
     return [*pieces, rest]
 
 
 def _match(actual: str, pieces: list[str], texts: Sequence[tuple[_Block, Stretch]]) -> Prompt:
-    """Walk along the prompt: a piece of the template, a text (whole, or trimmed as templates do), and so on."""
+    """Walk along the prompt: a piece of the template, a text as templates write it, and so on."""
     spans: list[Span] = []
     at, begun = len(pieces[0]), len(actual)
     fits = actual.startswith(pieces[0])
     for (block, (start, end)), following in zip(texts, pieces[1:], strict=True):
         text = block.text[start:end]
-        kept = next((trim(text) for trim in TRIMS if actual.startswith(trim(text) + following, at)), None)
+        forms = (form for form in _forms(text) if actual.startswith(form[1] + following, at))
+        kept, written = next(forms, (None, ""))
         if kept is None or not fits:
             raise ModelError(
                 f"The model's chat template alters the text of {block.name} beyond trimming its ends, so its tokens "
                 "cannot be traced back to characters. Change the text, or give a processor with another chat template."
             )
         cut = start + (text.index(kept) if kept else 0)
-        spans += _moved(block.spans, cut, len(kept), at)
+        moved = _moved(block.spans, cut, len(kept), at)
+        spans += moved if written == kept else _escaped(moved, kept, at)
         begun = begun if block.spans else min(begun, at)
-        at += len(kept) + len(following)
+        at += len(written) + len(following)
     if at != len(actual):
         raise ModelError("The model's chat template writes more than its pieces and the parts; give another template.")
     return Prompt(actual, tuple(spans), len(actual) - begun)
+
+
+def _forms(text: str) -> Iterator[tuple[str, str]]:
+    """Give what templates keep of a text, and how they write it: as it is, or as JSON (what a tool gave)."""
+    for write in (str, _json):
+        for trim in TRIMS:
+            yield trim(text), write(trim(text))
+
+
+def _json(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)[1:-1]
+
+
+def _escaped(spans: Sequence[Span], text: str, at: int) -> list[Span]:
+    """Stretch spans of a text that stands at `at` to its JSON: a character is the last one of what is written of it."""
+    ends = at + np.cumsum([0, *(len(_json(char)) for char in text)])
+    found: list[Span] = []
+    for span in spans:
+        for char in range(span.start - at, span.end - at):
+            end, first = int(ends[char + 1]), span.first + char - (span.start - at)
+            last = found[-1] if found else None
+            if last and (last.end, last.part, last.first + last.end - last.start) == (end - 1, span.part, first):
+                found[-1] = replace(last, end=end)
+            else:
+                found.append(Span(end - 1, end, span.part, first))
+    return found
 
 
 def _moved(spans: tuple[Span, ...], cut: int, length: int, at: int) -> list[Span]:

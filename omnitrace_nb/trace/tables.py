@@ -130,9 +130,7 @@ def steps_table(response: Response, statement: np.ndarray, tags: Sequence[str], 
     )
 
 
-def statements_table(
-    response: Response, statements: Sequence[tuple[int, int]], of_step: np.ndarray
-) -> pd.DataFrame:
+def statements_table(response: Response, statements: Sequence[tuple[int, int]], of_step: np.ndarray) -> pd.DataFrame:
     """Give a row a statement; `first` to `last` (left out) are its steps."""
     own = [np.flatnonzero(of_step == index) for index in range(len(statements))]
     return table(

@@ -10,7 +10,19 @@ from omnitrace_nb.content.chat import Chat
 from omnitrace_nb.errors import OmnitraceError
 from omnitrace_nb.prompting import Prompt
 
-WORDS = ("Mia sells honey.", "12.5 %", "北京 🙂", "café", "e\u0301", "<b>", "{{ bos_token }}", "{% if %}", "\x07", "{}", '"')
+WORDS = (
+    "Mia sells honey.",
+    "12.5 %",
+    "北京 🙂",
+    "café",
+    "e\u0301",
+    "<b>",
+    "{{ bos_token }}",
+    "{% if %}",
+    "\x07",
+    "{}",
+    '"',
+)
 THINKING = ("<think>", "</think>", "<think>\nHm.\n</think>\n\n", "[THINK]", "</thinking>")
 SPACES = ("", " ", "\n", "\n\n", "  \n", "\t")
 ROLES = ("system", "user", "user", "user", "assistant", "assistant", "tool", "developer")
