@@ -81,9 +81,7 @@ def test_an_answer_that_goes_on_from_begun_thinking_is_still_thinking():
 
 def test_marks_that_are_special_tokens_write_nothing_and_are_found_all_the_same():
     model, tokenizer = toy.__wrapped__("mistral")  # one of its own, which is changed here
-    tokenizer.add_special_tokens(
-        {"additional_special_tokens": ["[THINK]", "[/THINK]"]}, replace_extra_special_tokens=False
-    )
+    tokenizer.add_tokens(["[THINK]", "[/THINK]"], special_tokens=True)
     model.resize_token_embeddings(len(tokenizer))
     trace = answering((model, tokenizer), f"[THINK]{THOUGHT}[/THINK]{ANSWER}")
     assert trace.response == THOUGHT + ANSWER

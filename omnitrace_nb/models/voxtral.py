@@ -169,7 +169,8 @@ def _merged(blocks: Sequence[_Block]) -> list[_Block]:
             continue
         before = last.text.text + BETWEEN_MESSAGES
         moved = [replace(span, start=span.start + len(before), end=span.end + len(before)) for span in block.text.spans]
-        merged[-1] = replace(block, text=Prompt(before + block.text.text, (*last.text.spans, *moved)))
+        spans = (*last.text.spans, *moved)
+        merged[-1] = replace(block, text=Prompt(before + block.text.text, spans, block.text.begun))
     return merged
 
 
