@@ -154,6 +154,9 @@ def test_a_model_without_a_template_goes_on_from_an_answer_too():
     )
     assert trace.layout.token_ids.tolist() == bare("Mia sells\nhoney").input_ids
     assert bare.decode(trace.layout.token_ids[-trace.layout.begun :]) == "honey"
+    for told in ({"tools": [price]}, {"enable_thinking": True}):
+        with pytest.raises(ModelError, match=f"no chat template, so it cannot be told '{next(iter(told))}'"):
+            ot.load(model, bare).trace("Mia sells", **told, progress=False)
 
 
 @pytest.mark.parametrize(

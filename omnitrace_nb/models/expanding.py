@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from omnitrace_nb.errors import ModelError
-from omnitrace_nb.models.rendering import Prompt
+from omnitrace_nb.models.matching import Prompt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -23,6 +23,7 @@ from omnitrace_nb.models.checks import check_length, check_text, check_tokenizer
 from omnitrace_nb.models.expanding import expand, holds, ordered
 from omnitrace_nb.models.interception import feeding, handed
 from omnitrace_nb.models.laying import MODALITY, laid_out
+from omnitrace_nb.models.matching import Prompt
 from omnitrace_nb.models.open_media import (
     Medium,
     Places,
@@ -34,7 +35,7 @@ from omnitrace_nb.models.open_media import (
 )
 from omnitrace_nb.models.probing import check_order
 from omnitrace_nb.models.registry import Family, register
-from omnitrace_nb.models.rendering import Prompt, render
+from omnitrace_nb.models.rendering import render
 from omnitrace_nb.models.tokenizing import tokenize
 from omnitrace_nb.models.tokens import token_bytes
 

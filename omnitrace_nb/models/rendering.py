@@ -114,10 +114,11 @@ def joined(parts: Sequence[LoadedPart], separator: str) -> Prompt:
 
 def _plain(chat: Sequence[Turn], parts: Sequence[LoadedPart], separator: str) -> Prompt:
     """Write the texts alone, for a model without a template."""
-    if unread := [name for turn in chat if not turn.begins for name in turn.fields]:
+    told = parts[0].chat.options if parts[0].chat is not None else {}
+    if unread := [*told, *(name for turn in chat if not turn.begins for name in turn.fields if name != "content")]:
         raise ModelError(
-            f"The model has no chat template, so it cannot be told {unread[0]!r} of a message: give a tokenizer or "
-            "processor with a chat template, or leave it out."
+            f"The model has no chat template, so it cannot be told {unread[0]!r}: give a tokenizer or processor with a "
+            "chat template, or leave it out."
         )
     prompt = joined(parts, separator)
     begun = separator.join(texts_of(chat[-1].fields)) if chat[-1].begins else ""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedTokenizerBase
 
-    from omnitrace_nb.models.rendering import Prompt
+    from omnitrace_nb.models.matching import Prompt
 
 
 @dataclass(frozen=True, slots=True, eq=False)

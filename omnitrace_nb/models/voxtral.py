@@ -22,9 +22,10 @@ from omnitrace_nb.media.encode import wav
 from omnitrace_nb.media.loaded import MediaNeeds, Sound
 from omnitrace_nb.models.adapter import Encoded
 from omnitrace_nb.models.checks import check_length, check_text, check_tokenizer
+from omnitrace_nb.models.matching import Prompt
 from omnitrace_nb.models.open_model import OpenModel
 from omnitrace_nb.models.registry import Family, register
-from omnitrace_nb.models.rendering import Prompt, joined, turns
+from omnitrace_nb.models.rendering import joined, turns
 from omnitrace_nb.models.sound_time import even_seconds
 from omnitrace_nb.models.tokenizing import placed
 
