@@ -189,15 +189,15 @@ def test_the_result_of_a_tool_is_a_source_like_any_other(name):
 
 
 def test_a_result_that_the_template_writes_as_json_keeps_its_characters():
-    result = 'The "price" of honey:\n12. It is\tsold by Zoë \\ Mia \x07.'
+    result = 'The "price" of honey:\nMia\tsells it, says Zoë \\ \x07.'
     messages = [*CALLED[:2], {**CALLED[2], "content": result}]
     trace = traced("llama3", messages)
     assert trace.layout.token_ids.tolist() == written("llama3", messages)
-    assert trace.sources["text"].tolist()[1:] == ['The "price" of honey:', "12.", "It is\tsold by Zoë \\ Mia \x07."]
+    assert words_of(trace)[1:] == result.split("\n")
     tokenizer = toy("llama3")[1]
     for source in trace.source_records[1:]:
         own = tokenizer.decode(trace.layout.token_ids[source.positions])
-        for word in ("price", "honey", "12", "Zoë", "Mia"):
+        for word in ("price", "honey", "Mia", "sells", "Zoë"):
             assert (word in own) == (word in result[slice(*source.chars)])
 
 

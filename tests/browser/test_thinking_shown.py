@@ -51,7 +51,7 @@ def test_a_step_within_the_thinking_opens_it(page):
     assert 0 not in shown(page)
     page.locator(".otr-steps canvas, .otr-steps [role=slider]").first.focus()
     page.keyboard.press("Home")
-    page.wait_for_function("document.querySelector('.otr-fold-thinking').getAttribute('aria-expanded') === 'true'")
+    page.locator('.otr-fold-thinking[aria-expanded="true"]').wait_for()
     assert 0 in shown(page)
 
 
