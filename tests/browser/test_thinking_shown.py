@@ -49,8 +49,7 @@ def test_keys_pass_over_folded_thinking(page):
 
 def test_a_step_within_the_thinking_opens_it(page):
     assert 0 not in shown(page)
-    page.locator(".otr-steps canvas, .otr-steps [role=slider]").first.focus()
-    page.keyboard.press("Home")
+    page.locator(".otr-run input").press("Home")
     page.locator('.otr-fold-thinking[aria-expanded="true"]').wait_for()
     assert 0 in shown(page)
 
