@@ -20,7 +20,8 @@ def budget(trace: Trace) -> pd.DataFrame:
     """Divide each statement among all that its tokens' scores went to (docs/tables.md).
 
     At step t everything that stands before the token has a mass: each source, the rest of the prompt (`template`: the
-    chat template, its sinks, and white space between sentences) and the response so far. A mass is the sum of the
+    chat template, its sinks, and white space between sentences) and the response so far, with the beginning that it may
+    have been given. A mass is the sum of the
     scores, 0 if that is negative. A step's masses, divided by their sum, are its shares; a step in which nothing scores
     above 0 is `unsupported` altogether. A statement's shares are the means over its steps, each counting the same.
 
@@ -102,7 +103,9 @@ def _rest(trace: Trace, signal: str) -> tuple[np.ndarray, np.ndarray]:
     outside = np.ones(len(trace.layout), bool)
     for source in trace.source_records:
         outside[source.positions] = False
-    return _sum(trace.scores(signal)[:, outside]), _sum(trace.earlier(signal))
+    begun = np.arange(len(outside)) >= len(outside) - trace.layout.begun
+    scores = trace.scores(signal)
+    return _sum(scores[:, outside & ~begun]), _sum(scores[:, begun]) + _sum(trace.earlier(signal))
 
 
 def _sum(scores: np.ndarray) -> np.ndarray:

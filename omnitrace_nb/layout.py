@@ -32,6 +32,7 @@ class Layout:
         box: `float32 [n, 4]`, left, top, right, bottom in pixels of the original picture or frame; NaN elsewhere.
         time: `float32 [n, 2]`, start and end in seconds of the original sound or film; NaN elsewhere.
         grids: part index -> `(steps, rows, columns)` of its visual positions in order (a picture has one step).
+        begun: how many positions, the last ones, are the response's own beginning, which the user gave; nobody's.
     """
 
     token_ids: np.ndarray
@@ -41,6 +42,7 @@ class Layout:
     box: np.ndarray
     time: np.ndarray
     grids: Mapping[int, tuple[int, int, int]]
+    begun: int = 0
 
     def __post_init__(self) -> None:
         """Refuse arrays whose lengths differ: every later index would be silently wrong."""

@@ -75,6 +75,7 @@ class Partial:
             self._logprobs.append(step.logprob)
             self._ids.append(step.token)
         response = alignment.align(self._adapter.token_bytes(self._ids), self._ids, self._logprobs, RUNNING)
+        response = self._prompt.told_apart(self._adapter, response)
         statements = Statements.of(response, self._options)
         notes = {label: scores.note for label, scores in self._scores.items()}
         found = Trace.build(

@@ -11,6 +11,7 @@ from omnitrace_nb.errors import SettingsError
 from omnitrace_nb.language import Interval, clauses, sentences, words
 from omnitrace_nb.language.pipeline import check
 from omnitrace_nb.quoting import quoted
+from omnitrace_nb.thinking import cut_at, unmarked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,23 +62,28 @@ class Statements:
     @classmethod
     def of(cls, response: Response, options: StatementOptions | None = None) -> Statements:
         """Cut a response, and tag its tokens."""
-        chars = split(response.text, options)
+        chars = split(response.text, options, response.thinking)
         words, tags = tag(response.text, options)
         return cls(chars, statement_of_tokens(response.chars, chars), tags_of_tokens(response.chars, words, tags))
 
 
-def split(text: str, options: StatementOptions | None = None) -> tuple[Interval, ...]:
+def split(
+    text: str, options: StatementOptions | None = None, thinking: Sequence[Interval] = ()
+) -> tuple[Interval, ...]:
     r"""Give start and end of each statement of `text`, in characters, without white space around it.
 
     Statements are spaCy's sentences, cut at every line break; a list marker ("-", "*", "1.") stays with its item.
+    Where `thinking` begins and ends a statement does too, and the marks around it are in none.
 
     Example:
         >>> split("1. It cost 3.5 francs, e.g. for Dr. Who.\n2. She left.")
         ((0, 40), (41, 53))
     """
     options = options or StatementOptions()
+    text = unmarked(text, thinking)
     whole = sentences(text, options.nlp)
-    return clauses(text, whole, options.nlp) if options.clauses else whole
+    cut = clauses(text, whole, options.nlp) if options.clauses else whole
+    return cut_at(cut, text, [edge for part in thinking for edge in part]) if thinking else cut
 
 
 def tag(text: str, options: StatementOptions | None = None) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -12,6 +12,7 @@ from omnitrace_nb import estimate as estimating
 from omnitrace_nb._version import __version__
 from omnitrace_nb.arguments import told
 from omnitrace_nb.capture import caches, settings
+from omnitrace_nb.chatting import template_options
 from omnitrace_nb.curation import CurationSettings
 from omnitrace_nb.live import shown_while_made
 from omnitrace_nb.partial import Partial
@@ -36,8 +37,20 @@ if TYPE_CHECKING:
 
 DEFAULT_SIGNALS = ("excess", "attmean")
 _OWN = frozenset(
-    {"signals", "response", "max_new_tokens", "sources", "statements", "curation", "first_step", "progress", "live"}
-    | {"seed"}
+    {
+        *(
+            "signals",
+            "response",
+            "max_new_tokens",
+            "sources",
+            "statements",
+            "curation",
+            "first_step",
+            "progress",
+            "live",
+        ),
+        *("seed", "chat_template_kwargs", "tools", "enable_thinking"),
+    }
 )
 
 
@@ -115,6 +128,9 @@ class Tracer(Revisits):
         progress: bool = True,
         live: bool = False,
         seed: int | None = None,
+        chat_template_kwargs: Mapping[str, Any] | None = None,
+        tools: Sequence[Any] | None = None,
+        enable_thinking: bool | None = None,
         **generation: Any,  # noqa: ANN401 - settings are of many kinds
     ) -> Trace:
         """Generate a response, or take one that exists, and trace it: every signal in one decode (arXiv 2604.13073).
@@ -139,6 +155,9 @@ class Tracer(Revisits):
             live: show the trace while it is made, with a button that stops and keeps what is there; in a terminal, the
                 text alone (docs/live.md).
             seed: seed of sampling.
+            chat_template_kwargs: what the model's chat template reads besides messages.
+            tools: functions or JSON schemas that the template tells the model of, as transformers takes them.
+            enable_thinking: short for `chat_template_kwargs={"enable_thinking": ...}`.
             generation: settings of transformers' `generate`: `do_sample`, `temperature`, `top_p`,
                 `no_repeat_ngram_size`, `stop_strings`, ...
 
@@ -156,13 +175,14 @@ class Tracer(Revisits):
         cut = options.read(SourceOptions, sources, "sources")
         statement_options = options.read(StatementOptions, statements, "statements")
         selection = options.read(CurationSettings, curation, "curation")
+        template = template_options(chat_template_kwargs, tools, enable_thinking)
         if max_new_tokens is not None:
             generation["max_new_tokens"] = max_new_tokens
         settings.check(generation, first_step=first_step, seed=seed, own=_OWN)
         caches.check_gradients(generation, chosen)
         if response is not None:
             responses.check(response, generation, seed=seed)
-        prompt = Prompt.read(self.adapter, content, cut)
+        prompt = Prompt.read(self.adapter, content, cut, template)
         forced, generation = self._length(prompt, response, generation)
         shape = self._shape(prompt, generation, forced)
         estimating.refuse(shape, chosen)
@@ -180,6 +200,7 @@ class Tracer(Revisits):
             },
             seconds={},
             created=datetime.now(UTC).isoformat(timespec="seconds"),
+            chat=prompt.chat.plain() if prompt.chat is not None else {},
         )
         with shown_while_made(
             lambda: Partial(self.adapter, prompt, chosen, statement_options, selection, about), shape.steps, live=live
@@ -202,6 +223,7 @@ class Tracer(Revisits):
                 decoded.logprobs,
                 decoded.stopped,
             )
+            record = prompt.told_apart(self.adapter, record)
             text = Statements.of(record, statement_options)
             run = run_of(self.adapter, prompt, record, text, selection, first_step=first_step, progress=progress)
             run.interrupted = decoded.stopped == "interrupted"
@@ -237,6 +259,9 @@ class Tracer(Revisits):
         response: ResponseLike | None = None,
         max_new_tokens: int | None = None,
         sources: SourceOptions | Mapping[str, Any] | None = None,
+        chat_template_kwargs: Mapping[str, Any] | None = None,
+        tools: Sequence[Any] | None = None,
+        enable_thinking: bool | None = None,
     ) -> Estimate:
         """Say what `trace` would take with the same arguments: tokens, passes, memory, seconds, and whether it fits.
 
@@ -253,7 +278,8 @@ class Tracer(Revisits):
         settings.check(generation, own=_OWN)
         if response is not None:
             responses.check(response, generation)
-        prompt = Prompt.read(self.adapter, content, cut)
+        template = template_options(chat_template_kwargs, tools, enable_thinking)
+        prompt = Prompt.read(self.adapter, content, cut, template)
         forced, generation = self._length(prompt, response, generation)
         return estimating.estimate(self._shape(prompt, generation, forced), chosen)
 

@@ -701,7 +701,7 @@ def test_json_is_plain_and_complete(trace, empty):
     assert plain["prompt"]["parts"][1] == {
         "index": 1, "kind": "image", "role": "user", "label": "image 1", "text": None, "size": [320, 240],
         "duration": None, "mime": "image/png", "sha256": hashlib.sha256(part.media).hexdigest(),
-            "document": None, "title": None, "note": "",
+        "document": None, "title": None, "note": "", "turn": None, "unread": [],
         "read": None, "frames": None, "fps": None, "max_pixels": None, "read_size": None,
     }  # fmt: skip
     assert json.loads(empty.to_json())["spans"] == []

@@ -46,6 +46,7 @@ export function pickWords(list, rows, ready, store) {
     const row = all[at.row];
     if (row.words[at.word + by]) return go(row, at.word + by, extend);
     for (let next = at.row + by; all[next]; next += by) {
+      if (all[next].el.hidden) continue;
       ready(all[next]);
       const { length } = all[next].words;
       if (length) return go(all[next], by > 0 ? 0 : length - 1, extend);

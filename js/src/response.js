@@ -4,6 +4,7 @@ import { h, KEYS_STAY } from "./dom.js";
 import { isResponse } from "./focus.js";
 import { pickWords } from "./picking.js";
 import { drawRests, restsOf } from "./rests.js";
+import { createThinking } from "./thinking.js";
 import { textOf } from "./tokens.js";
 import { drawWords, lightOf, lightWords, shadeOf } from "./words.js";
 
@@ -48,6 +49,7 @@ export function createResponse(data, store) {
   const stopped = h("p", { class: "otr-stopped" });
   /** @type {Row[]} */
   const rows = [];
+  const thinking = createThinking(data, () => rows);
   /** @type {Light} */
   let light = { shades: null, now: [0, 0], kept: [0, 0], step: data.steps };
   let curated = "";
@@ -80,6 +82,7 @@ export function createResponse(data, store) {
       list.append(row.el);
       if (statements.length > AT_ONCE) seen.observe(row.el);
     }
+    thinking.grow();
     for (const row of rows) if (row.key || statements.length <= AT_ONCE) ready(row);
     if (rows.length) empty.remove();
     else list.append(empty);
@@ -120,13 +123,14 @@ export function createResponse(data, store) {
     event.preventDefault();
   });
   return {
-    el: h("div", {}, list, stopped),
+    el: h("div", {}, thinking.el, list, stopped),
     list,
-    items: () => rows.map(({ el }) => el),
+    items: () => rows.flatMap(({ el }) => (el.hidden ? [] : [el])),
     grow,
     dispose: () => seen.disconnect(),
     /** @param {Shown} shown @param {State} state */
     paint(shown, state) {
+      thinking.reach(state);
       light = lightOf(data, shown, state);
       const { statement, source } = shown;
       const { key } = data.curated(state);

@@ -11,6 +11,7 @@ import { paragraphShares, passages, runsOf, textsOf, unitsOf } from "./passages.
 /** @import { Sources } from "./sources.js" */
 /** @import { Drawn, Focus, Part, Shown, State } from "./types.js" */
 
+const UNREAD = "The chat template leaves this out: the model did not read it";
 const LEVELS = 64; // shades; fewer writes to the page than one a value
 const NEAR = 4; // pieces shown on each side of a source that is reached
 
@@ -115,7 +116,10 @@ export function drawText(data, part, sources, store) {
     }
     if (done < to) children.push(text.slice(done, to));
     const kind = from < to ? "otr-sentence" : "otr-sentence otr-covered"; // others have all of its text
-    const made = source ? sources.draw(source, kind, ...children) : h("span", {}, ...children);
+    const gone = part.unread.some(([start, end]) => start < to && from < end);
+    const rest = () =>
+      gone ? h("del", { class: "otr-unread", title: UNREAD }, ...children) : h("span", {}, ...children);
+    const made = source ? sources.draw(source, kind, ...children) : rest();
     const tile = { el: made, units };
     drawn.set(at, tile);
     return tile;

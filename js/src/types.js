@@ -18,6 +18,7 @@
  * @property {string} label
  * @property {string} detail  size, duration
  * @property {string | null} text
+ * @property {[number, number][]} unread  UTF-16 code units of `text` that the model did not read
  * @property {[width: number, height: number] | null} size  pixels
  * @property {number | null} duration  seconds
  * @property {Range[]} thumbnails  bytes
@@ -43,8 +44,14 @@
  * @property {[number, number] | null} time  seconds
  * @property {number[] | null} cells  its patches, from 0, where they are not all of its box
  *
- * @typedef {{id: number, text: string, steps: number, first: number, stop: number, chars: [number, number]}} Statement
- *   `steps`: how many; `first`, `stop`: the first one and after the last; `chars`: UTF-16 code units of the response
+ * @typedef {object} Statement
+ * @property {number} id
+ * @property {string} text
+ * @property {number} steps  how many
+ * @property {number} first  the first one
+ * @property {number} stop  after the last
+ * @property {[number, number]} chars  UTF-16 code units of the response
+ * @property {boolean} thinking  said before the answer
  *
  * What a statement rests on, best first: one source, or neighbouring seconds together.
  * @typedef {{sources: number[], label: string, score: number, mark: Mark | null}} Evidence  `score`: of the curation
@@ -60,6 +67,7 @@
  * @property {number} cells
  * @property {string[]} signals
  * @property {string} text  the response
+ * @property {string} begun  what it was given as its beginning
  * @property {string[]} pieces  [T], tokens as they are
  * @property {string[]} tags  [T], Universal POS
  * @property {string} stopped

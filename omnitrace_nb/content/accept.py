@@ -5,14 +5,19 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omnitrace_nb.content.bare import bare_part
+from omnitrace_nb.content.chat import Chat, Message, answered, messages_of
 from omnitrace_nb.content.check import check
-from omnitrace_nb.content.messages import block_part, message_parts
+from omnitrace_nb.content.messages import block_part, read_message
 from omnitrace_nb.content.parts import Audio, Image, Part, Text, Video
 from omnitrace_nb.content.samples import Sample, is_sample, sample_parts
 from omnitrace_nb.content.suffixes import is_media_name
 from omnitrace_nb.errors import ContentError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _LONGEST_NAME = 255
 
@@ -25,9 +30,9 @@ def as_parts(content: object) -> tuple[Part, ...]:
     `pathlib.Path` (a file, read as what its content is: picture, sound, film or UTF-8 text); encoded bytes, or an open
     binary file; a `PIL.Image`; a `uint8` array of 2 or 3 dimensions (a picture; sounds and films need `ot.Audio` and
     `ot.Video`, which take a rate); what a column of the datasets library gives (`{"bytes": ..., "path": ...}`,
-    `{"array": ..., "sampling_rate": ...}`, a decoder). Also a list of chat messages as Hugging Face writes them, whose
-    roles are kept, a sample of the paper's own code (`samples.sample_parts` says in which order it is read), and a
-    `Sample` of `read_samples`.
+    `{"array": ..., "sampling_rate": ...}`, a decoder). Also a list of chat messages as Hugging Face writes them
+    (`as_chat` gives what they hold besides parts), a sample of the paper's own code (`samples.sample_parts` says in
+    which order it is read), and a `Sample` of `read_samples`.
 
     Raises:
         ContentError: an empty prompt, something of another kind, or an unusable part; see `check`.
@@ -37,27 +42,47 @@ def as_parts(content: object) -> tuple[Part, ...]:
         >>> as_parts(["Compare:", Image("a.png"), {"image": "b.png"}])[0]
         Text('Compare:')
     """
-    items = content if isinstance(content, (list, tuple)) else [content]
-    for text in filter(_names_a_file, items):
-        warnings.warn(
-            f"{text!r} is read as text, though a file of that name exists: write ot.Image, ot.Audio or ot.Video "
-            "(or pathlib.Path) for the file, ot.Text for the text",
-            stacklevel=2,
-        )
-    parts = _parts(content)
+    _warn_of_files(content, stacklevel=3)
+    parts, _ = _read(content)
     check(parts)
     return parts
 
 
-def _parts(content: object) -> tuple[Part, ...]:
+def as_chat(content: object) -> tuple[tuple[Part, ...], Chat | None]:
+    """Give the parts of a prompt, and the messages that they belong to; arguments and errors as of `as_parts`.
+
+    An assistant's last text is no part of the prompt: the response goes on from it. The chat is None for parts that
+    were given without messages, unless the last of them is such a text.
+    """
+    _warn_of_files(content, stacklevel=3)
+    parts, messages = _read(content)
+    if messages is None and parts and getattr(parts[-1], "role", None) == "assistant":
+        messages = messages_of(parts)
+    chat = None
+    if messages is not None:
+        parts, chat = answered(parts, messages)
+    check(parts)
+    return parts, chat
+
+
+def _warn_of_files(content: object, *, stacklevel: int) -> None:
+    for text in filter(_names_a_file, content if isinstance(content, (list, tuple)) else [content]):
+        warnings.warn(
+            f"{text!r} is read as text, though a file of that name exists: write ot.Image, ot.Audio or ot.Video "
+            "(or pathlib.Path) for the file, ot.Text for the text",
+            stacklevel=stacklevel,
+        )
+
+
+def _read(content: object) -> tuple[tuple[Part, ...], tuple[Message, ...] | None]:
     if isinstance(content, Sample):
-        return content.parts
+        return content.parts, None
     if isinstance(content, Mapping):
         if is_sample(content):
-            return sample_parts(content)
-        return message_parts(content, "The message") if "role" in content else (_part(content, "The prompt"),)
+            return sample_parts(content), None
+        return _chat([content], ["The message"]) if "role" in content else ((_part(content, "The prompt"),), None)
     if not isinstance(content, (list, tuple)):
-        return (_part(content, "The prompt"),)
+        return (_part(content, "The prompt"),), None
     roles = [isinstance(item, Mapping) and "role" in item for item in content]
     if any(roles):
         if not all(roles):
@@ -65,10 +90,15 @@ def _parts(content: object) -> tuple[Part, ...]:
                 f"Item {roles.index(False) + 1} of the prompt is no chat message, but others are: "
                 'give messages only ({"role": ..., "content": ...}), or parts only'
             )
-        return tuple(
-            part for place, message in enumerate(content, 1) for part in message_parts(message, f"Message {place}")
-        )
-    return tuple(_part(item, f"Item {place} of the prompt") for place, item in enumerate(content, 1))
+        return _chat(content, [f"Message {place}" for place in range(1, len(content) + 1)])
+    return tuple(_part(item, f"Item {place} of the prompt") for place, item in enumerate(content, 1)), None
+
+
+def _chat(
+    content: Sequence[Mapping[str, object]], names: Sequence[str]
+) -> tuple[tuple[Part, ...], tuple[Message, ...]]:
+    read = [read_message(message, name) for message, name in zip(content, names, strict=True)]
+    return tuple(part for _, parts in read for part in parts), tuple(message for message, _ in read)
 
 
 def _part(item: object, name: str) -> Part:

@@ -48,7 +48,7 @@ def check(parts: Sequence[Part]) -> None:
 
 
 def check_role(role: object, name: str) -> None:
-    """Refuse any role but "system", "user" and "assistant"; `name` says whose it is."""
+    """Refuse any role that is not one of `ROLES`; `name` says whose it is."""
     if not isinstance(role, str) or role not in ROLES:
         known = ", ".join(f'"{one}"' for one in ROLES)
         raise ContentError(f"{name} has the role {quoted(role)}; known roles are {known}")

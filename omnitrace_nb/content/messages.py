@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
 from omnitrace_nb.content.bare import bare_part, is_bare
+from omnitrace_nb.content.chat import Message
 from omnitrace_nb.content.check import check_role, check_text
 from omnitrace_nb.content.given import PLACES, from_base64
 from omnitrace_nb.content.parts import Audio, Image, Part, Role, Text, Video
@@ -23,6 +25,7 @@ _TYPES = {kind: kind for kind in _KINDS} | {
     "input_audio": "audio",
     "video_url": "video",
 }
+_FIELDS = ("name", "tool_calls", "tool_call_id", "tool_plan", "reasoning_content", "reasoning", "thinking")
 _SETTINGS = {
     "text": {"label", "id", "title"},
     "image": {"label", "max_pixels", "min_pixels", "resized"},
@@ -34,25 +37,32 @@ _SETTINGS = {
 }
 
 
-def message_parts(message: Mapping[str, object], name: str) -> tuple[Part, ...]:
-    """Give the parts of one `{"role": ..., "content": ...}`; its content is a string or a list of blocks.
+def read_message(message: Mapping[str, object], name: str) -> tuple[Message, tuple[Part, ...]]:
+    """Read one `{"role": ..., "content": ...}` with the parts of its content, a string or a list of blocks.
+
+    `content` may be an empty string, and be left out where the message calls tools. What else a template reads of a
+    message (`_FIELDS`) is kept as it is.
 
     Raises:
         ContentError: an unknown role or key, no content, or a block that cannot be read.
     """
     message = present(message, name)
-    _refuse_unknown(set(message), {"role", "content"}, name)
+    _refuse_unknown(set(message), {"role", "content", *_FIELDS}, name)
     role = message.get("role")
     check_role(role, name)
+    fields = {key: _json(message[key], f"{name} has under {key!r}") for key in _FIELDS if key in message}
     content = message.get("content")
+    if content == "" or (fields and (content is None or content == [])):
+        return Message(str(role), 0, fields | ({} if content is None else {"content": content})), ()
     if isinstance(content, str):
         content = [{"type": "text", "text": content}]
     if not isinstance(content, (list, tuple)) or not content:
         raise ContentError(f"{name} has the content {quoted(content)}, expected a str or a list of blocks, not empty")
-    return tuple(
+    parts = tuple(
         block_part(_as_block(block, f"{name}, block {place}"), cast("Role", role), f"{name}, block {place}")
         for place, block in enumerate(content, 1)
     )
+    return Message(str(role), len(parts), fields), parts
 
 
 def block_part(block: Mapping[str, object], role: Role, name: str) -> Part:
@@ -144,3 +154,10 @@ def _refuse_unknown(keys: set[str], known: set[str], name: str) -> None:
         raise ContentError(
             f"{name} has the key {quoted(unknown[0])}, which is not understood; known keys: {sorted(known)}"
         )
+
+
+def _json(value: object, name: str) -> Any:  # noqa: ANN401 - any JSON value
+    try:
+        return json.loads(json.dumps(value))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ContentError(f"{name} what JSON cannot hold ({error}): give strings, numbers, lists and dicts") from error

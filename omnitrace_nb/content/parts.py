@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from PIL import Image as PILImage
 
 _KINDS: dict[str, Literal["image", "audio", "video"]] = {"Image": "image", "Audio": "audio", "Video": "video"}
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "developer", "user", "assistant", "tool"]
 
 
 def _brief(self: Part) -> str:

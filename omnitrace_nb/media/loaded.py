@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from omnitrace_nb.content.chat import Chat
     from omnitrace_nb.content.parts import Part
     from omnitrace_nb.content.stored import Stored
 
@@ -100,7 +101,7 @@ class LoadedPart:
 
     `original` keeps the encoded bytes a user gave (or that a file held), for playing and for `embed_media`, or where a
     large file lies; None for arrays. `mime` says what they are. `sha256` is the hash of the original bytes, or of the
-    array's.
+    array's. `chat` is the one that it is of, if its prompt is a chat.
     """
 
     index: int
@@ -109,6 +110,7 @@ class LoadedPart:
     sha256: str
     original: bytes | Stored | None = field(default=None, repr=False)
     mime: str | None = None
+    chat: Chat | None = field(default=None, repr=False)
 
     @property
     def kind(self) -> str:

@@ -69,7 +69,7 @@ class CausalText:
         tokens = tokenize(self.tokenizer, prompt, add_special_tokens=not chat)
         blank = Layout.blank(tokens.ids)
         modality = np.where(tokens.part >= 0, TEXT, 0).astype(np.int8)
-        layout = Layout(tokens.ids, tokens.part, modality, tokens.chars, blank.box, blank.time, {})
+        layout = Layout(tokens.ids, tokens.part, modality, tokens.chars, blank.box, blank.time, {}, tokens.begun)
         check_length(self, len(layout), layout, parts)
         ids = torch.from_numpy(tokens.ids)[None].to(home(self.model))
         return Encoded({"input_ids": ids, "attention_mask": torch.ones_like(ids)}, {}, layout)
@@ -94,8 +94,10 @@ class CausalText:
         """Give the bytes that each id of a response writes."""
         return token_bytes(self.tokenizer, ids)
 
-    def _template(self, messages: list[dict[str, Any]]) -> str:
-        return self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    def _template(self, messages: list[dict[str, Any]], **options: Any) -> str:  # noqa: ANN401 - of the template
+        return self.tokenizer.apply_chat_template(
+            messages, tokenize=False, **{"add_generation_prompt": True, **options}
+        )
 
 
 def _reads(config: PreTrainedConfig) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from omnitrace_nb.errors import ModelError
-from omnitrace_nb.models.rendering import Prompt
+from omnitrace_nb.models.matching import Prompt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,7 +49,7 @@ def expand(
         for span in prompt.spans
         for moved in [next((by for end, by in reversed(moves) if end <= span.start), 0)]
     )
-    return Prompt("".join([*pieces, prompt.text[at:]]), spans), media
+    return Prompt("".join([*pieces, prompt.text[at:]]), spans, prompt.begun), media
 
 
 def ordered(prompt: Prompt, placeholders: Mapping[str, str], media: Sequence[LoadedPart]) -> list[LoadedPart]:

@@ -62,4 +62,6 @@ def laid_out(
         if found.grid is not None:
             grids[loaded.index] = found.grid
         counts[loaded.kind] += 1
-    return replace(blank, part=part, modality=modality, chars=tokens.chars, box=box, time=time, grids=grids)
+    return replace(
+        blank, part=part, modality=modality, chars=tokens.chars, box=box, time=time, grids=grids, begun=tokens.begun
+    )

@@ -7,6 +7,7 @@ The encoders run once, when a prompt is encoded; from there on everything happen
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,7 +66,7 @@ class MiniCPMO:
         hears = any(loaded.kind == "audio" or _has_sound(loaded) for loaded in parts)
         # The authors' omni mode, for prompts of sight and sound, puts nothing between their pieces.
         between = "" if sees and hears else "\n"
-        prompt = render(parts, lambda messages: self._template(messages, between, speaks=hears))
+        prompt = render(parts, partial(self._template, between=between, speaks=hears))
         check_text(self, self.tokenizer, prompt.text)
         tokens = tokenize(self.tokenizer, prompt, add_special_tokens=False)
         media = [loaded for loaded in parts if loaded.kind != "text"]
@@ -98,19 +99,16 @@ class MiniCPMO:
         """Give the bytes that each id of a response writes."""
         return token_bytes(self.tokenizer, ids)
 
-    def _template(self, messages: list[dict[str, Any]], between: str, *, speaks: bool) -> str:
+    def _template(self, messages: list[dict[str, Any]], *, between: str, speaks: bool, **options: Any) -> str:  # noqa: ANN401 - of the template
         """Write a chat as the model's `chat` does: a message's pieces joined, a heard prompt answered as speech is."""
         marks = self._placeholders()
         chat = [
-            {
-                "role": message["role"],
-                "content": between.join(item.get("text", marks.get(item["type"])) for item in message["content"]),
-            }
+            {**message, "content": between.join(item.get("text", marks.get(item["type"])) for item in given)}
             for message in messages
+            for given in [message.get("content") or ()]
         ]
-        text: str = self.tokenizer.apply_chat_template(
-            chat, tokenize=False, add_generation_prompt=True, use_tts_template=speaks, enable_thinking=False
-        )
+        usual = {"add_generation_prompt": True, "use_tts_template": speaks, "enable_thinking": False}
+        text: str = self.tokenizer.apply_chat_template(chat, tokenize=False, **{**usual, **options})
         return text
 
     def _placeholders(self) -> dict[str, str]:
@@ -131,7 +129,7 @@ class MiniCPMO:
             )
         blank = Layout.blank(tokens.ids)
         modality = np.where(tokens.part >= 0, TEXT, blank.modality).astype(np.int8)
-        text = replace(blank, part=tokens.part, modality=modality, chars=tokens.chars)
+        text = replace(blank, part=tokens.part, modality=modality, chars=tokens.chars, begun=tokens.begun)
         return splice(text, places, [_piece(one, part.index) for part, one in zip(media, seen, strict=True)], {})
 
     def _embeddings(self, ids: torch.Tensor, layout: Layout, seen: list[Seen]) -> torch.Tensor:

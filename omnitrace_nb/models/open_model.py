@@ -23,6 +23,7 @@ from omnitrace_nb.models.checks import check_heard, check_length, check_text, ch
 from omnitrace_nb.models.expanding import expand, holds, ordered
 from omnitrace_nb.models.interception import feeding, handed
 from omnitrace_nb.models.laying import MODALITY, laid_out
+from omnitrace_nb.models.matching import Prompt
 from omnitrace_nb.models.open_media import (
     Medium,
     Places,
@@ -34,7 +35,7 @@ from omnitrace_nb.models.open_media import (
 )
 from omnitrace_nb.models.probing import check_order
 from omnitrace_nb.models.registry import Family, register
-from omnitrace_nb.models.rendering import Prompt, render
+from omnitrace_nb.models.rendering import render
 from omnitrace_nb.models.tokenizing import tokenize
 from omnitrace_nb.models.tokens import token_bytes
 
@@ -94,10 +95,10 @@ class OpenModel:
         """
         return process(self.processor, text, media, self.settings(media))
 
-    def template(self, messages: list[dict[str, Any]]) -> str:
-        """Render messages by the model's chat template, ready for its answer."""
+    def template(self, messages: list[dict[str, Any]], **options: Any) -> str:  # noqa: ANN401 - of the template
+        """Render messages by the model's chat template, ready for its answer; `options` as of `rendering.render`."""
         chat = self.processor if getattr(self.processor, "chat_template", None) else self.tokenizer
-        text: str = chat.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        text: str = chat.apply_chat_template(messages, tokenize=False, **{"add_generation_prompt": True, **options})
         return text
 
     def decoder(self) -> torch.nn.Module:
@@ -195,7 +196,7 @@ class OpenModel:
             return prompt
         by = len(self.tokenizer.bos_token)
         spans = tuple(replace(span, start=span.start + by, end=span.end + by) for span in prompt.spans)
-        return Prompt(self.tokenizer.bos_token + prompt.text, spans)
+        return Prompt(self.tokenizer.bos_token + prompt.text, spans, prompt.begun)
 
     def _check_order(self, kinds: Sequence[str]) -> None:
         """Refuse a processor that reorders media of a kind, of which a prompt has several."""

@@ -53,7 +53,7 @@ class Phi4Multimodal(OpenModel):
         extractor: Any = processor.audio_processor
         self.heard = extractor.sampling_rate / (extractor.audio_compression_rate * extractor.hop_length)
 
-    def template(self, messages: list[dict[str, Any]]) -> str:
+    def template(self, messages: list[dict[str, Any]], **options: Any) -> str:  # noqa: ANN401 - of the template
         """Render messages: the model's template takes their content for a string, placeholders and all."""
         return super().template(
             [
@@ -61,11 +61,12 @@ class Phi4Multimodal(OpenModel):
                     **message,
                     "content": "".join(
                         item["text"] if item["type"] == "text" else self.placeholders[item["type"]]
-                        for item in message["content"]
+                        for item in message.get("content") or ()
                     ),
                 }
                 for message in messages
-            ]
+            ],
+            **options,
         )
 
     def places(self, medium: Medium) -> Places:

@@ -146,10 +146,9 @@ class QwenOmni:
         """Give the bytes that each id of a response writes."""
         return token_bytes(self.tokenizer, ids)
 
-    def _template(self, messages: list[dict[str, Any]]) -> str:
-        return self.tokenizer.apply_chat_template(
-            messages, chat_template=self.processor.chat_template, tokenize=False, add_generation_prompt=True
-        )
+    def _template(self, messages: list[dict[str, Any]], **options: Any) -> str:  # noqa: ANN401 - of the template
+        options = {"chat_template": self.processor.chat_template, "add_generation_prompt": True, **options}
+        return self.tokenizer.apply_chat_template(messages, tokenize=False, **options)
 
     def _media_embeddings(self, inputs: dict[str, torch.Tensor]) -> list[tuple[str, torch.Tensor]]:
         found = []
@@ -208,7 +207,7 @@ def _widened(values: torch.Tensor, width: int) -> torch.Tensor:
 def _of_text(tokens: Tokens) -> Layout:
     blank = Layout.blank(tokens.ids)
     modality = np.where(tokens.part >= 0, TEXT, blank.modality).astype(np.int8)
-    return replace(blank, part=tokens.part, modality=modality, chars=tokens.chars)
+    return replace(blank, part=tokens.part, modality=modality, chars=tokens.chars, begun=tokens.begun)
 
 
 def _of_medium(one: Seen, index: int) -> Layout:

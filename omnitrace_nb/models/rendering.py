@@ -3,198 +3,211 @@
 The chat template is rendered twice: once with marks in place of the texts, which gives the template's own pieces, and
 once with the texts. The second must be the pieces and the texts in turn, or the prompt is refused: nothing is ever
 found by searching for the user's words, which may stand in a prompt more than once.
+
+Templates take the thinking out of earlier answers, or move it. A text that holds marks of thinking is then cut at them,
+and each stretch between has a mark of its own: what the template left out is known by the mark that it left out.
+Some write what a tool gave as JSON: each of its characters is then known by how JSON writes it.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import jinja2
 
+from omnitrace_nb.content.chat import texts_of
 from omnitrace_nb.errors import ContentError, ModelError
+from omnitrace_nb.models.matching import Block, Prompt, Span, match, pieces_of
+from omnitrace_nb.thinking import stretches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from omnitrace_nb.media.loaded import LoadedPart
+    from omnitrace_nb.thinking import Interval
 
-    Template = Callable[[list[dict[str, Any]]], str]
+    Template = Callable[..., str]
 
-# What chat templates do to a message's ends: nothing, `trim`, or `strip` of newlines, on either side.
-TRIMS: tuple[Callable[[str], str], ...] = (
-    lambda text: text,
-    str.strip,
-    lambda text: text.strip("\n"),
-    str.lstrip,
-    str.rstrip,
-    lambda text: text.lstrip("\n"),
-    lambda text: text.rstrip("\n"),
-)
+_REFUSALS = (jinja2.TemplateError, TypeError, ValueError, LookupError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """Characters `start` to `end` of the prompt are those of part `part` from its character `first` on."""
+class Turn:
+    """A message with its parts; `fields` as in `content.chat.Message`; `begins`: the response goes on from it."""
 
-    start: int
-    end: int
-    part: int
-    first: int
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """The text that a model reads, media still one placeholder each, and the places of the user's text, in order."""
-
-    text: str
-    spans: tuple[Span, ...]
-
-    def template_pieces(self) -> list[tuple[int, int]]:
-        """Give the intervals between the spans: the template's own text, `len(spans) + 1` of them."""
-        edges = [0, *(edge for span in self.spans for edge in (span.start, span.end)), len(self.text)]
-        return list(zip(edges[::2], edges[1::2], strict=True))
-
-
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """One value given to the template: a text (of one part or several, joined), or a medium."""
-
-    kind: str
-    text: str
-    spans: tuple[Span, ...]
+    role: str
+    parts: tuple[LoadedPart, ...]
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    begins: bool = False
 
 
 def render(parts: Sequence[LoadedPart], template: Template | None, *, separator: str | None = None) -> Prompt:
-    """Render parts as one chat, a message for each run of parts of one role, ready for the model's answer.
+    """Render parts as one chat, ready for the model's answer: the messages that they were given in (`turns`).
 
     Args:
         parts: in prompt order.
-        template: messages to text; None writes the texts alone.
+        template: messages to text; it takes what the chat's template is given besides as keywords (`tools`, ...), and
+            those of `apply_chat_template` for a response that goes on. None writes the texts alone.
         separator: None gives the template a message's content as a list of items (models of several modalities);
             otherwise texts are joined by it, and content is one string.
 
     Raises:
-        ContentError: the last part is the assistant's, or there is no part.
+        ContentError: there is no part, or the last one is the assistant's and no beginning of the response.
         ModelError: the template refuses the messages or alters a part's text.
     """
-    check_end(parts)
+    chat = turns(parts)
     if template is None:
-        return joined(parts, "\n" if separator is None else separator)
-    runs = groupby(parts, key=lambda loaded: loaded.part.role)
-    messages = [(role, _blocks(list(run), separator)) for role, run in runs]
+        return _plain(chat, parts, "\n" if separator is None else separator)
+    messages = [(turn, _blocks(turn, separator)) for turn in chat]
+    write = partial(_written, template, messages, separator, _options(parts, chat))
     texts = [block for _, blocks in messages for block in blocks if block.kind == "text"]
-    marks = _marks([block.text for block in texts])
-    skeleton = _apply(template, messages, marks, separator)
-    actual = _apply(template, messages, [block.text for block in texts], separator)
-    return _match(actual, _pieces(skeleton, marks), texts)
+    whole = [[(0, len(block.text))] for block in texts]
+    try:
+        return _fitted(write, texts, whole)
+    except ModelError:
+        cut = [stretches(block.text) for block in texts]
+        if cut == whole:
+            raise
+        return _fitted(write, texts, cut)
 
 
-def _blocks(parts: list[LoadedPart], separator: str | None) -> list[_Block]:
-    if separator is not None:
-        return [_joined(parts, separator)]
-    blocks = []
-    for loaded in parts:
-        text = loaded.content if isinstance(loaded.content, str) else ""
-        blocks.append(_Block(loaded.kind, text, (Span(0, len(text), loaded.index, 0),)))
-    return blocks
+def turns(parts: Sequence[LoadedPart]) -> list[Turn]:
+    """Give the messages of a prompt: those of its chat; of parts that belong to none, one for each run of a role.
 
-
-def check_end(parts: Sequence[LoadedPart]) -> None:
-    """Refuse a prompt without parts, or one that no response follows; `ContentError`."""
+    Raises:
+        ContentError: there is no part, or the last one is the assistant's and no beginning of the response.
+    """
     if not parts:
         raise ContentError("The prompt is empty: give at least one part.")
-    if parts[-1].part.role == "assistant":
+    chat = parts[0].chat
+    of_chat = [loaded for loaded in parts if chat is not None and loaded.chat is chat]
+    rest = [loaded for loaded in parts if chat is None or loaded.chat is not chat]
+    found: list[Turn] = []
+    if chat is not None:
+        turn_of = chat.turns
+        for number, message in enumerate(chat.messages):
+            own = tuple(loaded for loaded in of_chat if turn_of[loaded.index] == number)
+            begins = chat.continues and not rest and number == len(chat.messages) - 1
+            found.append(Turn(message.role, own, message.fields, begins))
+    found += [Turn(role, tuple(run)) for role, run in groupby(rest, key=lambda loaded: loaded.part.role)]
+    if found[-1].role == "assistant" and not found[-1].begins:
         raise ContentError(
             f"The last part (number {len(parts)}) has the role 'assistant', but a response follows a user's part: "
             "leave it out, or put the user's next part after it."
         )
+    return found
 
 
 def joined(parts: Sequence[LoadedPart], separator: str) -> Prompt:
     """Join text parts; the separators belong to nobody."""
-    block = _joined(parts, separator)
-    return Prompt(block.text, block.spans)
-
-
-def _joined(parts: Sequence[LoadedPart], separator: str) -> _Block:
     text, spans = "", []
     for number, loaded in enumerate(parts):
         text += separator if number else ""
         spans.append(Span(len(text), len(text) + len(str(loaded.content)), loaded.index, 0))
         text += str(loaded.content)
-    return _Block("text", text, tuple(spans))
+    return Prompt(text, tuple(spans))
 
 
-def _marks(texts: list[str]) -> list[str]:
-    """Give one mark a text: letters and digits that no text holds, so that no template treats them specially."""
-    everything = "\0".join(texts)
-    seed = hashlib.sha256(everything.encode("utf-8", "surrogatepass")).hexdigest()
-    while (stem := f"omnitrace{seed[:24]}") in everything:
-        seed = hashlib.sha256(seed.encode()).hexdigest()
-    return [f"{stem}x{number}x" for number in range(len(texts))]
+def _plain(chat: Sequence[Turn], parts: Sequence[LoadedPart], separator: str) -> Prompt:
+    """Write the texts alone, for a model without a template."""
+    told = parts[0].chat.options if parts[0].chat is not None else {}
+    if unread := [*told, *(name for turn in chat if not turn.begins for name in turn.fields if name != "content")]:
+        raise ModelError(
+            f"The model has no chat template, so it cannot be told {unread[0]!r}: give a tokenizer or processor with a "
+            "chat template, or leave it out."
+        )
+    prompt = joined(parts, separator)
+    begun = separator.join(texts_of(chat[-1].fields)) if chat[-1].begins else ""
+    return Prompt(prompt.text + (separator + begun if begun else ""), prompt.spans, len(begun))
 
 
-def _apply(
-    template: Template, messages: list[tuple[str, list[_Block]]], texts: list[str], separator: str | None
+def _options(parts: Sequence[LoadedPart], chat: Sequence[Turn]) -> dict[str, Any]:
+    options = dict(parts[0].chat.options) if parts[0].chat is not None else {}
+    return options | ({"add_generation_prompt": False, "continue_final_message": True} if chat[-1].begins else {})
+
+
+def _blocks(turn: Turn, separator: str | None) -> list[Block]:
+    if turn.begins:
+        texts = texts_of(turn.fields)
+        return [Block("text", text, ()) for text in (texts if separator is None else [separator.join(texts)])]
+    if separator is not None:
+        prompt = joined(turn.parts, separator)
+        return [Block("text", prompt.text, prompt.spans)] if turn.parts else []
+    blocks = []
+    for loaded in turn.parts:
+        text = loaded.content if isinstance(loaded.content, str) else ""
+        blocks.append(Block(loaded.kind, text, (Span(0, len(text), loaded.index, 0),)))
+    return blocks
+
+
+def _written(
+    template: Template,
+    messages: list[tuple[Turn, list[Block]]],
+    separator: str | None,
+    options: Mapping[str, Any],
+    texts: Sequence[str],
 ) -> str:
+    """Render the messages with `texts` in place of their own."""
     values = iter(texts)
-    chat = []
-    for role, blocks in messages:
+    chat: list[dict[str, Any]] = []
+    for turn, blocks in messages:
         items = [{"type": "text", "text": next(values)} if b.kind == "text" else {"type": b.kind} for b in blocks]
-        chat.append({"role": role, "content": items if separator is None else items[0]["text"]})
+        if not items and turn.fields.get("content"):  # a beginning that something follows: an answer like any other
+            items = [{"type": "text", "text": text} for text in texts_of(turn.fields)]
+        content = items if separator is None else separator.join(item["text"] for item in items)
+        chat.append({"role": turn.role, **turn.fields, **({"content": content} if items else {})})
     try:
-        return template(chat)
-    except (jinja2.TemplateError, TypeError, ValueError) as error:
-        roles = ", ".join(role for role, _ in messages)
+        return template(chat, **options)
+    except _REFUSALS as error:
+        roles = ", ".join(turn.role for turn, _ in messages)
         raise ModelError(
             f"The model's chat template refused a prompt whose messages have the roles: {roles}. It says: {error} "
-            "Change the parts' roles, or give a processor with another chat template."
+            "Change the messages, or give a processor with another chat template."
         ) from error
 
 
-def _pieces(skeleton: str, marks: list[str]) -> list[str]:
-    """Cut the skeleton at its marks: each must stand in it once, in order."""
-    pieces, rest = [], skeleton
-    for mark in marks:
-        before, found, rest = rest.partition(mark)
-        if not found or mark in rest or mark in before:
-            raise ModelError(
-                "The model's chat template does not write each text exactly once and in order, so the places of the "
-                "parts are unknown. Give a processor with another chat template."
-            )
-        pieces.append(before)
-    return [*pieces, rest]
+def _fitted(write: Callable[[Sequence[str]], str], texts: Sequence[Block], cut: Sequence[Sequence[Interval]]) -> Prompt:
+    """Render texts, each of whose stretches has a mark of its own, and find them."""
+    marks = _marks(texts, cut)
+    marked = [_replaced(block.text, own, marks_of) for block, own, marks_of in zip(texts, cut, marks, strict=True)]
+    skeleton = write(marked)
+    there = _there(skeleton, marks)
+    actual = write([block.text for block in texts])
+    place = {
+        mark: (block, stretch)
+        for block, own, marks_of in zip(texts, cut, marks, strict=True)
+        for stretch, mark in zip(own, marks_of, strict=True)
+    }
+    return match(actual, pieces_of(skeleton, there), [place[mark] for mark in there])
 
 
-def _match(actual: str, pieces: list[str], texts: list[_Block]) -> Prompt:
-    """Walk along the prompt: a piece of the template, a text (whole, or trimmed as templates do), and so on."""
-    spans: list[Span] = []
-    at = len(pieces[0])
-    fits = actual.startswith(pieces[0])
-    for block, following in zip(texts, pieces[1:], strict=True):
-        kept = next((trim(block.text) for trim in TRIMS if actual.startswith(trim(block.text) + following, at)), None)
-        if kept is None or not fits:
-            number = block.spans[0].part + 1
-            raise ModelError(
-                f"The model's chat template alters the text of part {number} beyond trimming its ends, so its tokens "
-                "cannot be traced back to characters. Change the text, or give a processor with another chat template."
-            )
-        cut = block.text.index(kept) if kept else 0
-        spans += _moved(block.spans, cut, len(kept), at)
-        at += len(kept) + len(following)
-    if at != len(actual):
-        raise ModelError("The model's chat template writes more than its pieces and the parts; give another template.")
-    return Prompt(actual, tuple(spans))
+def _marks(texts: Sequence[Block], cut: Sequence[Sequence[Interval]]) -> list[list[str]]:
+    """Give one mark a stretch: letters and digits that no text holds, so that no template treats them specially."""
+    everything = "\0".join(block.text for block in texts)
+    seed = hashlib.sha256(everything.encode("utf-8", "surrogatepass")).hexdigest()
+    while (stem := f"omnitrace{seed[:24]}") in everything:
+        seed = hashlib.sha256(seed.encode()).hexdigest()
+    return [[f"{stem}x{number}y{place}x" for place in range(len(own))] for number, own in enumerate(cut)]
 
 
-def _moved(spans: tuple[Span, ...], cut: int, length: int, at: int) -> list[Span]:
-    """Clip a block's spans to the `length` characters kept from `cut` on, and move them to the prompt's `at`."""
-    moved = []
-    for span in spans:
-        start, end = max(span.start, cut), min(span.end, cut + length)
-        if start < end:
-            moved.append(Span(start - cut + at, end - cut + at, span.part, span.first + start - span.start))
-    return moved
+def _replaced(text: str, cut: Sequence[Interval], marks: Sequence[str]) -> str:
+    pieces, at = [], 0
+    for (start, end), mark in zip(cut, marks, strict=True):
+        pieces += [text[at:start], mark]
+        at = end
+    return "".join([*pieces, text[at:]])
+
+
+def _there(skeleton: str, marks: Sequence[Sequence[str]]) -> list[str]:
+    """Give the marks that the template wrote, in its order: each once; of a text in several stretches, any of them."""
+    found = [mark for own in marks for mark in own if len(own) == 1 or mark in skeleton]
+    if any(skeleton.count(mark) != 1 for mark in found):
+        raise ModelError(
+            "The model's chat template does not write each text exactly once, so the places of the parts are unknown. "
+            "Give a processor with another chat template, or leave out what this one does not read."
+        )
+    return sorted(found, key=skeleton.index)

@@ -83,13 +83,12 @@ class SmolVLM(OpenModel):
         check_count(medium, len(boxes))
         return Places(boxes)
 
-    def template(self, messages: list[dict[str, Any]]) -> str:
+    def template(self, messages: list[dict[str, Any]], **options: Any) -> str:  # noqa: ANN401 - of the template
         """Render messages; with a film by the template that transformers itself takes for films."""
-        if not any(item["type"] == "video" for message in messages for item in message["content"]):
-            return super().template(messages)
-        text: str = self.tokenizer.apply_chat_template(
-            messages, chat_template=smolvlm_template(), tokenize=False, add_generation_prompt=True
-        )
+        if not any(item["type"] == "video" for message in messages for item in message.get("content") or ()):
+            return super().template(messages, **options)
+        options = {"chat_template": smolvlm_template(), "add_generation_prompt": True, **options}
+        text: str = self.tokenizer.apply_chat_template(messages, tokenize=False, **options)
         return text
 
 

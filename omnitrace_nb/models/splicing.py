@@ -33,4 +33,5 @@ def splice(
         box=whole("box"),
         time=whole("time"),
         grids=grids,
+        begun=text.begun,
     )

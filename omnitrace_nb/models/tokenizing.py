@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedTokenizerBase
 
-    from omnitrace_nb.models.rendering import Prompt
+    from omnitrace_nb.models.matching import Prompt
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,12 +32,14 @@ class Tokens:
         part: `int32 [n]`, index of the text part that a token stands for, -1 for the template's.
         chars: `int32 [n, 2]`, start and end in that part's characters, -1 for the template's.
         offsets: `int64 [n, 2]`, start and end in the prompt's characters.
+        begun: how many, the last ones, are the response's given beginning.
     """
 
     ids: np.ndarray
     part: np.ndarray
     chars: np.ndarray
     offsets: np.ndarray
+    begun: int = 0
 
 
 def tokenize(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, *, add_special_tokens: bool) -> Tokens:
@@ -72,7 +74,15 @@ def tokenize(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, *, add_special_
             )
     offsets = _without_gaps(offsets, prompt.text)
     part, chars = _places(offsets, owner, place)
-    return Tokens(ids, part, chars, offsets)
+    return Tokens(ids, part, chars, offsets, _begun(offsets, prompt))
+
+
+def _begun(offsets: np.ndarray, prompt: Prompt) -> int:
+    """Count the tokens that begin within the response's given beginning; one that begins before is the template's."""
+    if not prompt.begun:
+        return 0
+    own = (offsets[:, 0] >= len(prompt.text) - prompt.begun) & (offsets[:, 0] < offsets[:, 1])
+    return len(offsets) - int(np.flatnonzero(own)[0]) if own.any() else 0
 
 
 def plain_ids(tokenizer: PreTrainedTokenizerBase, text: str, *, first: bool = True) -> np.ndarray:
@@ -102,7 +112,7 @@ def placed(prompt: Prompt, ids: np.ndarray, pieces: Sequence[bytes]) -> Tokens:
         )
     offsets = _offsets(pieces, prompt.text)
     part, chars = _places(offsets, *_owners(prompt))
-    return Tokens(ids, part, chars, offsets)
+    return Tokens(ids, part, chars, offsets, _begun(offsets, prompt))
 
 
 def _owners(prompt: Prompt) -> tuple[np.ndarray, np.ndarray]:

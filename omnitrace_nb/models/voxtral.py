@@ -15,15 +15,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from transformers import AutoProcessor, VoxtralForConditionalGeneration, VoxtralProcessor
 
+from omnitrace_nb.content.chat import texts_of
 from omnitrace_nb.errors import ModelError
 from omnitrace_nb.layout import AUDIO, TEXT, Layout
 from omnitrace_nb.media.encode import wav
 from omnitrace_nb.media.loaded import MediaNeeds, Sound
 from omnitrace_nb.models.adapter import Encoded
 from omnitrace_nb.models.checks import check_heard, check_length, check_text, check_tokenizer
+from omnitrace_nb.models.matching import Prompt
 from omnitrace_nb.models.open_model import OpenModel
 from omnitrace_nb.models.registry import Family, register
-from omnitrace_nb.models.rendering import Prompt, check_end, joined
+from omnitrace_nb.models.rendering import joined, turns
 from omnitrace_nb.models.sound_time import even_seconds
 from omnitrace_nb.models.tokenizing import placed
 
@@ -33,8 +35,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from omnitrace_nb.media.loaded import LoadedPart
+    from omnitrace_nb.models.rendering import Turn
 
 NAME = "voxtral"
+BETWEEN_MESSAGES = "\n\n"  # of one role
 SEPARATOR = "\n"  # mistral-common's own, between texts that follow one another
 MEL_FRAMES = 8  # of a token: a convolution of stride 2, then four in one
 
@@ -43,6 +47,7 @@ MEL_FRAMES = 8  # of a token: a convolution of stride 2, then four in one
 class _Block:
     """Texts that follow one another within a message, or one sound."""
 
+    turn: int
     role: str
     text: Prompt | None
     sound: LoadedPart | None
@@ -76,17 +81,17 @@ class Voxtral(OpenModel):
 
     def encode(self, parts: Sequence[LoadedPart]) -> Encoded:
         """Turn parts into the inputs of `generate` and a layout."""
-        check_end(parts)
-        blocks = _blocks(parts)
+        chat = turns(parts)
+        blocks = _blocks(chat)
         check_text(self, self.tokenizer, "".join(block.text.text for block in blocks if block.text))
         check_heard(self, parts, 1 / self._each)
         try:
-            out = self.processor.apply_chat_template(_conversation(blocks))
+            out = self.processor.apply_chat_template(_conversation(blocks), continue_final_message=chat[-1].begins)
         except Exception as error:  # mistral-common has a family of errors of its own, and may not be installed
             raise ModelError(
                 f"Voxtral's tokenizer refused the prompt. It says: {error} Change the parts' roles or order."
             ) from error
-        layout = self._read(out["input_ids"][0].numpy(), blocks)
+        layout = self._read(out["input_ids"][0].numpy(), _merged(blocks))
         check_length(self, len(layout), layout, parts)
         return Encoded(self._inputs(dict(out), layout.token_ids), {}, layout)
 
@@ -125,7 +130,8 @@ class Voxtral(OpenModel):
                 tokens = placed(block.text, ids[at], self.token_bytes(ids[at].tolist()))
                 part[at], chars[at] = tokens.part, tokens.chars
                 modality[at] = np.where(tokens.part >= 0, TEXT, modality[at])
-        return replace(layout, part=part, modality=modality, chars=chars, time=time)
+        begun = tokens.begun if blocks[-1].text is not None else 0
+        return replace(layout, part=part, modality=modality, chars=chars, time=time, begun=begun)
 
     @property
     def _each(self) -> float:
@@ -134,22 +140,45 @@ class Voxtral(OpenModel):
         return each
 
 
-def _blocks(parts: Sequence[LoadedPart]) -> list[_Block]:
+def _blocks(chat: Sequence[Turn]) -> list[_Block]:
     blocks = []
-    for (role, kind), run in groupby(parts, key=lambda loaded: (loaded.part.role, loaded.kind)):
-        if kind == "text":
-            blocks.append(_Block(role, joined(list(run), SEPARATOR), None))
-        elif kind == "audio":
-            blocks += [_Block(role, None, loaded) for loaded in run]
-        else:
-            first = next(run)
-            raise ModelError(f"Part {first.index + 1} is of the kind {kind!r}, but Voxtral reads text and sound.")
+    for number, turn in enumerate(chat):
+        own = turn.parts[0].chat if turn.parts else None
+        if unread := [*([] if turn.begins else turn.fields), *(own.options if own else ())]:
+            raise ModelError(f"Voxtral's prompts are traced without {unread[0]!r}: leave it out.")
+        if turn.begins:
+            begun = SEPARATOR.join(texts_of(turn.fields))
+            blocks.append(_Block(number, turn.role, Prompt(begun, (), len(begun)), None))
+        for kind, run in groupby(turn.parts, key=lambda loaded: loaded.kind):
+            if kind == "text":
+                blocks.append(_Block(number, turn.role, joined(list(run), SEPARATOR), None))
+            elif kind == "audio":
+                blocks += [_Block(number, turn.role, None, loaded) for loaded in run]
+            else:
+                first = next(run)
+                raise ModelError(f"Part {first.index + 1} is of the kind {kind!r}, but Voxtral reads text and sound.")
     return blocks
+
+
+def _merged(blocks: Sequence[_Block]) -> list[_Block]:
+    """Join texts of neighbouring messages of a user, or of the assistant, as mistral-common does."""
+    merged: list[_Block] = []
+    for block in blocks:
+        last = merged[-1] if merged else None
+        apart = last is None or last.role != block.role or block.role == "system"
+        if last is None or last.text is None or block.text is None or apart:
+            merged.append(block)
+            continue
+        before = last.text.text + BETWEEN_MESSAGES
+        moved = [replace(span, start=span.start + len(before), end=span.end + len(before)) for span in block.text.spans]
+        spans = (*last.text.spans, *moved)
+        merged[-1] = replace(block, text=Prompt(before + block.text.text, spans, block.text.begun))
+    return merged
 
 
 def _conversation(blocks: Sequence[_Block]) -> list[dict[str, Any]]:
     messages = []
-    for role, run in groupby(blocks, key=lambda block: block.role):
+    for (_, role), run in groupby(blocks, key=lambda block: (block.turn, block.role)):
         items = [
             {"type": "audio", "base64": base64.b64encode(wav(_sound(block.sound))).decode()}
             if block.sound

@@ -23,13 +23,15 @@ def question_sources(sources: Sequence[Source], records: Sequence[PartRecord]) -
     """Give the ids of the sources that are the trailing question.
 
     The question is the last part, if that is text and other parts come before it; if it stands alone, its last
-    sentence. A system message does not count as a part before it. A prompt that ends with a picture, sound or film
-    has none.
+    sentence. A system message does not count as a part before it. A prompt that ends with a picture, sound or film, or
+    with what a tool gave, has none.
     """
     if not sources or sources[-1].modality != "text":
         return frozenset()
     last = sources[-1].part
     roles = {record.index: record.role for record in records}
+    if roles.get(last) == "tool":
+        return frozenset()
     alone = all(source.part == last or roles.get(source.part) == "system" for source in sources)
     if alone:
         return frozenset({sources[-1].id})
@@ -53,8 +55,10 @@ def baseline_rows(layout: Layout, sources: Sequence[Source]) -> np.ndarray:
 
     They are the rows after the last source that is not the trailing question, the last 64 of them at most: question and
     template, or the template alone if there is no question. If nothing follows the sources, the last row stands in.
+    The rows of a beginning that was given to the response are the response's, and are none of them.
     """
     ends = [int(source.positions.max()) for source in sources if not source.question]
+    stop = len(layout) - layout.begun
     first = max(ends, default=-1) + 1
-    first = max(min(first, len(layout) - 1), len(layout) - MOST_ROWS, 0)
-    return np.arange(first, len(layout), dtype=np.int64)
+    first = max(min(first, stop - 1), stop - MOST_ROWS, 0)
+    return np.arange(first, stop, dtype=np.int64)

@@ -43,6 +43,7 @@ def text_sources(
     positions = layout.positions(record.index, TEXT)
     if not len(positions) or record.text is None or not record.text.strip():
         return
+    text = _as_read(record)
     chars = layout.chars[positions]
     # A token of a few bytes may have an empty interval inside its character; it counts as that character.
     chars = np.stack([chars[:, 0], np.maximum(chars[:, 1], chars[:, 0] + 1)], axis=1)
@@ -54,10 +55,10 @@ def text_sources(
                 yield _source(record, f"{record.label}, token {number}", np.array([position]), (start, end))
     elif way in {"part", "turn"} or (way == "document" and (record.document or record.title)):
         label = _turn(record, records) if way == "turn" else record.label
-        yield from _cut(record, [_trimmed(record.text, 0, len(record.text))], lambda _: label, positions, chars)
+        yield from _cut(record, [_trimmed(text, 0, len(text))], lambda _: label, positions, chars)
     else:
         unit = "match" if isinstance(way, re.Pattern) else "sentence" if way == "document" else way
-        intervals = _intervals(record.text, way, options)
+        intervals = _intervals(text, way, options)
         yield from _cut(record, intervals, lambda number: f"{record.label}, {unit} {number}", positions, chars)
 
 
@@ -79,8 +80,22 @@ def _given(
             yield _source(record, f"{record.label}, characters {start}-{end}", positions[run], (start, end))
 
 
+def _as_read(record: PartRecord) -> str:
+    """Give a part's text with line breaks for what the model does not read, so that no piece reaches over it."""
+    text = record.text or ""
+    for start, end in record.unread:
+        text = text[:start] + "\n" * (end - start) + text[end:]
+    return text
+
+
 def _turn(record: PartRecord, records: Sequence[PartRecord]) -> str:
-    """Name the message of a chat that a text is of, and the text itself where it is not its only one."""
+    """Name the message of a chat that a text is of, and the text itself where it is not its only one.
+
+    Parts that were given without messages have one for each run of a role.
+    """
+    if record.turn is not None:
+        texts = [each for each in records if each.turn == record.turn and each.kind == "text"]
+        return f"turn {record.turn} ({record.role})" + (f", {record.label}" if len(texts) > 1 else "")
     number = 0
     own: list[PartRecord] = []
     for before, each in zip([None, *records], records, strict=False):

@@ -19,7 +19,7 @@ from omnitrace_nb.trace.result import Trace
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 _LAYOUT = {
@@ -72,7 +72,14 @@ def _entries(trace: Trace, *, embed_media: bool) -> dict[str, bytes]:
         "parts": [_part_json(part) for part in trace.parts],
         "grids": {str(part): list(grid) for part, grid in trace.layout.grids.items()},
         "sources": [_source_json(source) for source in sources],
-        "response": {"text": response.text, "tokens": list(response.tokens), "stopped": response.stopped},
+        "begun": trace.layout.begun,
+        "response": {
+            "text": response.text,
+            "tokens": list(response.tokens),
+            "stopped": response.stopped,
+            "thinking": response.thinking,
+            "begun": response.begun,
+        },
         "statements": [list(each) for each in trace.statement_chars],
         "tags": list(trace.tags),
         "ablations": [{"operator": name, "masks": len(each.keep)} for name, each in trace.ablations.items()],
@@ -106,11 +113,14 @@ def _trace(entries: Mapping[str, bytes]) -> Trace:
     layout = Layout(
         **{name: got[f"layout_{name}"] for name in _LAYOUT},
         grids={int(part): (grid[0], grid[1], grid[2]) for part, grid in about["grids"].items()},
+        begun=int(about.get("begun", 0)),
     )
     response = Response(
         text=about["response"]["text"],
         tokens=tuple(about["response"]["tokens"]),
         stopped=about["response"]["stopped"],
+        thinking=_intervals(about["response"].get("thinking", ())),
+        begun=about["response"].get("begun", ""),
         **{name: got[f"response_{name}"] for name in _RESPONSE},
     )
     ends = np.cumsum([each["tokens"] for each in about["sources"]], dtype=np.int64)
@@ -189,10 +199,15 @@ def _part(about: Mapping[str, Any], entries: Mapping[str, bytes], got: Mapping[s
         **{name: about.get(name) and (about[name][0], about[name][1]) for name in ("size", "read", "read_size")},
         "thumbnails": tuple(entries[f"thumbnails/{index}-{at}.webp"] for at in range(about["thumbnails"])),
         "thumbnail_times": tuple(about["thumbnail_times"]),
+        "unread": _intervals(about.get("unread", ())),
         **{name: got.get(f"{name}_{index}") for name in _OUTLINES},
         "media": entries.get(f"media/{index}.bin"),
     }
     return PartRecord(**known)
+
+
+def _intervals(about: Sequence[Sequence[int]]) -> tuple[tuple[int, int], ...]:
+    return tuple((int(start), int(end)) for start, end in about)
 
 
 def _source_json(source: Source) -> dict[str, Any]:

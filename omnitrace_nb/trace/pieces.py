@@ -168,6 +168,11 @@ class Pieces:
         return self.response_record.text
 
     @property
+    def prefilled(self) -> str:
+        """What the user gave of the answer, before `response`; "" if the model wrote all of it."""
+        return self.response_record.begun
+
+    @property
     def signals(self) -> tuple[str, ...]:
         """The names of the signals, in the order in which they were asked for."""
         return tuple(self.packed)

@@ -26,7 +26,7 @@ def to_dict(trace: Trace) -> dict[str, Any]:
         "run": plain(dataclasses.asdict(trace.run)),
         "settings": settings_json(trace.settings),
         "prompt": {"positions": len(trace.layout), "parts": [_part(part) for part in trace.parts]},
-        "response": {"text": trace.response, "stopped": trace.response_record.stopped},
+        "response": {"text": trace.response, "stopped": trace.response_record.stopped, "begun": trace.prefilled},
         "signals": list(trace.signals),
         "sources": rows(trace.sources),
         "steps": rows(trace.steps),
@@ -107,4 +107,6 @@ def _part(part: PartRecord) -> dict[str, Any]:
         "document": part.document,
         "title": part.title,
         "note": part.note,
+        "turn": part.turn,
+        "unread": [list(each) for each in part.unread],
     }

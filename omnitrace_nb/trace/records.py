@@ -20,7 +20,7 @@ class PartRecord:
     Attributes:
         index: place in the prompt, from 0.
         kind: "text", "image", "audio" or "video".
-        role: "system", "user" or "assistant".
+        role: "system", "developer", "user", "assistant" or "tool".
         label: shown in tables and views, such as "image 2".
         sha256: hash of the original bytes (of the array's for arrays).
         text: the text of a text part.
@@ -42,6 +42,8 @@ class PartRecord:
         document: id of a document.
         title: title of a document.
         note: what went wrong when the part was cut into sources, in a sentence; "" if nothing did.
+        turn: the message of the chat that it is of, from 1; None for parts that were given without messages.
+        unread: start and end of each stretch of the text that the chat template leaves out.
     """
 
     index: int
@@ -66,6 +68,8 @@ class PartRecord:
     document: str | None = None
     title: str | None = None
     note: str = ""
+    turn: int | None = None
+    unread: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,6 +85,8 @@ class Response:
         logprobs: `float32 [T]`, nats.
         stopped: "eos", "length", "stop" or "interrupted"; "given" for a response that existed already; "running" in the
             view of a decode that is still going on.
+        thinking: start and end of each part of the text in which the model thinks before it answers, marks included.
+        begun: what the user gave of the response, before `text`; "" if the model wrote all of it.
     """
 
     text: str
@@ -89,6 +95,12 @@ class Response:
     chars: np.ndarray
     logprobs: np.ndarray
     stopped: str
+    thinking: tuple[tuple[int, int], ...] = ()
+    begun: str = ""
+
+    def thinks(self, char: int) -> bool:
+        """Tell whether a character belongs to the thinking before an answer."""
+        return any(start <= char < end for start, end in self.thinking)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,7 +155,7 @@ class Ablations:
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """Where a trace comes from: model, settings, versions, seconds; plain JSON values only."""
+    """Where a trace comes from: model, settings, versions, seconds, chat (`content.Chat`); plain JSON values only."""
 
     model: str
     family: str
@@ -152,6 +164,7 @@ class RunInfo:
     versions: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     created: str = ""
+    chat: dict[str, Any] = field(default_factory=dict)
 
 
 VERDICTS = ("", "verified", "not verified", "contradicted")

@@ -47,7 +47,7 @@ class Trace(Exports):
     @property
     def statements(self) -> pd.DataFrame:
         """A row a statement (docs/tables.md)."""
-        return tables.statements_table(self.response, self.statement_chars, self.statement_of)
+        return tables.statements_table(self.response_record, self.statement_chars, self.statement_of)
 
     @property
     def spans(self) -> pd.DataFrame:

@@ -39,7 +39,10 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "step": INT, "id": INT, "token": TEXT, "start": INT, "end": INT, "statement": INT, "pos": TEXT, "weight": FLOAT,
         "logprob": FLOAT,
     },
-    "statements": {"id": INT, "text": TEXT, "start": INT, "end": INT, "first": INT, "last": INT, "steps": INT},
+    "statements": {
+        "id": INT, "text": TEXT, "start": INT, "end": INT, "first": INT, "last": INT, "steps": INT,
+        "thinking": BOOL,
+    },
     "spans": {
         "signal": CATEGORY, "statement": INT, "source": INT, "modality": CATEGORY, "label": TEXT, "p": FLOAT,
         "mass": FLOAT, "run": FLOAT, "score": FLOAT, "rank": INT, "selected": BOOL, "verdict": TEXT, "drop": FLOAT,
@@ -131,19 +134,20 @@ def steps_table(response: Response, statement: np.ndarray, tags: Sequence[str], 
     )
 
 
-def statements_table(text: str, statements: Sequence[tuple[int, int]], of_step: np.ndarray) -> pd.DataFrame:
+def statements_table(response: Response, statements: Sequence[tuple[int, int]], of_step: np.ndarray) -> pd.DataFrame:
     """Give a row a statement, in an index from 1 as `id` is; `first` to `last` (left out) are its steps."""
     own = [np.flatnonzero(of_step == index) for index in range(len(statements))]
     made = table(
         "statements",
         {
             "id": range(1, 1 + len(statements)),
-            "text": [text[start:end] for start, end in statements],
+            "text": [response.text[start:end] for start, end in statements],
             "start": [start for start, _ in statements],
             "end": [end for _, end in statements],
             "first": [steps[0] if len(steps) else -1 for steps in own],
             "last": [steps[-1] + 1 if len(steps) else -1 for steps in own],
             "steps": [len(steps) for steps in own],
+            "thinking": [response.thinks(start) for start, _ in statements],
         },
     )
     made.index += 1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from omnitrace_nb.chatting import left_out
 from omnitrace_nb.layout import AUDIO, VIDEO
 from omnitrace_nb.sources import overlapping
 from omnitrace_nb.trace.records import HIGHEST_HERTZ
@@ -47,7 +48,7 @@ def build(trace: Trace, signals: Sequence[str] | None = None) -> ViewModel:
         notes.append(Note("Sources overlap: a position counts for each of its sources."))
     if trace.response_record.stopped == "given":
         notes.append(Note("The response was given, not generated: its tokens are scored as they stand."))
-    notes += [Note(clean(part.note)) for part in trace.parts if part.note]
+    notes += [Note(clean(note)) for part in trace.parts for note in (left_out(part), part.note) if note]
     return ViewModel(
         model=clean(trace.run.model),
         signals=names,
@@ -83,7 +84,8 @@ def _statements(trace: Trace) -> tuple[ViewStatement, ...]:
         own = np.flatnonzero(trace.statement_of == id_)
         first, stop = (int(own[0]), int(own[-1]) + 1) if len(own) else (0, 0)
         text = clean(trace.response[start:end])
-        statements.append(ViewStatement(id_, text, len(own), first, stop, (int(start), int(end))))
+        thinks = trace.response_record.thinks(start)
+        statements.append(ViewStatement(id_, text, len(own), first, stop, (int(start), int(end)), thinks))
     return tuple(statements)
 
 
@@ -97,6 +99,7 @@ def _said(trace: Trace) -> Said:
         logprobs=np.nan_to_num(response.logprobs, nan=0.0, posinf=0.0, neginf=-1e9).astype(np.float32),
         tags=trace.tags,
         stopped=response.stopped,
+        begun=clean(response.begun),
     )
 
 
@@ -124,6 +127,7 @@ def _part(
         frames=cells.frames(part),
         strip=cells.strip(part, VIDEO) if part.kind == "video" else None,
         sound=cells.strip(part, AUDIO) if timed else None,
+        unread=part.unread,
     )
 
 

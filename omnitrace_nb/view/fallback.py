@@ -52,12 +52,14 @@ class _Form:
         model = self.model
         # The prompt is drawn first, so that its pictures are never those left out.
         prompt = self._prompt() or "<p>The prompt is empty.</p>"
+        begun = self.model.said.begun
+        given = f'<div dir="auto" style="{SMALL}">(given) {escape(begun)}</div>' if begun else ""
         statements = self._statements() or "<p>The response is empty.</p>"
         by = f" &middot; signal <b>{escape(model.signals[self.signal])}</b>" if model.signals else ""
         notes = "".join(f'<p style="{SMALL}">{escape(note)}</p>' for note in model.notes_of(self.signal)[:MOST_NOTES])
         return (
             f'<div style="{CARD}"><div style="{SMALL}">{escape(model.model)}{by}</div>'
-            f"{_heading('Response')}{statements}{_heading('Prompt')}"
+            f"{_heading('Response')}{given}{statements}{_heading('Prompt')}"
             f'<div style="{SMALL}">Shade: how strongly the whole response drew on each place. '
             "Numbers: share of the signal on all sources.</div>"
             f"{prompt}{notes}"
@@ -111,8 +113,9 @@ class _Form:
         ] or [f'<span style="{SMALL}">no source stands out</span>']
         if len(evidence) > MOST_EVIDENCE:
             chips.append(f'<span style="{SMALL}">and {len(evidence) - MOST_EVIDENCE:,} more</span>')
+        thinks = f'<span style="{SMALL}">(thinking)</span> ' if self.model.statements[row].thinking else ""
         return (
-            f'<span style="{SMALL}">{row + 1}</span>&ensp;'
+            f'<span style="{SMALL}">{row + 1}</span>&ensp;{thinks}'
             f'<span dir="auto" style="overflow-wrap:anywhere">{escape(said)}</span>'
             f'<div style="margin:2px 0 8px 18px">{" ".join(chips)}</div>'
         )

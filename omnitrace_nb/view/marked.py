@@ -72,6 +72,9 @@ def _instead(found: re.Match[str]) -> str:
 def _response(model: ViewModel) -> Iterator[str]:
     """Give the response as a quotation, line by line, with the number of each statement behind it."""
     text = model.said.text
+    if model.said.begun:
+        yield from (f"> {shown(line)}".rstrip() for line in f"(given) {_cut(model.said.begun)}".split("\n"))
+        yield ">"
     if not text.strip():
         yield "The response is empty."
         return
@@ -98,7 +101,8 @@ _NUMBER = re.compile(f"{_MARK}(\\d+){_MARK}")
 
 def _statements(model: ViewModel, signal: int) -> Iterator[str]:
     for statement in model.statements[:MOST_STATEMENTS]:
-        yield f"{statement.id + 1}. {shown(_cut(statement.text))}"
+        thinks = "(thinking) " if statement.thinking else ""
+        yield f"{statement.id + 1}. {thinks}{shown(_cut(statement.text))}"
         evidence = model.evidence[signal][statement.id] if model.signals else ()
         indent = " " * (len(str(statement.id + 1)) + 2)
         for each in evidence[:MOST_EVIDENCE]:

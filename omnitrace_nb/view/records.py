@@ -63,7 +63,8 @@ class MediaKept:
 class ViewPart:
     """A part of the prompt. Spans are `(start, count)`; `thumbnails` in bytes, `peaks` in values.
 
-    `detail` is its size or duration in words; `media_note` says why there is nothing to play.
+    `detail` is its size or duration in words; `media_note` says why there is nothing to play; `unread` are stretches of
+    its text that the model did not read.
     """
 
     index: int
@@ -85,6 +86,7 @@ class ViewPart:
     frames: Grid | None = None
     strip: Strip | None = None
     sound: Strip | None = None
+    unread: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,10 @@ class ViewSource:
 
 @dataclass(frozen=True, slots=True)
 class ViewStatement:
-    """A statement: its index, how many steps it has, the first and the one after the last, and its characters."""
+    """A statement: its index, how many steps it has, the first and the one after the last, and its characters.
+
+    `thinking`: whether it was said before the answer.
+    """
 
     id: int
     text: str
@@ -116,6 +121,7 @@ class ViewStatement:
     first: int
     stop: int
     chars: Span
+    thinking: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +164,7 @@ class Said:
         logprobs: `float32 [T]`, nats; NaN is 0.
         tags: Universal POS tag of each token, "" for none.
         stopped: why the response ended.
+        begun: what it was given as its beginning.
     """
 
     text: str
@@ -167,6 +174,7 @@ class Said:
     logprobs: np.ndarray
     tags: tuple[str, ...]
     stopped: str
+    begun: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,7 @@ class ViewModel:
         document = {
             "schema": SCHEMA,
             "model": self.model,
-            "parts": [_plain(asdict(part)) for part in self.parts],
+            "parts": [self._part(part) for part in self.parts],
             "sources": self._sources(),
             "cells": self.cells,
         }
@@ -157,6 +157,7 @@ class ViewModel:
             "pieces": list(self.said.pieces),
             "tags": list(self.said.tags),
             "stopped": self.said.stopped,
+            "begun": self.said.begun,
             "statements": [
                 {**_plain(asdict(each)), "chars": [int(units[at]) for at in each.chars]} for each in self.statements
             ],
@@ -171,6 +172,10 @@ class ViewModel:
             **self.steps.arrays(),
         }
         return pack(document, arrays)
+
+    def _part(self, part: ViewPart) -> dict[str, Any]:
+        units = utf16_offsets(part.text or "")
+        return {**_plain(asdict(part)), "unread": [[int(units[start]), int(units[end])] for start, end in part.unread]}
 
     def _sources(self) -> list[dict[str, Any]]:
         units = {part.index: utf16_offsets(part.text or "") for part in self.parts if part.text is not None}
