@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import traitlets
@@ -15,6 +14,7 @@ from omnitrace_nb.view.packing import pack
 from omnitrace_nb.view.selection import check_pinned
 from omnitrace_nb.view.sides import Sides
 from omnitrace_nb.view.together import drawn_agreement, static_comparison, text_comparison
+from omnitrace_nb.writing import write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from omnitrace_nb.trace import Trace
+    from omnitrace_nb.writing import Target
 
 MOST = 4  # columns that a page has room for
 MODES = ("side by side", "difference")
@@ -102,15 +103,19 @@ class CompareView(LinkedWidget):
         """How far the columns agree on each statement, disagreements first (docs/tables.md)."""
         return self._sides.agreement.copy()
 
-    def to_html(self, path: str | Path | None = None) -> str:
-        """Give the comparison as one interactive page that needs no network; write it to `path` if given."""
+    def to_html(self, path: Target | None = None) -> str:
+        """Give the comparison as one interactive page that needs no network; write it to `path` if given.
+
+        Raises:
+            TraceFileError: the file cannot be written.
+        """
         from omnitrace_nb.view.together import comparison_page  # noqa: PLC0415 (only this form needs it)
 
         state = {name: getattr(self, name) for name in ("columns", "pinned", "signals", "mode", "reference", "error")}
         buffers = {name: getattr(self, name) for name in ("prompt", "response", "chart")}
         page = comparison_page(self._sides, state, buffers)
         if path is not None:
-            Path(path).write_text(page, encoding="utf-8")
+            write(path, page)
         return page
 
     def __repr__(self) -> str:
