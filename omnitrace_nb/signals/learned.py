@@ -12,6 +12,7 @@ import torch
 
 from omnitrace_nb.capture.signal import Reading, Signal
 from omnitrace_nb.errors import SettingsError, SignalError
+from omnitrace_nb.writing import write
 
 if TYPE_CHECKING:
     from omnitrace_nb.capture.signal import Step

@@ -61,7 +61,7 @@ def _check_places(infos: Iterable[zipfile.ZipInfo], size: int) -> None:
             raise ValueError(f"{info.filename} lies where {before} does")
         end, before = info.header_offset + _HEADER + len(info.filename) + info.compress_size, info.filename
         if info.compress_type == zipfile.ZIP_STORED and info.file_size != info.compress_size:
-            raise ValueError(f"{info.filename} says that it has {info.file_size} bytes, and {info.compress_size} are there")
+            raise ValueError(f"{info.filename} says {info.file_size} bytes, and {info.compress_size} are there")
     if end > size:
         raise ValueError(f"{before} does not lie in the file")
 

@@ -1,4 +1,4 @@
-"""What the pieces of a file say of one another: `ValueError` for what is not there, by the name that the file has for it.
+"""What the pieces of a file say of one another: `ValueError`, by the name that the file has for it, where it is untrue.
 
 `pieces.check` refuses what would make later indices wrong in any trace; a file may lie about more than that.
 """

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import types
-from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 
@@ -18,7 +17,7 @@ from omnitrace_nb.trace.records import VERDICTS, Check, PartRecord, Response, Ru
 from omnitrace_nb.trace.tables import SOURCE_MODALITIES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 MOST_SECONDS = 1e8  # three years
 MOST_PIXELS = 1e9  # of a side
@@ -77,7 +76,7 @@ class Maybe:
 def _kept(kind: type, *, without: Iterable[str] = (), **changed: Any) -> Record:  # noqa: ANN401 (types)
     """Give the record that a dataclass is kept as: without some of its fields, and with some of another type."""
     types = get_type_hints(kind, localns={"np": np, "Stored": object}) | changed
-    known = fields(kind)  # type: ignore[arg-type] (a dataclass)
+    known = fields(kind)  # type: ignore[arg-type]  # it is a dataclass
     optional = {each.name for each in known if each.default is not MISSING or each.default_factory is not MISSING}
     kept = {name: hint for name, hint in types.items() if name not in set(without)}
     return Record(kept, frozenset(set(kept) - optional))
@@ -179,7 +178,6 @@ def _check_plain(value: object, kind: type, name: str, where: str) -> None:
 
 
 def _of(kind: type, value: Any, name: str, where: str) -> Any:  # noqa: ANN401 (as above)
-    if not isinstance(value, kind):
-        expected = {list: "a list", dict: "an object"}[kind]
-        raise ValueError(f"{where or name}: expected {expected}, got {value!r:.60}")
-    return value
+    if isinstance(value, kind):
+        return value
+    raise ValueError(f"{where or name}: expected {'a list' if kind is list else 'an object'}, got {value!r:.60}")
