@@ -174,9 +174,7 @@ def _read_zip(file: Any, origin: object, max_bytes: int) -> dict[str, bytes]:  #
     with archive:
         comment = _COMMENT.fullmatch(archive.comment)
         if comment is None:
-            raise TraceFileError(
-                f"{named(origin)} is a zip file, but no trace. Give a file that `trace.save` wrote."
-            )
+            raise TraceFileError(f"{named(origin)} is a zip file, but no trace. Give a file that `trace.save` wrote.")
         if int(comment[1]) > SCHEMA:
             raise TraceFileError(
                 f"{named(origin)} has schema {int(comment[1])}; this omnitrace-nb ({__version__}) reads up to "

@@ -42,9 +42,7 @@ def assembled(
 ) -> str:
     """Give a page of the widget's bundle with the state of a view: its plain traits, those of bytes, its originals."""
     packed = {name: encoded(each) for name, each in buffers.items()}
-    body = (
-        f'<main id="omnitrace-root"><h1>{html.escape(title)}</h1></main>\n<noscript>{static}</noscript>'
-    )
+    body = f'<main id="omnitrace-root"><h1>{html.escape(title)}</h1></main>\n<noscript>{static}</noscript>'
     data = {
         "omnitrace-state": {"state": state, "buffers": packed},
         "omnitrace-media": media,
