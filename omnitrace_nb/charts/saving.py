@@ -83,8 +83,8 @@ def format_of(target: object, asked: object) -> str:
     if named in FORMATS:
         return str(named)
     raise SettingsError(
-        f"a chart cannot be saved as {named!r:.40}: give format= one of {', '.join(map(repr, FORMATS))}, or a file whose "
-        "name ends in one."
+        f"a chart cannot be saved as {named!r:.40}: give format= one of {', '.join(map(repr, FORMATS))}, or a file "
+        "whose name ends in one."
     )
 
 

@@ -51,8 +51,8 @@ def guarded(run: Finished, function: object, name: str) -> Iterator[None]:
             run.__dict__.pop("forced", None)
     if changed:
         raise SignalError(
-            f"{name} writes into the run that it is given ({', '.join(changed)}), which other signals read: let it work "
-            "on a copy (`.copy()` of an array, `.clone()` of a tensor)"
+            f"{name} writes into the run that it is given ({', '.join(changed)}), which other signals read: let it "
+            "work on a copy (`.copy()` of an array, `.clone()` of a tensor)"
         )
 
 

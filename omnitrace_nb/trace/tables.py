@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from omnitrace_nb.layout import MODALITIES, TEMPLATE
+from omnitrace_nb.trace.grouping import steps_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -129,7 +130,7 @@ def steps_table(response: Response, statement: np.ndarray, tags: Sequence[str], 
 
 def statements_table(text: str, statements: Sequence[tuple[int, int]], of_step: np.ndarray) -> pd.DataFrame:
     """Give a row a statement; `first` to `last` (left out) are its steps."""
-    own = [np.flatnonzero(of_step == index) for index in range(len(statements))]
+    own = steps_of(of_step, len(statements))
     return table(
         "statements",
         {
