@@ -100,7 +100,13 @@ def run(program, *arguments, limit=None, **options):
     code = f"import sys; sys.path.insert(0, {str(ROOT / 'tests')!r})\n{textwrap.dedent(program)}"
     command = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=limit and bound, **options
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=limit and bound,
+        **options,
     )
 
 
@@ -130,7 +136,9 @@ def test_a_full_disk_leaves_every_old_file_as_it_was(trace, tmp_path):
 def test_a_disk_that_is_really_full_and_one_that_is_read_only_are_told_in_words(trace, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], capture_output=True, check=False).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], capture_output=True, check=False
+    ).returncode:
         pytest.skip("nothing may be mounted here")
     try:
         (disk / "a.json").write_text("old")

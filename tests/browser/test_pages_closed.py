@@ -88,7 +88,9 @@ def test_the_words_that_stand_in_for_the_view_keep_their_colours_where_no_script
 
 
 @pytest.mark.parametrize("name", ["sources", "agreement", "joined", "repeated"])
-def test_a_chart_of_hostile_names_is_saved_as_a_page_that_draws_offline_and_runs_nothing(visit, watched, tmp_path, name):
+def test_a_chart_of_hostile_names_is_saved_as_a_page_that_draws_offline_and_runs_nothing(
+    visit, watched, tmp_path, name
+):
     charts = hostile().charts
     chart = {
         "sources": charts.sources,
