@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import sys
 import time
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,7 +50,7 @@ def made(sentences: int, statements: int) -> Trace:
     ]  # fmt: skip
     said = [f"Statement number {index}.\n".encode() for index in range(statements)]
     at = np.concatenate(([0], np.cumsum([len(each) for each in said])))
-    chars = tuple((int(start), int(end) - 1) for start, end in zip(at[:-1], at[1:], strict=True))
+    chars = tuple((int(start), int(end) - 1) for start, end in pairwise(at))
     scores = np.zeros((statements, n + statements), np.float32)
     scores[np.arange(statements)[:, None], np.random.default_rng(0).integers(0, n, (statements, 2))] = (0.6, 0.4)
     return Trace.build(

@@ -76,7 +76,7 @@ class Maybe:
 def _kept(kind: type, *, without: Iterable[str] = (), **changed: Any) -> Record:  # noqa: ANN401 (types)
     """Give the record that a dataclass is kept as: without some of its fields, and with some of another type."""
     types = get_type_hints(kind, localns={"np": np, "Stored": object}) | changed
-    known = fields(kind)  # type: ignore[arg-type]  # it is a dataclass
+    known = fields(kind)
     optional = {each.name for each in known if each.default is not MISSING or each.default_factory is not MISSING}
     kept = {name: hint for name, hint in types.items() if name not in set(without)}
     return Record(kept, frozenset(set(kept) - optional))
