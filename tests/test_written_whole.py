@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -92,12 +91,13 @@ def test_a_trace_is_saved_to_a_buffer_and_opened_from_it(trace, tmp_path):
 
 def run(program, *arguments, limit=None, **options):
     """Run a program in a process of its own; `limit` bounds the bytes of any file that it writes."""
-
-    def bound():
+    bound = f"""
+        import resource, signal
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-    code = f"import sys; sys.path.insert(0, {str(ROOT / 'tests')!r})\n{textwrap.dedent(program)}"
+        resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
+    """
+    first = f"import sys; sys.path.insert(0, {str(ROOT / 'tests')!r})\n{textwrap.dedent(bound) if limit else ''}"
+    code = f"{first}\n{textwrap.dedent(program)}"
     command = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.Popen(
         command,
@@ -105,12 +105,11 @@ def run(program, *arguments, limit=None, **options):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=limit and bound,
         **options,
     )
 
 
-def test_a_full_disk_leaves_every_old_file_as_it_was(trace, tmp_path):
+def test_a_full_disk_leaves_every_old_file_as_it_was(tmp_path):
     olds = {tmp_path / f"a.{kind}": b"old" for kind in WRITERS}
     for path, content in olds.items():
         path.write_bytes(content)
