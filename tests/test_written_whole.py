@@ -136,7 +136,7 @@ def test_a_disk_that_is_really_full_and_one_that_is_read_only_are_told_in_words(
     disk = tmp_path / "disk"
     disk.mkdir()
     if subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", disk], capture_output=True, check=False
     ).returncode:
         pytest.skip("nothing may be mounted here")
     try:
