@@ -69,24 +69,6 @@ def test_a_script_that_somebody_puts_into_a_page_does_not_run(visit):
     assert {"script-src-elem", "script-src-attr", "style-src-attr"} <= set(page.evaluate("refused"))
 
 
-def test_the_words_that_stand_in_for_the_view_keep_their_colours_where_no_script_runs(chromium, tmp_path):
-    path = tmp_path / "page.html"
-    path.write_text(make_trace().to_html(), encoding="utf-8")
-    context = chromium.new_context(java_script_enabled=False)
-    page = context.new_page()
-    page.goto(path.as_uri())
-    shown = page.locator("mark").first
-    assert shown.inner_text() == "The key is in the red box."
-    shaded = page.screenshot()
-    page.locator("mark").first.screenshot(path=str(tmp_path / "mark.png"))
-    assert shaded
-    from PIL import Image  # noqa: PLC0415 (as the test's last step)
-
-    colours = {colour for _, colour in Image.open(tmp_path / "mark.png").convert("RGB").getcolors(1 << 20)}
-    assert any(blue > red + 20 for red, _, blue in colours)
-    context.close()
-
-
 @pytest.mark.parametrize("name", ["sources", "agreement", "joined", "repeated"])
 def test_a_chart_of_hostile_names_is_saved_as_a_page_that_draws_offline_and_runs_nothing(
     visit, watched, tmp_path, name
