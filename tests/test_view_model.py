@@ -12,7 +12,8 @@ import omnitrace_nb as ot
 from omnitrace_nb import view
 from omnitrace_nb.errors import SettingsError, SignalError
 from omnitrace_nb.layout import AUDIO, IMAGE, TEXT, VIDEO
-from omnitrace_nb.trace.packed import PackedScores, pack
+from omnitrace_nb.trace.packed import PackedScores
+from omnitrace_nb.trace.packed import pack as pack_scores
 from omnitrace_nb.view import TraceView
 from omnitrace_nb.view.cells import MOST_SLICES, Cells
 from omnitrace_nb.view.evidence import _words
@@ -240,7 +241,7 @@ def test_originals_beyond_the_room_of_a_page_are_left_out_and_say_so(model):
 def test_scores_that_are_no_numbers_or_negative_are_named_in_a_note(trace):
     scores = np.concatenate([trace.scores("excess"), trace.earlier("excess")], axis=1)
     scores[0, 3], scores[1, 5] = np.nan, -1
-    model = view.model(trace._but(scores={"excess": pack(scores)}), ["excess"])
+    model = view.model(trace._but(scores={"excess": pack_scores(scores)}), ["excess"])
     assert any("1 scores are no numbers" in note for note in model.notes_of(0))
     assert any("Negative" in note for note in model.notes_of(0))
     assert np.isfinite(model.scale).all()
