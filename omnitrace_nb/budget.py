@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from omnitrace_nb.trace import tables
+from omnitrace_nb.trace.grouping import steps_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,16 +50,17 @@ def modalities(trace: Trace) -> pd.DataFrame:
         A row for each (signal, statement, modality that the prompt's evidence has), in the order of the modalities. The
         shares of a statement sum to 1; all are 0 where no source got a share.
     """
-    kinds = np.array(["" if source.question else source.modality for source in trace.source_records], object)
+    there = {source.modality for source in trace.source_records if not source.question}
     rows: dict[str, list[Any]] = {column: [] for column in tables.COLUMNS["modalities"]}
-    for signal, statement, shares in _by_statement(trace):
-        own = shares[: len(kinds)]
-        total = own[kinds != ""].sum() or 1.0
-        for modality in tables.SOURCE_MODALITIES:
-            if (kinds == modality).any():
-                values = (signal, statement, modality, own[kinds == modality].sum() / total)
-                for column, value in zip(rows.values(), values, strict=True):
-                    column.append(value)
+    for signal in trace.signals:
+        evidence = by_place(trace, signal)[:, : len(tables.SOURCE_MODALITIES)]
+        for statement, steps in enumerate(steps_of(trace.statement_of, len(trace.statement_chars))):
+            own = evidence[steps].sum(axis=0)
+            total = float(own.sum()) or 1.0
+            for modality, share in zip(tables.SOURCE_MODALITIES, own.tolist(), strict=True):
+                if modality in there and len(steps):
+                    for column, value in zip(rows.values(), (signal, statement, modality, share / total), strict=True):
+                        column.append(value)
     return tables.table("modalities", rows, trace.signals)
 
 
@@ -71,10 +73,11 @@ def by_place(trace: Trace, signal: str) -> np.ndarray:
     A row sums to 1, or is 0 where nothing scores above 0.
     """
     kinds = ["question" if source.question else source.modality for source in trace.source_records]
-    of_place = np.array([[kind == place for place in PLACES[:-2]] for kind in kinds], np.float64)
+    of_place = np.zeros((len(kinds), len(PLACES) - 2))
+    of_place[np.arange(len(kinds)), [PLACES.index(kind) for kind in kinds]] = 1
     mass = trace.mass(signal).clip(min=0)
     rest = np.column_stack(_rest(trace, signal)).clip(min=0)
-    placed = np.column_stack([mass @ of_place.reshape(len(kinds), len(PLACES) - 2), rest])
+    placed = np.column_stack([mass @ of_place, rest])
     total = placed.sum(axis=1, keepdims=True)
     return np.divide(placed, total, out=np.zeros_like(placed), where=total > 0)
 
@@ -83,9 +86,8 @@ def _by_statement(trace: Trace) -> Iterator[tuple[str, int, np.ndarray]]:
     """Give `(signal, statement, shares [S + 3])`: of each source, the template, the response, and nothing."""
     for signal in trace.signals:
         shares = _by_step(trace, signal)
-        for statement in range(len(trace.statement_chars)):
-            steps = trace.statement_of == statement
-            if steps.any():
+        for statement, steps in enumerate(steps_of(trace.statement_of, len(trace.statement_chars))):
+            if len(steps):
                 yield signal, statement, shares[steps].mean(axis=0)
 
 
@@ -104,8 +106,9 @@ def _rest(trace: Trace, signal: str) -> tuple[np.ndarray, np.ndarray]:
     for source in trace.source_records:
         outside[source.positions] = False
     begun = np.arange(len(outside)) >= len(outside) - trace.layout.begun
-    scores = trace.scores(signal)
-    return _sum(scores[:, outside & ~begun]), _sum(scores[:, begun]) + _sum(trace.earlier(signal))
+    packed = trace.packed[signal]
+    own = _sum(packed.unpack(np.flatnonzero(begun))) + _sum(trace.earlier(signal))
+    return _sum(packed.unpack(np.flatnonzero(outside & ~begun))), own
 
 
 def _sum(scores: np.ndarray) -> np.ndarray:

@@ -123,7 +123,7 @@ def _trace(options: argparse.Namespace) -> None:
         trace.save(options.save)
         print(f"Saved {options.save}: open it with omnitrace_nb.open({str(options.save)!r})")
     if options.json:
-        options.json.write_text(trace.to_json(), encoding="utf-8")
+        trace.to_json(options.json)
         print(f"Wrote {options.json}")
 
 

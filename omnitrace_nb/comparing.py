@@ -13,6 +13,7 @@ from omnitrace_nb import curation
 from omnitrace_nb.errors import SettingsError, SignalError
 from omnitrace_nb.pairing import pair
 from omnitrace_nb.quoting import quoted
+from omnitrace_nb.trace.grouping import steps_of
 from omnitrace_nb.trace.pieces import Pieces
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Column:
         mass = self.trace.mass(self.signal, self.settings.assign)
         mass[:, ~self.credited] = 0
         mass = np.nan_to_num(mass, nan=0.0, posinf=0.0, neginf=0.0)
-        return [mass[self.trace.statement_of == each] for each in range(len(self.trace.statement_chars))]
+        return [mass[own] for own in steps_of(self.trace.statement_of, len(self.trace.statement_chars))]
 
 
 def pairings(columns: Sequence[Column]) -> dict[tuple[int, int], Pairing]:

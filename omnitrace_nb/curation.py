@@ -201,7 +201,8 @@ def curate(masses: np.ndarray, weights: np.ndarray, settings: CurationSettings |
     p = np.bincount(source[source >= 0], vote[source >= 0], count) / total
     p, run = p.round(_DECIMALS), (_largest_runs(source, vote, count) / total).round(_DECIMALS)
     score = (settings.alpha * p + (1 - settings.alpha) * run).round(_DECIMALS)
-    order = [j for j in np.lexsort((np.arange(count), -score)).tolist() if p[j] > 0]
+    some = np.flatnonzero(p > 0)
+    order = some[np.lexsort((some, -score[some]))].tolist()
     rank = np.zeros(count, np.int64)
     rank[order] = np.arange(1, len(order) + 1)
     selected = np.zeros(count, bool)

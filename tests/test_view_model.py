@@ -12,6 +12,8 @@ import omnitrace_nb as ot
 from omnitrace_nb import view
 from omnitrace_nb.errors import SettingsError, SignalError
 from omnitrace_nb.layout import AUDIO, IMAGE, TEXT, VIDEO
+from omnitrace_nb.trace.packed import PackedScores
+from omnitrace_nb.trace.packed import pack as pack_scores
 from omnitrace_nb.view import TraceView
 from omnitrace_nb.view.cells import MOST_SLICES, Cells
 from omnitrace_nb.view.evidence import _words
@@ -236,21 +238,20 @@ def test_originals_beyond_the_room_of_a_page_are_left_out_and_say_so(model):
     assert MOST_MEDIA <= 2_000_000
 
 
-def test_scores_that_are_no_numbers_or_negative_are_named_in_a_note(monkeypatch, trace):
-    scores = trace.scores("excess").copy()
+def test_scores_that_are_no_numbers_or_negative_are_named_in_a_note(trace):
+    scores = np.concatenate([trace.scores("excess"), trace.earlier("excess")], axis=1)
     scores[0, 3], scores[1, 5] = np.nan, -1
-    monkeypatch.setattr(type(trace), "scores", lambda _self, _name: scores)
-    model = view.model(trace, ["excess"])
+    model = view.model(trace._but(scores={"excess": pack_scores(scores)}), ["excess"])
     assert any("1 scores are no numbers" in note for note in model.notes_of(0))
     assert any("Negative" in note for note in model.notes_of(0))
     assert np.isfinite(model.scale).all()
 
 
-def test_signed_signals_are_named_in_one_sentence_where_one_of_them_is_shown(monkeypatch):
+def test_signed_signals_are_named_in_one_sentence_where_one_of_them_is_shown():
     trace = make_trace(signals=("shapley", "attmean", "saliency"))
-    plain = type(trace).scores
     sign = {"shapley": -1, "attmean": 1, "saliency": -1}
-    monkeypatch.setattr(type(trace), "scores", lambda own, name: sign[name] * plain(own, name))
+    packed = {name: PackedScores(sign[name] * each.halves, each.scales) for name, each in trace.packed.items()}
+    trace = trace._but(scores=packed)
     model = view.model(trace)
     said = "Negative scores are not shown, only support is (shapley, saliency)."
     assert [note.text for note in model.notes] == [said]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -26,7 +26,8 @@ READINGS: tuple[Reading, ...] = get_args(Reading)
 class Step:
     """What was seen while one token was chosen, after `p` positions: float32 tensors on the model's device.
 
-    Only what the run's signals declare in `reads` is filled; the rest is None.
+    Only what the run's signals declare in `reads` is filled; the rest is None. A signal of yours is given a step of its
+    own, which it may write into.
 
     Attributes:
         mean: `[p]`, attention of the step's query row, averaged over every layer and head (reads "mean").
@@ -64,6 +65,11 @@ class Step:
     question: Tensor | None = None
     template: Tensor | None = None
     response: Tensor | None = None
+
+    def copied(self) -> Step:
+        """Give a step that may be written into: nobody else sees it."""
+        seen = {each.name: getattr(self, each.name) for each in fields(self)}
+        return Step(**{name: None if each is None else each.clone() for name, each in seen.items()})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -157,13 +163,15 @@ class Signal:
     def scored(self, step: Step, positions: int) -> Tensor:
         """Give the scores `[p]` of one step; `SignalError` if `score` gave anything else."""
         assert self.score is not None  # noqa: S101 - the loop runs only signals that have it
-        found = _tensor(self.score(step))
+        own = is_ours(self.score)
+        found = _tensor(self.score(step if own else step.copied()))
         if not isinstance(found, Tensor) or found.shape != (positions,):
             raise SignalError(
                 f"signal {self.name!r} gave {_form(found)}: expected a tensor of shape ({positions},), a score for "
                 "each position before the step's token"
             )
-        return found
+        # A function of the user's may fill the same tensor at every step.
+        return found if own else found.clone()
 
     def explained(self, forced: TeacherForced, steps: Tensor, width: int) -> Tensor:
         """Give the scores `[b, q]` of some steps; `SignalError` if `explain` gave anything else."""
@@ -180,6 +188,11 @@ class Signal:
                 f"each step asked for and each of the first q positions, at most {width}"
             )
         return found
+
+
+def is_ours(function: object) -> bool:
+    """Tell whether a function is the package's own, which never writes into what it is given."""
+    return str(getattr(function, "__module__", "")).partition(".")[0] == __name__.partition(".")[0]
 
 
 def _tensor(found: object) -> object:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 from PIL import Image
 
-from omnitrace_nb.charts import theme
+from omnitrace_nb.charts import saving, theme
+from omnitrace_nb.writing import write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +51,38 @@ class Offline:
         """Give the chart as a picture, dark on white."""
         return _png(_specification(self), scale)
 
+    def to_html(self, *_: object, **options: Any) -> str:  # noqa: ANN401 (altair's own arguments)
+        """Give the chart as one page that needs no network and runs none of its texts, with tooltips.
+
+        Args:
+            options: altair's. `embed_options` are taken; with `fullhtml=False` it is a picture (SVG) for a page of
+                yours. What says where scripts are fetched from has no meaning here: none are.
+        """
+        if not options.get("fullhtml", True):
+            return to_svg(self)
+        return saving.page(_specification(self, alt.SCHEMA_URL), _title(self), options.get("embed_options"))
+
+    def save(self, fp: Any, format: Any = None, *args: Any, **options: Any) -> None:  # noqa: A002, ANN401 (altair's)
+        """Save the chart, whole or not at all: as a page (see `to_html`), or as altair's other formats.
+
+        Args:
+            fp: a path, or a file that is open for writing.
+            format: "html", "json", "png", "svg", "pdf" or "vega"; left out: what the path ends in.
+            args: altair's.
+            options: altair's.
+
+        Raises:
+            SettingsError: another format.
+            TraceFileError: the file cannot be written.
+        """
+        kind = saving.format_of(fp, format)
+        if kind == "html":
+            write(fp, self.to_html(embed_options=options.get("embed_options")))
+            return
+        held = saving.buffer(kind)
+        super().save(held, kind, *args, **options)  # type: ignore[misc]
+        write(fp, held.getvalue())
+
     def __or__(self, other: Any) -> Any:  # noqa: ANN401 (another chart)
         """Put two charts side by side."""
         return offline(super().__or__(other))  # type: ignore[misc]
@@ -65,6 +98,10 @@ class Offline:
     def facet(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 (altair's own arguments)
         """Give small multiples, as altair does."""
         return offline(super().facet(*args, **kwargs))  # type: ignore[misc]
+
+    def repeat(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 (altair's own arguments)
+        """Give repeated charts, as altair does."""
+        return offline(super().repeat(*args, **kwargs))  # type: ignore[misc]
 
     def __repr__(self) -> str:
         """Say what is drawn: altair's own would print the whole specification."""
@@ -103,12 +140,12 @@ _KINDS = (
 _CLASSES: dict[type, type] = {each: type(each.__name__, (Offline, each), {"__doc__": each.__doc__}) for each in _KINDS}
 
 
-def _specification(chart: Any) -> dict[str, Any]:  # noqa: ANN401 (an Offline)
+def _specification(chart: Any, schema: str = SCHEMA) -> dict[str, Any]:  # noqa: ANN401 (an Offline)
     """Give the specification for a notebook's own renderer, with its data in it, whatever transformer is in use."""
     with alt.data_transformers.enable("default", max_rows=None):
         spec = chart.to_dict()
     # As SVG, so that text takes the page's colour; the menu would open pages elsewhere.
-    return {**spec, "$schema": SCHEMA, "usermeta": {"embedOptions": {"renderer": "svg", "actions": False}}}
+    return {**spec, "$schema": schema, "usermeta": {"embedOptions": {"renderer": "svg", "actions": False}}}
 
 
 def _png(spec: dict[str, Any], scale: float) -> bytes:

@@ -108,7 +108,8 @@ def _durations(file: File) -> list[float]:
 def _gif(data: Bytes) -> list[float]:
     """Walk a GIF's blocks, each of which says where it ends."""
     colours = 3 << (data[10] & 7) + 1 if data[10] & 0x80 else 0
-    place, durations, duration = 13 + colours, [], 0.0
+    durations: list[float] = []
+    place, duration = 13 + colours, 0.0
     while place < len(data):
         kind = data[place]
         if kind == 0x3B:  # noqa: PLR2004 - the end

@@ -13,8 +13,10 @@ import torch
 
 from omnitrace_nb.capture import decode
 from omnitrace_nb.capture.layers import Layers
+from omnitrace_nb.capture.signal import is_ours
 from omnitrace_nb.errors import SignalError
 from omnitrace_nb.passes.batches import run_passes, sequences_at_once
+from omnitrace_nb.passes.guarding import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -140,7 +142,9 @@ def _controlled(
     found = _cut(found, run, note)
     below = signal.bare
     for control in signal.controls:
-        found = _cut(_checked(signal, run, control.apply(found, run, below)), run, note)
+        with guarded(run, control.apply, f"control {control.name!r}"):
+            given = found if is_ours(control.apply) else found.copy()
+            found = _cut(_checked(signal, run, control.apply(given, run, below)), run, note)
         below |= control
     bad = np.flatnonzero(~np.isfinite(found).all(axis=1))
     if len(bad):
@@ -197,12 +201,15 @@ def _replayed(run: Finished, signals: Mapping[object, Signal]) -> dict[object, n
 def _passed(run: Finished, signal: Signal) -> np.ndarray:
     if run.interrupted:
         return _unreached(run)
-    return _checked(signal, run, _explained(run, signal) if signal.credit is None else signal.credit(run))
+    if signal.credit is None:
+        return _checked(signal, run, _explained(run, signal))
+    with guarded(run, signal.credit, f"signal {signal.name!r}"):
+        return _checked(signal, run, signal.credit(run))
 
 
 def _explained(run: Finished, signal: Signal) -> np.ndarray:
     forced, scores = run.forced, _unreached(run)
-    with forced.running():
+    with guarded(run, signal.explain, f"signal {signal.name!r}"), forced.running():
         found, whole = run_passes(
             lambda steps: signal.explained(forced, steps, run.width),
             run.steps,

@@ -12,6 +12,7 @@ import torch
 
 from omnitrace_nb.capture.signal import Reading, Signal
 from omnitrace_nb.errors import SettingsError, SignalError
+from omnitrace_nb.writing import write
 
 if TYPE_CHECKING:
     from omnitrace_nb.capture.signal import Step
@@ -91,11 +92,14 @@ class Heads:
         )
 
     def save(self, path: str | Path) -> Path:
-        """Write the weights and what is known of them as JSON; give the path."""
+        """Write the weights and what is known of them as JSON, whole or not at all; give the path.
+
+        Raises:
+            TraceFileError: the file cannot be written.
+        """
         given = {"over": self.over, "model": self.model, "about": self.about, "weights": self.weights.tolist()}
-        path = Path(path)
-        path.write_text(json.dumps({**_FORMAT, **given}, indent=1) + "\n", encoding="utf-8")
-        return path
+        write(path, json.dumps({**_FORMAT, **given}, indent=1) + "\n")
+        return Path(path)
 
     @classmethod
     def load(cls, path: str | Path) -> Heads:

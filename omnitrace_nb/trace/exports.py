@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import IO, TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
-from omnitrace_nb.errors import SettingsError, TraceFileError
+from omnitrace_nb.errors import SettingsError
 from omnitrace_nb.trace.pieces import Pieces
+from omnitrace_nb.writing import write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from os import PathLike
+    from pathlib import Path
 
     from omnitrace_nb.content.samples import Sample
     from omnitrace_nb.trace.result import Trace
+    from omnitrace_nb.writing import Target
 
 Content = TypeVar("Content", str, bytes)
 
@@ -20,15 +23,22 @@ Content = TypeVar("Content", str, bytes)
 class Exports(Pieces):
     """The forms of a trace that leave the notebook; each gives what it writes."""
 
-    def save(self, path: str | Path, *, embed_media: bool = False) -> Path:
+    @overload
+    def save(self, path: str | PathLike[str], *, embed_media: bool = False) -> Path: ...
+
+    @overload
+    def save(self, path: IO[bytes], *, embed_media: bool = False) -> None: ...
+
+    def save(self, path: Target, *, embed_media: bool = False) -> Path | None:
         """Write the trace to one file, whole or not at all; `ot.open` reads it, without a model.
 
         Args:
-            path: where to; `.omnitrace` is added to a name without a suffix.
+            path: where to; `.omnitrace` is added to a name without a suffix. Or a file that is open for writing bytes,
+                such as `io.BytesIO()`.
             embed_media: keep the original pictures, sounds and films too, not only thumbnails and outlines.
 
         Returns:
-            the path written.
+            the path written; None for an open file.
 
         Raises:
             TraceFileError: the file cannot be written.
@@ -45,7 +55,7 @@ class Exports(Pieces):
 
     def to_json(
         self,
-        path: str | Path | None = None,
+        path: Target | None = None,
         format: Literal["omnitrace", "paper"] = "omnitrace",  # noqa: A002 (it reads best where it is called)
         *,
         signal: str | None = None,
@@ -54,7 +64,7 @@ class Exports(Pieces):
         """Give the trace as JSON text; write it to `path` if given (docs/exports.md).
 
         Args:
-            path: where to.
+            path: where to: a path, or a file that is open for writing.
             format: "omnitrace" for `to_dict()`, all tables; "paper" for the output file of the paper's own code.
             signal: of "paper": by which sources are selected; the first one if left out.
             sample: of "paper": the sample that was traced, whose `id`, `task`, `question`, ... are taken over.
@@ -78,7 +88,7 @@ class Exports(Pieces):
 
     def to_html(
         self,
-        path: str | Path | None = None,
+        path: Target | None = None,
         *,
         signals: Sequence[str] | None = None,
         signal: str | None = None,
@@ -87,7 +97,7 @@ class Exports(Pieces):
         """Give the linked view as one interactive page that needs no network; write it to `path` if given.
 
         Args:
-            path: where to.
+            path: where to: a path, or a file that is open for writing.
             signals: those to choose from; all of the trace's if left out.
             signal: the one that the page opens with; the first one if left out.
             pinned: the number of the statement that the page opens with, or its text; None for none.
@@ -101,13 +111,13 @@ class Exports(Pieces):
 
         return _written(page(self._trace, signals, signal=signal, pinned=pinned), path)
 
-    def to_markdown(self, path: str | Path | None = None, *, signal: str | None = None) -> str:
+    def to_markdown(self, path: Target | None = None, *, signal: str | None = None) -> str:
         """Give the response, what each statement rests on, and the sources, as Markdown; write it to `path` if given.
 
         It is made for GitHub and reads well anywhere; text of the trace shows as it stands, never as markup.
 
         Args:
-            path: where to.
+            path: where to: a path, or a file that is open for writing.
             signal: by which one; the first one if left out.
 
         Raises:
@@ -120,7 +130,7 @@ class Exports(Pieces):
 
     def to_png(
         self,
-        path: str | Path | None = None,
+        path: Target | None = None,
         *,
         statement: int | str | None = None,
         signal: str | None = None,
@@ -135,7 +145,7 @@ class Exports(Pieces):
         frames with heat, waveforms with seconds, sentences marked.
 
         Args:
-            path: where to.
+            path: where to: a path, or a file that is open for writing.
             statement: its number, from 1, or its text; left out: the whole response, with the whole prompt.
             signal: by which one; the first one if left out.
             theme: "light" or "dark".
@@ -158,14 +168,8 @@ class Exports(Pieces):
         return cast("Trace", self)
 
 
-def _written(content: Content, path: str | Path | None) -> Content:
-    """Give a text or bytes, written to `path` if there is one; `TraceFileError` where that cannot be."""
-    if path is not None:
-        try:
-            Path(path).write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
-        except OSError as error:
-            reason = error.strerror or error
-            raise TraceFileError(
-                f"{path} could not be written: {reason}. Give a file in an existing folder."
-            ) from error
+def _written(content: Content, target: Target | None) -> Content:
+    """Give a text or bytes, written to `target` if there is one; `TraceFileError` where that cannot be."""
+    if target is not None:
+        write(target, content)
     return content

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
 from omnitrace_nb.curation import CurationSettings
+from omnitrace_nb.errors import TraceFileError
 from omnitrace_nb.layout import Layout
-from omnitrace_nb.trace import arrays, container
+from omnitrace_nb.trace import arrays, container, inflation, references, schema
 from omnitrace_nb.trace.packed import PackedScores
-from omnitrace_nb.trace.pieces import check
 from omnitrace_nb.trace.plain import plain, settings_json
-from omnitrace_nb.trace.records import VERDICTS, Ablations, Check, PartRecord, Response, RunInfo, Source, Verification
+from omnitrace_nb.trace.records import Ablations, Check, PartRecord, Response, RunInfo, Source, Verification
 from omnitrace_nb.trace.result import Trace
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from omnitrace_nb.writing import Target
 
 _LAYOUT = {
     "token_ids": ("int64", ()),
@@ -37,26 +39,37 @@ _OUTLINES: dict[str, tuple[str, tuple[int | None, ...]]] = {
 _RESPONSE = {"token_ids": ("int64", ()), "chars": ("int32", (2,)), "logprobs": ("float32", ())}
 
 
-def save(trace: Trace, path: str | os.PathLike[str], *, embed_media: bool = False) -> Path:
-    """Write a trace to one file, whole or not at all, and give its path.
+def save(trace: Trace, target: Target, *, embed_media: bool = False) -> Path | None:
+    """Write a trace to one file, whole or not at all, and give its path; None for an open file.
 
     Raises:
         TraceFileError: the file cannot be written.
     """
-    return container.write(path, _entries(trace, embed_media=embed_media))
+    return container.put(target, _entries(trace, embed_media=embed_media))
 
 
-def open_trace(path: str | os.PathLike[str]) -> Trace:
+def open_trace(path: str | os.PathLike[str] | IO[bytes], *, max_bytes: int = inflation.MOST_BYTES) -> Trace:
     """Open a file that `trace.save` wrote; neither a model nor torch is needed.
 
+    Args:
+        path: the file's path; or a file that is open for reading bytes, such as `io.BytesIO`, read from its beginning.
+        max_bytes: how much memory it may take; a file that would take more is refused before it is unpacked.
+
     Raises:
-        TraceFileError: missing, not a trace, cut short, changed since, or written by a newer version.
+        TraceFileError: missing, not a trace, cut short, changed since, written by a newer version, larger than
+            `max_bytes` inside, or with a value that no trace has (the message names the field).
+        SettingsError: a `max_bytes` that is no number of bytes.
     """
-    entries = container.read(path)
+    entries = container.read(path, max_bytes)
     try:
         return _trace(entries)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
-        raise container.damaged(path, f"{type(error).__name__}: {error}") from error
+    except MemoryError as error:
+        raise TraceFileError(f"{container.named(path)} does not fit in memory.") from error
+    except KeyError as error:
+        raise container.damaged(path, f"{error.args[0]} is missing") from error
+    except (TypeError, ValueError, AttributeError, IndexError, RecursionError, OverflowError) as error:
+        said = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        raise container.damaged(path, said) from error
 
 
 def _entries(trace: Trace, *, embed_media: bool) -> dict[str, bytes]:
@@ -66,7 +79,7 @@ def _entries(trace: Trace, *, embed_media: bool) -> dict[str, bytes]:
     about = {
         "positions": len(trace.layout),
         "steps": len(trace),
-        "run": dataclasses.asdict(trace.run),
+        "run": plain(dataclasses.asdict(trace.run)),
         "settings": settings_json(trace.settings),
         "signals": list(trace.signals),
         "parts": [_part_json(part) for part in trace.parts],
@@ -108,6 +121,7 @@ def _entries(trace: Trace, *, embed_media: bool) -> dict[str, bytes]:
 def _trace(entries: Mapping[str, bytes]) -> Trace:
     """Put a trace together from its entries."""
     about = json.loads(entries["trace.json"])
+    schema.check(about)
     kinds = _array_kinds(about)
     got = {name: arrays.load(entries[f"arrays/{name}.npy"], *kind) for name, kind in kinds.items()}
     layout = Layout(
@@ -148,7 +162,7 @@ def _trace(entries: Mapping[str, bytes]) -> Trace:
         ablations=ablations,
         verification=_verification(about.get("verification")),
     )
-    check(trace)
+    references.check(trace)
     return trace
 
 
@@ -180,8 +194,6 @@ def _verification(about: Mapping[str, Any] | None) -> Verification | None:
 
 def _check(about: Mapping[str, Any]) -> Check:
     numbers = {name: np.nan if about[name] is None else float(about[name]) for name in ("drop", "low", "high")}
-    if about["verdict"] not in VERDICTS:
-        raise ValueError(f"{about['verdict']!r} is no verdict")
     return Check(**{**about, **numbers, "signals": tuple(map(str, about["signals"]))})
 
 

@@ -9,6 +9,8 @@ import numpy as np
 # Every float16 as a float32, by its bits: looking a value up is four times as fast as NumPy's conversion.
 FLOATS = np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32)
 
+_EXPONENT, _MINUS_ZERO = np.uint16(0x7C00), np.uint16(0x8000)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PackedScores:
@@ -22,13 +24,19 @@ class PackedScores:
     halves: np.ndarray
     scales: np.ndarray
 
-    def unpack(self, columns: slice) -> np.ndarray:
+    def unpack(self, columns: slice | np.ndarray) -> np.ndarray:
         """Give the scores of some columns: `float32 [T, columns]`."""
         bits = self.halves.view(np.uint16)[:, columns]
         unpacked = np.empty(bits.shape, np.float32)
         for row, own, scale in zip(bits, unpacked, self.scales, strict=True):
             np.multiply(FLOATS[row], scale, out=own)
         return unpacked
+
+    def odd(self, columns: slice) -> tuple[int, bool]:
+        """Count the scores of some columns that are no numbers, and tell whether any of the others is negative."""
+        bits = self.halves.view(np.uint16)[:, columns]
+        broken = (bits & _EXPONENT) == _EXPONENT
+        return int(np.count_nonzero(broken)), bool(((bits > _MINUS_ZERO) & ~broken).any())
 
     def rows(self, steps: slice) -> PackedScores:
         """Give the scores of some steps."""

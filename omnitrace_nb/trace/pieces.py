@@ -205,7 +205,9 @@ class Pieces:
 
     def odd(self, signal: str) -> tuple[int, bool]:
         """Count a signal's scores of the prompt that are no numbers, and tell whether any of the others is negative."""
-        return self._odd[signal] if signal in self._odd else _odd(self.scores(signal))
+        if signal not in self._odd:
+            self._odd[signal] = self._of(signal).odd(slice(0, len(self.layout)))
+        return self._odd[signal]
 
     def tail(self, start: int) -> Self:
         """Give the same trace with the steps from `start` on alone, for what is worked out step by step."""
@@ -279,11 +281,6 @@ def check(trace: Pieces) -> None:
     if any(not 0 <= start < end <= len(trace.response) for start, end in trace.statement_chars):
         raise ValueError("statements must lie within the response")
     _check_ablations(trace)
-
-
-def _odd(scores: np.ndarray) -> tuple[int, bool]:
-    finite = np.isfinite(scores)
-    return int(np.count_nonzero(~finite)), bool((scores < 0).any(where=finite))
 
 
 def _check_scores(scores: Mapping[str, np.ndarray], n: int, steps: int) -> None:

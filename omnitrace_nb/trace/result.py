@@ -11,6 +11,7 @@ from omnitrace_nb import options
 from omnitrace_nb.arguments import told
 from omnitrace_nb.trace import tables
 from omnitrace_nb.trace.exports import Exports
+from omnitrace_nb.trace.grouping import steps_of
 from omnitrace_nb.warned import warn
 
 if TYPE_CHECKING:
@@ -237,9 +238,8 @@ class Trace(Exports):
         weights = self._weights(settings)
         for signal in self.signals:
             mass = self._credited(signal, settings)
-            for statement in range(len(self.statement_chars)):
-                steps = self.statement_of == statement
-                if steps.any():
+            for statement, steps in enumerate(steps_of(self.statement_of, len(self.statement_chars))):
+                if len(steps):
                     found = curating.curate(mass[steps], weights[steps], settings)
                     yield signal, statement, found, mass[steps].mean(axis=0)
 

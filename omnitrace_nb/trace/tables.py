@@ -14,6 +14,7 @@ import pandas as pd
 
 from omnitrace_nb.layout import MODALITIES, TEMPLATE
 from omnitrace_nb.numbering import numbers
+from omnitrace_nb.trace.grouping import steps_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -136,7 +137,7 @@ def steps_table(response: Response, statement: np.ndarray, tags: Sequence[str], 
 
 def statements_table(response: Response, statements: Sequence[tuple[int, int]], of_step: np.ndarray) -> pd.DataFrame:
     """Give a row a statement, in an index from 1 as `id` is; `first` to `last` (left out) are its steps."""
-    own = [np.flatnonzero(of_step == index) for index in range(len(statements))]
+    own = steps_of(of_step, len(statements))
     made = table(
         "statements",
         {

@@ -11,6 +11,7 @@ import numpy as np
 from omnitrace_nb.chatting import left_out
 from omnitrace_nb.layout import AUDIO, VIDEO
 from omnitrace_nb.sources import overlapping
+from omnitrace_nb.trace.grouping import steps_of
 from omnitrace_nb.trace.records import HIGHEST_HERTZ
 from omnitrace_nb.view import outlines
 from omnitrace_nb.view.cells import Cells
@@ -80,8 +81,8 @@ def settings_of(settings: CurationSettings) -> dict[str, Any]:
 
 def _statements(trace: Trace) -> tuple[ViewStatement, ...]:
     statements = []
-    for id_, (start, end) in enumerate(trace.statement_chars):
-        own = np.flatnonzero(trace.statement_of == id_)
+    steps = steps_of(trace.statement_of, len(trace.statement_chars))
+    for id_, ((start, end), own) in enumerate(zip(trace.statement_chars, steps, strict=True)):
         first, stop = (int(own[0]), int(own[-1]) + 1) if len(own) else (0, 0)
         text = clean(trace.response[start:end])
         thinks = trace.response_record.thinks(start)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import traitlets
@@ -18,12 +17,14 @@ from omnitrace_nb.view.packing import pack
 from omnitrace_nb.view.selection import check_pinned, pinned_received, pinned_sent
 from omnitrace_nb.view.sides import Sides
 from omnitrace_nb.view.together import drawn_agreement, static_comparison, text_comparison
+from omnitrace_nb.writing import write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
 
+    from omnitrace_nb.writing import Target
 
 MOST = 4  # columns that a page has room for
 MODES = ("side by side", "difference")
@@ -113,15 +114,19 @@ class CompareView(LinkedWidget):
         """How far the columns agree on each statement, disagreements first (docs/tables.md)."""
         return self._sides.agreement.copy()
 
-    def to_html(self, path: str | Path | None = None) -> str:
-        """Give the comparison as one interactive page that needs no network; write it to `path` if given."""
+    def to_html(self, path: Target | None = None) -> str:
+        """Give the comparison as one interactive page that needs no network; write it to `path` if given.
+
+        Raises:
+            TraceFileError: the file cannot be written.
+        """
         from omnitrace_nb.view.together import comparison_page  # noqa: PLC0415 (only this form needs it)
 
         state = self.get_state(["columns", "pinned", "signals", "mode", "reference", "error"])
         buffers = {name: getattr(self, name) for name in ("prompt", "response", "chart")}
         page = comparison_page(self._sides, state, buffers)
         if path is not None:
-            Path(path).write_text(page, encoding="utf-8")
+            write(path, page)
         return page
 
     def __repr__(self) -> str:

@@ -123,7 +123,7 @@ def _evidence(model: ViewModel, each: Evidence) -> str:
 
 
 def _sources(model: ViewModel, signal: int) -> Iterator[str]:
-    whole = model.rows.shades(signal, len(model.statements)).share if model.signals else None
+    whole = model.rows.share_of(signal, len(model.statements)) if model.signals else None
     yield "| source | of | where | share of the response | text |"
     yield "| --- | --- | --- | ---: | --- |"
     for source in model.sources[:MOST_SOURCES]:

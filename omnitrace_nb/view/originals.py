@@ -43,9 +43,10 @@ def _as_webm(data: bytes) -> bytes | None:
     """Encode an animated picture that was read as a film: browsers' players do not play it."""
     from omnitrace_nb.content import Video  # noqa: PLC0415 (decoding is wanted only here)
     from omnitrace_nb.media import MediaNeeds, encode, load  # noqa: PLC0415
+    from omnitrace_nb.media.loaded import Film  # noqa: PLC0415
 
     film = load([Video(data)], MediaNeeds(fps=_PLAYED, max_frames=_MOST_PLAYED))[0].content
-    return encode.webm(film)
+    return encode.webm(film) if isinstance(film, Film) else None
 
 
 def _as_webp(data: bytes) -> bytes:

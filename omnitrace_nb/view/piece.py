@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 from dataclasses import dataclass, replace
 from functools import cached_property
 from numbers import Integral
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image as Pictures
 
-from omnitrace_nb.errors import SettingsError
+from omnitrace_nb.errors import MediaError, SettingsError
 from omnitrace_nb.quoting import quoted
 from omnitrace_nb.view import drawing, shapes
 from omnitrace_nb.view.words import clean
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from omnitrace_nb.trace.records import PartRecord, Source
 
 MOST_FRAMES = 6
+LONGEST = 4096  # pixels, of a thumbnail
 HEIGHT = 120  # pixels, of frames in a notebook
 
 
@@ -108,8 +108,20 @@ class Piece:
 
     def _repr_html_(self) -> str:
         shown = (
-            "" if self.text is None else f'<div dir="auto" style="white-space:pre-wrap">{html.escape(self.text)}</div>'
+            ""
+            if self.text is None
+            else f'<div dir="auto" style="white-space:pre-wrap">{html.escape(clean(self.text))}</div>'
         )
+        try:
+            shown += self._media_html()
+        except MediaError as error:
+            shown += f"<div>its original cannot be read: {html.escape(clean(str(error)))}</div>"
+        of = f" of {clean(self.record.title)}" if self.record.title else ""
+        return f"<div><b>{html.escape(clean(self.record.label))}</b>{html.escape(of + self._place())}</div>{shown}"
+
+    def _media_html(self) -> str:
+        """Give its pictures, and its sound to be played."""
+        shown = ""
         for picture in self.pictures[:: max(1, -(-len(self.pictures) // MOST_FRAMES))]:
             small = picture.copy()
             small.thumbnail((4 * HEIGHT, 2 * HEIGHT))
@@ -121,8 +133,7 @@ class Piece:
             shown += f'<div><audio controls src="data:audio/wav;base64,{data}"></audio></div>'
         elif self.record.modality == "audio":
             shown += "<div>not kept in this trace: nothing to play</div>"
-        of = f" of {clean(self.record.title)}" if self.record.title else ""
-        return f"<div><b>{html.escape(clean(self.record.label))}</b>{html.escape(of + self._place())}</div>{shown}"
+        return shown
 
     def _place(self) -> str:
         box = self.record.box
@@ -149,7 +160,8 @@ class Piece:
         kept = self.part.thumbnails
         if self.part.kind == "video":
             kept = tuple(kept[at] for at in self._within(np.asarray(self.part.thumbnail_times)))
-        return [Pictures.open(io.BytesIO(each)).convert("RGB") for each in kept]
+        found = [drawing.opened(each, LONGEST) for each in kept]
+        return [picture for picture in found if picture is not None]
 
     def _within(self, times: np.ndarray) -> list[int]:
         """Give the frames of its seconds; the last one before them where none begins in them."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from omnitrace_nb.trace.grouping import steps_of
 from omnitrace_nb.view.evidence import evidence
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ class Rows:
         self._signals = signals
         self._cells = cells
         self._known: dict[tuple[int, int], Shades] = {}
-        self._read: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._shares: dict[tuple[int, int], np.ndarray] = {}
+        self._masses: dict[int, np.ndarray] = {}
+        self._read: dict[int, np.ndarray] = {}
 
     @cached_property
     def evidence(self) -> tuple[tuple[tuple[Evidence, ...], ...], ...]:
@@ -61,18 +64,23 @@ class Rows:
     def shades(self, signal: int, row: int) -> Shades:
         """Give one row's; nothing is worked out of the others."""
         if (signal, row) not in self._known:
-            scores, mass = self._positive(signal)
+            scores = self._positive(signal)
             own = self._steps(row)
-            many = max(len(own), 1)
-            mean = self._cells.average(scores[own].sum(axis=0, keepdims=True) / many)[0]
+            mean = self._cells.average(scores[own].sum(axis=0, keepdims=True) / max(len(own), 1))[0]
             scale = float(mean.max(initial=0))
-            total = mass[own].sum(axis=0)
-            self._known[signal, row] = Shades(
-                np.round(255 * mean / (scale or 1.0)).astype(np.uint8),
-                scale,
-                (total / (total.sum() or 1.0)).astype(np.float32),
-            )
+            heat = np.round(255 * mean / (scale or 1.0)).astype(np.uint8)
+            self._known[signal, row] = Shades(heat, scale, self.share_of(signal, row))
         return self._known[signal, row]
+
+    def share_of(self, signal: int, row: int) -> np.ndarray:
+        """Give one row's shares alone, `float32 [S]`: from the masses, which the trace has at hand."""
+        if (signal, row) not in self._shares:
+            if signal not in self._masses:
+                self._masses[signal] = self._trace.mass(self._signals[signal])
+            mass = self._masses[signal][self._steps(row)]
+            total = np.where(np.isfinite(mass) & (mass > 0), mass, 0).sum(axis=0)
+            self._shares[signal, row] = (total / (total.sum() or 1.0)).astype(np.float32)
+        return self._shares[signal, row]
 
     def _stacked(self, name: str, shape: tuple[int, ...], kind: type) -> np.ndarray:
         rows = len(self._trace.statement_chars) + 1
@@ -84,15 +92,18 @@ class Rows:
 
     def _steps(self, row: int) -> np.ndarray:
         """Give the steps of a statement; last, those of the whole response, or all where none is in a statement."""
+        if row < len(self._groups):
+            return self._groups[row]
         of = self._trace.statement_of
-        if row < len(self._trace.statement_chars):
-            return np.flatnonzero(of == row)
         return np.flatnonzero(of >= 0) if (of >= 0).any() else np.arange(len(of))
 
-    def _positive(self, signal: int) -> tuple[np.ndarray, np.ndarray]:
-        """Give a signal's scores `[T, n]` and masses `[T, S]` without what cannot be shown."""
+    @cached_property
+    def _groups(self) -> list[np.ndarray]:
+        return steps_of(self._trace.statement_of, len(self._trace.statement_chars))
+
+    def _positive(self, signal: int) -> np.ndarray:
+        """Give a signal's scores `[T, n]` without what cannot be shown."""
         if signal not in self._read:
-            name = self._signals[signal]
-            scores = np.nan_to_num(self._trace.scores(name), nan=0.0, posinf=0.0, neginf=0.0)
-            self._read[signal] = np.maximum(scores, 0), np.maximum(np.nan_to_num(self._trace.mass(name)), 0)
+            scores = np.nan_to_num(self._trace.scores(self._signals[signal]), nan=0.0, posinf=0.0, neginf=0.0)
+            self._read[signal] = np.maximum(scores, 0)
         return self._read[signal]

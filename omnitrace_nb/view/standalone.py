@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import base64
 import html
-import json
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from omnitrace_nb import offline
 from omnitrace_nb.view import originals
 from omnitrace_nb.view.fallback import static_form
 from omnitrace_nb.view.selection import check_pinned, check_signal, pinned_sent
@@ -20,32 +19,6 @@ if TYPE_CHECKING:
 
 MOST_MEDIA = 2_000_000  # bytes of originals in one page, all parts together
 STATIC = Path(__file__).parent.parent / "static"
-
-# The browser itself refuses any request that leaves the page.
-POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline' blob:; style-src 'unsafe-inline'; "
-    "img-src blob: data:; media-src blob: data:"
-)
-
-PAGE = """<!doctype html>
-<html lang="en" class="otr-page">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<title>{title}</title>
-<style>{css}</style>
-</head>
-<body>
-<main id="omnitrace-root"><h1>{title}</h1></main>
-<noscript>{static}</noscript>
-<script type="application/json" id="omnitrace-state">{state}</script>
-<script type="application/json" id="omnitrace-media">{media}</script>
-<script type="text/plain" id="omnitrace-widget">{widget}</script>
-<script type="module">{host}</script>
-</body>
-</html>
-"""
 
 
 def interactive_page(model: ViewModel, *, signal: str | None = None, pinned: int | str | None = None) -> str:
@@ -68,16 +41,21 @@ def assembled(
     title: str, static: str, state: Mapping[str, Any], buffers: Mapping[str, bytes], media: Mapping[Any, Any]
 ) -> str:
     """Give a page of the widget's bundle with the state of a view: its plain traits, those of bytes, its originals."""
-    packed = {name: encoded(data) for name, data in buffers.items()}
-    return PAGE.format(
-        policy=html.escape(POLICY),
-        title=html.escape(title),
-        css=_asset("widget.css"),
-        static=static,
-        state=_json({"state": state, "buffers": packed}),
-        media=_json(media),
-        widget=_asset("widget.js"),
-        host=_asset("host.js"),
+    packed = {name: encoded(each) for name, each in buffers.items()}
+    body = f'<main id="omnitrace-root"><h1>{html.escape(title)}</h1></main>\n<noscript>{static}</noscript>'
+    data = {
+        "omnitrace-state": {"state": state, "buffers": packed},
+        "omnitrace-media": media,
+        "omnitrace-widget": _asset("widget.js"),
+    }
+    return offline.page(
+        title,
+        body,
+        scripts=[_asset("host.js")],
+        styles=[_asset("widget.css")],
+        data=data,
+        sources=["blob:"],  # the bundle unpacks itself
+        kind="otr-page",
     )
 
 
@@ -86,10 +64,5 @@ def encoded(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, allow_nan=False).replace("<", "\\u003c")
-
-
 def _asset(name: str) -> str:
-    """Read a built file; what would end its element early is escaped, which in the bundle's strings means the same."""
-    return re.sub(r"</(script|style)", r"<\\/\1", (STATIC / name).read_text(encoding="utf-8"), flags=re.IGNORECASE)
+    return (STATIC / name).read_text(encoding="utf-8")

@@ -146,7 +146,7 @@ class Parts:
     def _share(self, row: int) -> np.ndarray:
         if not self.model.signals:
             return np.zeros(len(self.model.sources))
-        return self.model.rows.shades(self.signal, row).share
+        return self.model.rows.share_of(self.signal, row)
 
 
 def tint(level: float) -> str:

@@ -110,7 +110,7 @@ class Panels:
     def _shares(self) -> np.ndarray:
         if not self.model.signals:
             return np.zeros(len(self.model.sources))
-        return self.model.rows.shades(self.signal, self.row).share
+        return self.model.rows.share_of(self.signal, self.row)
 
     def _shades(self) -> np.ndarray:
         share = self._shares()
