@@ -292,12 +292,8 @@ class Tracer(Revisits):
         return responses.tokens(self.adapter, prompt.encoded, response), generation
 
     def _shape(self, prompt: Prompt, generation: Mapping[str, Any], forced: np.ndarray | None) -> Shape:
-        if forced is not None:
-            return Shape(self.adapter, prompt.encoded, prompt.sources, len(forced))
-        config = generation.get("generation_config") or self.adapter.model.generation_config
-        room = generation.get("max_length") or config.max_length or 0
-        steps = generation.get("max_new_tokens") or config.max_new_tokens or room - len(prompt.encoded.layout)
-        return Shape(self.adapter, prompt.encoded, prompt.sources, max(int(steps), 1))
+        most = settings.most_steps(self.adapter.model, generation, len(prompt.encoded.layout))
+        return Shape(self.adapter, prompt.encoded, prompt.sources, most if forced is None else len(forced))
 
 
 def _name(adapter: Adapter) -> str:

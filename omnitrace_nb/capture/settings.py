@@ -220,6 +220,13 @@ def with_length(model: PreTrainedModel, options: Mapping[str, Any]) -> dict[str,
     return options if any(lengths) else {**options, "max_new_tokens": MAX_NEW_TOKENS}
 
 
+def most_steps(model: PreTrainedModel, options: Mapping[str, Any], prompt: int) -> int:
+    """Give the most tokens that settings allow behind a prompt of so many positions, at least one."""
+    config = options.get("generation_config") or model.generation_config
+    room = options.get("max_length") or config.max_length or 0
+    return max(int(options.get("max_new_tokens") or config.max_new_tokens or room - prompt), 1)
+
+
 def plain(options: Mapping[str, Any]) -> dict[str, Any]:
     """Give settings as JSON values: objects by their class's name."""
     simple = (str, int, float, bool, type(None))
