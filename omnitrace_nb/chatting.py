@@ -81,10 +81,10 @@ def _schema(tool: Any) -> Any:  # noqa: ANN401 - a function or a schema
         return dict(tool)
     if not callable(tool):
         raise SettingsError(f"tools holds a {type(tool).__name__}: expected a function, or a dict with its JSON schema")
-    from transformers.utils import get_json_schema  # noqa: PLC0415 (tools are rare)
+    from omnitrace_nb.transformers_names import tool_schema  # noqa: PLC0415 (tools are rare)
 
     try:
-        return get_json_schema(tool)
+        return tool_schema(tool)
     except Exception as error:
         raise SettingsError(
             f"no JSON schema can be made of the tool {getattr(tool, '__name__', tool)!r} ({error}): give it type hints "

@@ -17,7 +17,7 @@ def quoted(value: object, most: int = LONGEST) -> str:
     try:
         text = repr(value) if isinstance(value, (bool, float)) or value is None else _REPR.repr(value)
     except Exception:  # noqa: BLE001 (of a user's object, or of a number of thousands of digits)
-        text = f"a {type(value).__name__}"
+        text = f"<{type(value).__name__}>"
     return text if len(text) <= most else f"{text[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 

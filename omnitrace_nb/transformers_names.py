@@ -65,6 +65,7 @@ ACTIVATIONS = "transformers.activations"  # the module of its activations, which
 # --- caches: `past_key_values` up to 5.23, `cache` from 5.24 on -----------------------------------------------------
 
 _CACHES = ("cache", "past_key_values")
+CACHES = (*_CACHES, "cache_params")  # all names that `generate` takes a cache by
 _TAKEN = inspect.signature(GenerationMixin.prepare_inputs_for_generation).parameters
 _CACHE = next(name for name in _CACHES if name in _TAKEN)
 
@@ -98,14 +99,14 @@ def refusal_to_crop(cache: Any, *, read: bool) -> str:  # noqa: ANN401 - any of 
     Layers with a running state know only once the prompt is `read` (convolutions' states can be given back).
     """
     if cache is None:
-        return "this model keeps no cache"
+        return "and this model keeps no cache:"
     layers = [layer for layer in getattr(cache, "layers", ()) if read or not hasattr(layer, "conv_states")]
     # A static layer says since 5.24 that it can be cropped, but its places are written in place: autograd forbids it.
     fixed = [layer for layer in layers if isinstance(layer, StaticLayer | BaseQuantizedLayer)]
     if fixed:
-        return f"a {type(fixed[0]).__name__} does not give it back: leave cache_implementation out"
+        return f"and {type(cache).__name__} does not give it back: leave cache_implementation out, or"
     if not all(layer.is_croppable for layer in layers):
-        return "this model keeps a running state, which gives no token back"
+        return "and this model keeps a running state, which gives no token back:"
     return ""
 
 
@@ -241,6 +242,17 @@ def without_new_hooks(model: nn.Module) -> Iterator[None]:
             module._forward_hooks.update(hooks)  # noqa: SLF001
             if not noted:
                 vars(module).pop(note, None)
+
+
+# --- chats: a Python function as the JSON schema that templates write of a tool -------------------------------------
+
+
+def tool_schema(function: Callable[..., object]) -> dict[str, Any]:
+    """Give a tool's schema by its type hints and docstring; transformers' own errors where they do not say enough."""
+    from transformers.utils import get_json_schema  # noqa: PLC0415 (tools are rare)
+
+    schema: dict[str, Any] = get_json_schema(function)
+    return schema
 
 
 # --- families: what some keep in modules of their own; imported when they are asked for -----------------------------

@@ -6,6 +6,7 @@ What they are made of is in `toys.py`, imported only when it is needed: tests of
 from __future__ import annotations
 
 import itertools
+import sys
 import time
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -54,6 +55,19 @@ def cases(request):
 # Machines that run the tests may be busy; what hangs runs into pytest's own time limit.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
+
+
+@pytest.fixture(autouse=True)
+def registered_signals():
+    """Signals that a test registers are its own: those after it find the registry as it was."""
+    name = "omnitrace_nb.signals.registry"
+    registry = sys.modules.get(name)
+    before = None if registry is None else (dict(registry._SIGNALS), set(registry._OWN))
+    yield
+    if before is not None:
+        registry._SIGNALS.clear()
+        registry._SIGNALS.update(before[0])
+        registry._OWN.intersection_update(before[1])
 
 
 @pytest.fixture(scope="session")

@@ -345,7 +345,6 @@ def test_an_impossible_sampling_rate_is_told(rate, message):
     [
         (np.zeros((16_000, 2), np.float32), r"shape \(16000, 2\).*give array.T"),
         (np.zeros((2, 3, 4), np.float32), r"shape \(2, 3, 4\)"),
-        (np.zeros((), np.float32), r"shape \(\)"),
         (np.zeros(10, np.int64), "array of int64"),
         (np.zeros(10, bool), "array of bool"),
         (np.zeros(10, complex), "array of complex128"),
@@ -353,6 +352,11 @@ def test_an_impossible_sampling_rate_is_told(rate, message):
 )
 def test_an_array_that_is_no_sound_is_told(array, message):
     told(Audio(array, sampling_rate=16_000), message)
+
+
+def test_a_single_value_is_no_sound():
+    with pytest.raises(MediaError, match=r"shape \(\)"):
+        Audio(np.zeros((), np.float32), sampling_rate=16_000)
 
 
 def test_a_rate_beside_a_file_must_be_the_files_own(whole):

@@ -112,7 +112,7 @@ def test_the_beginning_of_an_answer_is_the_responses_own_and_no_source():
     scores = trace.scores("attmean")[0]
     first = trace.statement_of.tolist().index(trace.statement_of.max())
     budget = trace.budget
-    share = budget[(budget["kind"] == "response") & (budget["statement"] == trace.statement_of[first])]["share"]
+    share = budget[(budget["kind"] == "response") & (budget["statement"] == trace.statement_of[first] + 1)]["share"]
     assert scores[own].sum() > 0
     assert (share > 0).all()
     assert np.allclose(budget.groupby(["signal", "statement"], observed=True)["share"].sum(), 1)
@@ -125,7 +125,7 @@ def test_the_budget_counts_the_beginning_with_the_responses_words_by_hand():
     by_hand = own / (scores.sum(1) + trace.earlier("attmean").sum(1))
     steps = trace.statement_of == 0
     budget = trace.budget
-    found = budget[(budget["statement"] == 0) & (budget["kind"] == "response")]["share"].item()
+    found = budget[(budget["statement"] == 1) & (budget["kind"] == "response")]["share"].item()
     assert found == pytest.approx(by_hand[steps].mean(), abs=1e-3)
 
 

@@ -184,13 +184,14 @@ def test_an_error_in_the_decode_is_said_in_the_view(notebook):
         "tracer.trace(question, live=True, logits_processor=[broken])"
     )
     [error] = [each for each in messages if each["msg_type"] == "error"]
-    assert error["content"]["ename"] == "RuntimeError"
+    assert error["content"]["ename"] == "SettingsError"
     [model], _ = shown(messages)
     assert updates(messages, model, "live")[-1] == {
         "running": False,
         "steps": 0,
         "most": 400,
-        "words": "There is no trace: RuntimeError: the weights are on holiday",
+        "words": "There is no trace: SettingsError: generate refuses these settings (logits_processor): "
+        "the weights are on holiday",
     }
     assert notebook.value("len(tracer.trace(question, max_new_tokens=3, progress=False))") == "3"
 

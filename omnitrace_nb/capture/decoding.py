@@ -91,13 +91,13 @@ def decode(
         try:
             adapter.model.generate(**encoded.inputs, **encoded.options, **options, custom_generate=loop)
         except Exception as error:
+            if not loop.steps and not isinstance(error, OmnitraceError):
+                borrowed.close()
+                adapter.embed(encoded, torch.zeros(1, dtype=torch.long))  # says so if it is media it cannot read
             if _of_settings(error, loop):
                 raise SettingsError(
                     f"generate refuses these settings ({', '.join(generation)}): {str(error) or type(error).__name__}"
                 ) from error
-            if not loop.steps and not isinstance(error, OmnitraceError):
-                borrowed.close()
-                adapter.embed(encoded, torch.zeros(1, dtype=torch.long))  # says so if it is media it cannot read
             raise
     return _assemble(signals, loop, prompt)
 

@@ -241,7 +241,7 @@ class _Run:
 def _require_croppable(cache: Any, *, read: bool) -> None:  # noqa: ANN401 - any of transformers' caches
     if why := refusal_to_crop(cache, read=read):
         raise SignalError(
-            f"gradients of attention run the prompt's last token twice, and {why}; or leave attgrads and its like out"
+            f"gradients of attention run the prompt's last token twice, {why} leave attgrads and its like out"
         )
 
 

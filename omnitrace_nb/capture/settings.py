@@ -13,7 +13,7 @@ from transformers import GenerationConfig, PreTrainedTokenizerBase, StoppingCrit
 
 from omnitrace_nb.capture import caches
 from omnitrace_nb.errors import SettingsError
-from omnitrace_nb.transformers_names import StopStringCriteria
+from omnitrace_nb.transformers_names import CACHES, StopStringCriteria
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -57,7 +57,7 @@ _REFUSED: Mapping[str, tuple[tuple[Any, ...], str]] = {
 # What `generate` takes besides the settings of a GenerationConfig, and a trace has itself: never handed on.
 _BESIDE: Mapping[str, tuple[tuple[Any, ...], str]] = {
     **dict.fromkeys(("inputs", "input_ids", "inputs_embeds", "attention_mask", "position_ids"), ((None,), _CONTENT)),
-    **dict.fromkeys(("cache", "past_key_values", "cache_params"), ((None,), _READ_HERE)),
+    **dict.fromkeys(CACHES, ((None,), _READ_HERE)),
     "assistant_tokenizer": ((None,), f"{_ONE_MODEL}; leave the assistant out"),
     "custom_generate": ((None,), "the trace decodes by a loop of its own"),
     "trust_remote_code": ((None, False), "it belongs to custom_generate here; to load a model: ot.load"),
