@@ -13,6 +13,7 @@ from transformers import GenerationConfig, PreTrainedTokenizerBase, StoppingCrit
 
 from omnitrace_nb.capture import caches
 from omnitrace_nb.errors import SettingsError
+from omnitrace_nb.quoting import quoted
 from omnitrace_nb.transformers_names import StopStringCriteria
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def _among(value: object, allowed: tuple[Any, ...]) -> bool:
 
 
 def _short(value: object, most: int = 60) -> str:
-    shown = repr(value)
+    shown = quoted(value, most + 1)
     return shown if len(shown) <= most else f"a {type(value).__name__}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
 from numbers import Integral
@@ -69,7 +70,7 @@ def load(
         SettingsError: keywords that contradict one another or that `from_pretrained` does not know.
     """
     if max_positions is not None and (not _is_whole(max_positions) or max_positions < 1):
-        raise SettingsError(f"max_positions={max_positions!r}: give a whole number of positions, 1 or more.")
+        raise SettingsError(f"max_positions={quoted(max_positions)}: give a whole number of positions, 1 or more.")
     settings = {"dtype": dtype, "device_map": device_map, **from_pretrained}
     if model is None or isinstance(model, str | Path):
         adapter = _from_files(model, processor, device, {**settings, "trust_remote_code": trust_remote_code})
@@ -116,6 +117,10 @@ def _from_files(
     if gguf is not None:
         settings["gguf_file"] = gguf
         _check_gguf(source, gguf)
+    if not isinstance(settings["device_map"], str | Mapping | torch.device | int | None):
+        raise SettingsError(
+            f"device_map={quoted(settings['device_map'])}: give 'auto', a device, or a dict of modules' names and theirs."
+        )
     if settings["device_map"] is not None and device is not None:
         raise SettingsError("Give device or device_map, not both.")
     place = _device(device, small=model is None)
@@ -133,6 +138,11 @@ def _from_files(
         settings.pop("device_map")
     with _quiet() if model is None else nullcontext():
         loaded = _read(source, family.load_model, **settings)
+    if not isinstance(loaded, torch.nn.Module):
+        raise SettingsError(
+            f"with these keywords from_pretrained gave a {type(loaded).__name__}, not a model alone: leave out "
+            "output_loading_info and the like."
+        )
     if "device_map" not in settings:
         loaded = loaded.to(place)
     adapter = adapt(loaded.eval(), processor)
@@ -166,7 +176,7 @@ def _quiet() -> Iterator[None]:
 def _source(model: str | Path | None, gguf: object = None) -> tuple[str, str | None]:
     """Give the folder or hub id to load from, and the GGUF file in it if that is what the model is in."""
     if gguf is not None and not (isinstance(gguf, str | Path) and str(gguf).strip()):
-        raise SettingsError(f"gguf_file={gguf!r}: give the name of a file in the folder or hub id.")
+        raise SettingsError(f"gguf_file={quoted(gguf)}: give the name of a file in the folder or hub id.")
     if model is None:
         if gguf is not None:
             raise SettingsError(f"gguf_file={str(gguf)!r} needs its folder or hub id: ot.load(folder, gguf_file=...).")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from math import inf
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, get_args
@@ -10,14 +11,16 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from omnitrace_nb.ablation import OPERATORS
+from omnitrace_nb.arguments import told
 from omnitrace_nb.errors import SettingsError, SignalError
 from omnitrace_nb.passes import Cost, Per
+from omnitrace_nb.quoting import quoted
 from omnitrace_nb.signals.learned import Heads, Over, fingerprint
 from omnitrace_nb.signals.lessons import Lesson, fitted
 from omnitrace_nb.trace import Trace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator
 
     from omnitrace_nb.passes import Finished
     from omnitrace_nb.tracer import Tracer
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 FEWEST = 3  # masks; fewer say nothing of a correlation
 
 
+@told(over=str, operator=str, masks=int, keep=(int, float), per=str, penalty=(int, float), seed=int, progress=bool)
 def fit_heads(
     tracer: Tracer,
     prompts: Iterable[object],
@@ -63,6 +67,10 @@ def fit_heads(
         SettingsError: numbers out of range, or no prompt in which hiding sources changes anything.
         SignalError: an operator or model that does not allow it.
     """
+    if not callable(getattr(tracer, "finished", None)):
+        raise SettingsError(f"tracer={quoted(tracer)}: expected a Tracer, as ot.load gives it")
+    if isinstance(prompts, (str, bytes, Mapping)) or not isinstance(prompts, Iterable):
+        raise SettingsError(f"prompts={quoted(prompts)}: expected a list of prompts or of traces")
     _check(
         {"over": over, "operator": operator, "per": per, "masks": masks}
         | {"keep": keep, "penalty": penalty, "seed": seed}

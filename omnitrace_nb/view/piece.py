@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image as Pictures
 
+from omnitrace_nb.arguments import told
 from omnitrace_nb.errors import MediaError, SettingsError
 from omnitrace_nb.quoting import quoted
+from omnitrace_nb.trace import Trace
 from omnitrace_nb.view import drawing, shapes
 from omnitrace_nb.view.words import clean
 
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from omnitrace_nb.media.loaded import Sound
-    from omnitrace_nb.trace import Trace
     from omnitrace_nb.trace.records import PartRecord, Source
 
 MOST_FRAMES = 6
@@ -44,6 +45,7 @@ class Piece:
     others: np.ndarray
 
     @classmethod
+    @told(trace=Trace, which=(int, str))
     def of(cls, trace: Trace, which: int | str) -> Piece:
         """Find a source by its number or its label; the only one of a part or document also by the name of that.
 
