@@ -52,7 +52,9 @@ def template_options(
         SettingsError: something that JSON cannot hold, a name that is no template's, or a tool of another kind.
     """
     if kwargs is not None and not (isinstance(kwargs, Mapping) and all(isinstance(name, str) for name in kwargs)):
-        raise SettingsError(f"chat_template_kwargs={quoted(kwargs)}: expected a dict of the chat template's own variables")
+        raise SettingsError(
+            f"chat_template_kwargs={quoted(kwargs)}: expected a dict of the chat template's own variables"
+        )
     given = dict(kwargs or {})
     if taken := sorted(_OWN & set(given)):
         raise SettingsError(

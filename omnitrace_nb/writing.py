@@ -64,8 +64,8 @@ def as_path(target: object) -> Path:
     if isinstance(target, (str, os.PathLike)) and isinstance(name := os.fspath(target), str) and name:
         return Path(name)
     raise TraceFileError(
-        f"a file cannot be written to {quoted(target)}: expected a path such as 'trace.html', or a file that is open for "
-        "writing."
+        f"a file cannot be written to {quoted(target)}: expected a path such as 'trace.html', or a file that is open "
+        "for writing."
     )
 
 

@@ -145,9 +145,7 @@ ENTRIES = {
     "controls.get": lambda tracer, trace: tries(ot.controls.get, "name"),
     "controls.minus": lambda tracer, trace: tries(ot.controls.minus, also=("what", "foils", "per")),
     "controls.detrend": lambda tracer, trace: tries(ot.controls.detrend, "degree"),
-    "controls.sinks": lambda tracer, trace: tries(
-        ot.controls.sinks, scores=np.ones((3, 4)), prompt=2, times=2.0, steps=0.5
-    ),
+    "controls.sinks": lambda tracer, trace: tries(ot.controls.sinks, scores=np.ones((3, 4)), times=2.0, steps=0.5),
     "controls.sinks_above": lambda tracer, trace: tries(ot.controls.sinks_above, also=("times", "steps")),
     "tracer.trace": lambda tracer, trace: tries(
         tracer.trace,
@@ -175,9 +173,7 @@ ENTRIES = {
         *tries(partial(ot.load, str(EMBEDDED)), also=("device_map", "processor", *FROM_PRETRAINED)),
         ("of a model: processor", lambda wrong: ot.load(tracer.adapter.model, wrong)),
     ],
-    "check_adapter": lambda tracer, trace: tries(
-        ot.check_adapter, tracer=tracer, checks=["tokens"], also=("content",)
-    ),
+    "check_adapter": lambda tracer, trace: tries(ot.check_adapter, tracer=tracer, checks=["tokens"], also=("content",)),
     "open": lambda tracer, trace: tries(ot.open, path=io.BytesIO(), also=("max_bytes",)),
     "compare": lambda tracer, trace: [
         ("traces", ot.compare),
@@ -234,7 +230,7 @@ ENTRIES = {
     "signals.Heads.save": lambda tracer, trace: tries(ot.signals.Heads(np.ones((2, 2))).save, "path"),
     "signals.Heads.load": lambda tracer, trace: tries(ot.signals.Heads.load, "path"),
     "controls.Control": lambda tracer, trace: tries(
-        lambda **given: tracer.add(trace, ot.signals.get("random") | ot.controls.Control(**given), progress=False),
+        lambda **given: ot.signals.get("random") | ot.controls.Control(**given),
         name="mine",
         summary="",
         apply=lambda scores, run, signal: scores,
@@ -250,9 +246,9 @@ ENTRIES = {
 
 
 # Of calls that take long, each argument is fed every so many kinds, begun at another one for each argument.
-EVERY = {"load": 13, "CompareView": 5, "CompareView.to_html": 3, "trace.to_png": 4, "TraceView": 3, "tracer.trace": 4}
+EVERY = {"load": 13, "CompareView": 12, "CompareView.to_html": 8, "trace.to_png": 4, "TraceView": 6, "tracer.trace": 5}
 EVERY |= {"signals.Signal": 4, "signals.fit_heads": 5, "check_adapter": 4, "tracer.verify": 4, "trace.to_html": 4}
-EVERY |= {"tracer.input_map": 3, "trace.view": 3, "speech.whisper": 3, "controls.Control": 3, "tracer.add": 3}
+EVERY |= {"tracer.input_map": 5, "trace.view": 3, "speech.whisper": 3, "tracer.add": 3}
 
 # Fed elsewhere: in other tests, each by its own kinds of values.
 ELSEWHERE = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
-from numbers import Integral, Number
+from numbers import Number
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from omnitrace_nb.capture import caches
 from omnitrace_nb.errors import SettingsError
 from omnitrace_nb.quoting import quoted
 from omnitrace_nb.transformers_names import StopStringCriteria
+from omnitrace_nb.values import is_whole
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -164,7 +165,7 @@ def _check_names(options: Mapping[str, Any], own: frozenset[str]) -> None:
 
 
 def _is_count(value: object, least: int) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
+    return is_whole(value) and int(value) >= least
 
 
 def _are_texts(values: object) -> bool:

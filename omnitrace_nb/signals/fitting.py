@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from math import inf
-from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
@@ -18,6 +17,7 @@ from omnitrace_nb.quoting import quoted
 from omnitrace_nb.signals.learned import Heads, Over, fingerprint
 from omnitrace_nb.signals.lessons import Lesson, fitted
 from omnitrace_nb.trace import Trace
+from omnitrace_nb.values import is_whole, number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,10 +138,10 @@ def _check(settings: Mapping[str, Any]) -> None:
             raise kind(f"{keyword}={settings[keyword]!r}: expected {' or '.join(map(repr, allowed))}")
     for keyword, least in (("masks", FEWEST), ("seed", 0)):
         given = settings[keyword]
-        if isinstance(given, bool) or not isinstance(given, Integral) or given < least:
+        if not is_whole(given) or given < least:
             raise SettingsError(f"{keyword}={given!r}: expected a whole number from {least} on")
     keep, penalty = settings["keep"], settings["penalty"]
-    if not isinstance(keep, Real) or not 0 < float(keep) < 1:
+    if not 0 < number_of(keep) < 1:
         raise SettingsError(f"keep={keep!r}: expected a chance between 0 and 1")
-    if isinstance(penalty, bool) or not isinstance(penalty, Real) or not 0 <= float(penalty) < inf:
+    if not 0 <= number_of(penalty) < inf:
         raise SettingsError(f"penalty={penalty!r}: expected a number from 0 on")

@@ -133,9 +133,7 @@ class Exports(Pieces):
 
         return _written(markdown(self._trace, signal), path)
 
-    @told(
-        statement=(int, str), signal=str, theme=str, width=int, scale=(int, float), font=(str, PathLike)
-    )
+    @told(statement=(int, str), signal=str, theme=str, width=int, scale=(int, float), font=(str, PathLike))
     def to_png(
         self,
         path: Target | None = None,
