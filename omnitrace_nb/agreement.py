@@ -14,7 +14,6 @@ set. `overlap` is 1 where neither side selects anything: both say that nothing s
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from omnitrace_nb.comparing import pairings
 from omnitrace_nb.errors import SettingsError
 from omnitrace_nb.quoting import quoted
 from omnitrace_nb.trace import tables
+from omnitrace_nb.values import is_whole
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -50,7 +50,7 @@ def agreement(columns: Sequence[Column], top: int = TOP) -> pd.DataFrame:
     Raises:
         SettingsError: `top` below 1.
     """
-    if isinstance(top, bool) or not isinstance(top, Integral) or top < 1:
+    if not is_whole(top) or top < 1:
         raise SettingsError(f"top={quoted(top)} is not usable; give a whole number of sources, 1 or more.")
     rows: dict[str, list[Any]] = {column: [] for column in tables.COLUMNS["agreement"]}
     for (left, right), pairing in pairings(columns).items():

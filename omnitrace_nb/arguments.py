@@ -78,7 +78,10 @@ def _wrong(
             if not _fits(one, allowed):
                 words = " or ".join(dict.fromkeys(one_kind.__name__ for one_kind in allowed))
                 call = function.__qualname__.removesuffix(".__init__")
-                return f"{call}: {name}={quoted(one)} is a {type(one).__name__}, expected {words}"
+                said = f"{call}: {name}={quoted(one)}"
+                if isinstance(one, int) and isinstance(one, allowed) and abs(one) >= _MOST:
+                    return f"{said} is larger than any number that is meant here: give a smaller one"
+                return f"{said} is a {type(one).__name__}, expected {words}"
     return None
 
 

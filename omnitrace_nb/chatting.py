@@ -13,6 +13,7 @@ import numpy as np
 from omnitrace_nb.content.chat import Chat, messages_of
 from omnitrace_nb.errors import SettingsError
 from omnitrace_nb.layout import TEXT
+from omnitrace_nb.quoting import quoted
 from omnitrace_nb.thinking import mark_free, marks, templates
 from omnitrace_nb.warned import warn
 
@@ -51,7 +52,9 @@ def template_options(
         SettingsError: something that JSON cannot hold, a name that is no template's, or a tool of another kind.
     """
     if kwargs is not None and not (isinstance(kwargs, Mapping) and all(isinstance(name, str) for name in kwargs)):
-        raise SettingsError(f"chat_template_kwargs={kwargs!r}: expected a dict of the chat template's own variables")
+        raise SettingsError(
+            f"chat_template_kwargs={quoted(kwargs)}: expected a dict of the chat template's own variables"
+        )
     given = dict(kwargs or {})
     if taken := sorted(_OWN & set(given)):
         raise SettingsError(
@@ -60,11 +63,11 @@ def template_options(
         )
     if enable_thinking is not None:
         if not isinstance(enable_thinking, bool):
-            raise SettingsError(f"enable_thinking={enable_thinking!r}: expected True, False or None")
+            raise SettingsError(f"enable_thinking={quoted(enable_thinking)}: expected True, False or None")
         given["enable_thinking"] = enable_thinking
     if tools is not None:
         if isinstance(tools, (str, bytes, Mapping)) or not isinstance(tools, Sequence):
-            raise SettingsError(f"tools={tools!r}: expected a list of functions or JSON schemas")
+            raise SettingsError(f"tools={quoted(tools)}: expected a list of functions or JSON schemas")
         given["tools"] = [_schema(tool) for tool in tools]
     try:
         plain: dict[str, Any] = json.loads(json.dumps(given))

@@ -15,6 +15,7 @@ taken.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
@@ -23,8 +24,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from omnitrace_nb.errors import SettingsError
-from omnitrace_nb.options import finite
 from omnitrace_nb.quoting import quoted
+from omnitrace_nb.values import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,8 +94,8 @@ class CurationSettings:
                 f"assign={quoted(self.assign)} is unknown; use one of {', '.join(map(repr, ASSIGNMENTS))}."
             )
         for name, (low, high) in _RANGES.items():
-            value = finite(getattr(self, name))
-            if value is None or not low <= value <= high:
+            value = number_of(getattr(self, name))
+            if not low <= value <= high:
                 given = quoted(getattr(self, name))
                 raise SettingsError(f"{name}={given} is not usable; give a number from {low:g} to {high:g}.")
             object.__setattr__(self, name, value)
@@ -108,10 +109,10 @@ class CurationSettings:
             )
         weights: dict[str, float] = {}
         for tag, each in self.weights.items():
-            weight = finite(each)
+            weight = number_of(each)
             if not isinstance(tag, str):
                 raise SettingsError(f"weights name the part of speech {quoted(tag)}; give tags such as 'NOUN'.")
-            if weight is None or weight < 0:
+            if not 0 <= weight < math.inf:
                 raise SettingsError(f"weights[{tag!r}]={quoted(each)} is not usable; give a number of 0 or more.")
             weights[tag] = weight
         object.__setattr__(self, "weights", weights)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from omnitrace_nb.errors import SettingsError
+from omnitrace_nb.quoting import quoted
+from omnitrace_nb.values import is_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -48,6 +49,6 @@ def index(given: object, texts: Sequence[str], option: str) -> int:
         if not found:
             raise SettingsError(f"{option}={given!r} is the text of no statement: {there}")
         return found[0]
-    if not isinstance(given, Integral) or isinstance(given, bool) or not 1 <= int(given) <= len(texts):
-        raise SettingsError(f"{option}={given!r} is no statement: {there}")
+    if not is_whole(given) or not 1 <= int(given) <= len(texts):
+        raise SettingsError(f"{option}={quoted(given)} is no statement: {there}")
     return int(given) - 1

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import fields
-from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from omnitrace_nb.errors import SettingsError
@@ -41,19 +39,3 @@ def read(kind: type[Options], given: Options | Mapping[str, Any] | None, keyword
     if unknown := [name for name in options if name not in known]:
         raise SettingsError(f"{keyword} has no setting {quoted(unknown[0])}; there are {', '.join(known)}")
     return kind(**options)
-
-
-def finite(given: object) -> float | None:
-    """Give a number that a user gave; None for what is none, or not finite, or true or false.
-
-    Example:
-        >>> finite(2), finite("2"), finite(float("nan"))
-        (2.0, None, None)
-    """
-    if not isinstance(given, Real) or isinstance(given, bool):
-        return None
-    try:
-        number = float(given)
-    except OverflowError:  # a whole number of hundreds of digits
-        return None
-    return number if math.isfinite(number) else None

@@ -18,6 +18,11 @@ def quoted(value: object, most: int = LONGEST) -> str:
         text = repr(value) if isinstance(value, (bool, float)) or value is None else _REPR.repr(value)
     except Exception:  # noqa: BLE001 (of a user's object, or of a number of thousands of digits)
         text = f"<{type(value).__name__}>"
+    return shortened(text, most)
+
+
+def shortened(text: str, most: int = 300) -> str:
+    """Give a text, cut to `most` characters, the last of which then says that it was."""
     return text if len(text) <= most else f"{text[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 

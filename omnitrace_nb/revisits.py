@@ -40,7 +40,7 @@ class Revisits:
 
     adapter: Adapter
 
-    @told(signals=(str, Signal, list, tuple))
+    @told(signals=(str, Signal, list, tuple), progress=bool)
     @GRADIENTS_ALLOWED
     def add(
         self,
@@ -75,7 +75,7 @@ class Revisits:
         warn_of(scored)
         return trace.with_scores(scored, run.ablations)
 
-    @told(top=int, operator=str, signal=(str, Signal, list, tuple), seed=int)
+    @told(top=int, operator=str, signal=(str, Signal, list, tuple), seed=int, progress=bool)
     @GRADIENTS_ALLOWED
     def verify(
         self,
@@ -113,7 +113,7 @@ class Revisits:
         run = self.finished(trace, content=content, progress=progress)
         return verification.verify(trace, run, top=top, operator=operator, signal=signal, seed=seed)
 
-    @told(signal=(str, Signal), target=(int, str, list, tuple, slice, Mapping), against=str)
+    @told(signal=(str, Signal), target=(int, str, list, tuple, slice, Mapping), against=str, progress=bool)
     @GRADIENTS_ALLOWED
     def attribute(
         self,
@@ -155,7 +155,7 @@ class Revisits:
             trace = self.add(trace, chosen, content=content, progress=progress)
         return trace.attribute(chosen.label, target)
 
-    @told(method=(str, Signal), target=(int, str, list, tuple, slice, Mapping))
+    @told(method=(str, Signal), target=(int, str, list, tuple, slice, Mapping), progress=bool)
     @GRADIENTS_ALLOWED
     def input_map(
         self,
@@ -186,6 +186,7 @@ class Revisits:
 
         return input_maps(trace, self.finished(trace, content=content, progress=progress), method, target)
 
+    @told(progress=bool)
     @GRADIENTS_ALLOWED
     def finished(self, trace: Trace, *, content: object = None, progress: bool = True) -> passes.Finished:
         """Give a trace's run back with its model, for passes over it; arguments and errors as for `add`."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Integral
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from omnitrace_nb.errors import SettingsError
 from omnitrace_nb.numbering import index
-from omnitrace_nb.quoting import quoted
+from omnitrace_nb.quoting import quoted, shortened
+from omnitrace_nb.values import is_whole
 
 if TYPE_CHECKING:
     from omnitrace_nb.trace.pieces import Pieces
@@ -54,11 +54,11 @@ def find(trace: Pieces, target: TargetLike = None) -> Target:
         return _of_steps(trace, np.arange(steps))
     if isinstance(target, str):
         return _of_text(trace, target)
-    if _whole(target):
-        return _of_statement(trace, int(target))  # type: ignore[arg-type]
+    if is_whole(target):
+        return _of_statement(trace, int(target))
     if isinstance(target, range):
         return _of_range(trace, target)
-    if isinstance(target, tuple) and len(target) == 2 and all(map(_whole, target)):  # noqa: PLR2004 - start and end
+    if isinstance(target, tuple) and len(target) == 2 and all(map(is_whole, target)):  # noqa: PLR2004 - start and end
         return _of_chars(trace, int(target[0]), int(target[1]))
     raise SettingsError(f"target={quoted(target)} is unknown: give {FORMS}")
 
@@ -105,17 +105,9 @@ def _of_text(trace: Pieces, text: str) -> Target:
         at = trace.response.find(text, at + 1)
     if not found:
         raise SettingsError(
-            f"target={quoted(text)} does not occur in the response, which is {_shorten(trace.response)!r}"
+            f"target={quoted(text)} does not occur in the response, which is {shortened(trace.response)!r}"
         )
     if len(found) > 1:
         places = ", ".join(map(str, found[:8]))
         raise SettingsError(f"target={quoted(text)} occurs {len(found)} times: give one of the places {places}")
     return _of_chars(trace, *found[0])
-
-
-def _whole(value: object) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
-
-
-def _shorten(text: str, most: int = 300) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}\N{HORIZONTAL ELLIPSIS}"

@@ -14,10 +14,12 @@ from omnitrace_nb.arguments import told
 from omnitrace_nb.capture import caches, settings
 from omnitrace_nb.chatting import template_options
 from omnitrace_nb.curation import CurationSettings
+from omnitrace_nb.errors import ModelError
 from omnitrace_nb.live import shown_while_made
 from omnitrace_nb.partial import Partial
 from omnitrace_nb.planning import Shape
 from omnitrace_nb.prompting import Prompt
+from omnitrace_nb.quoting import quoted
 from omnitrace_nb.revisits import GRADIENTS_ALLOWED, Revisits, allowed, chosen_signals, run_of, warn_of
 from omnitrace_nb.signals import Signal
 from omnitrace_nb.sources import SourceOptions
@@ -106,13 +108,26 @@ class Tracer(Revisits):
 
     def __init__(self, adapter: Adapter) -> None:
         """Take the model to trace with."""
+        if not all(hasattr(adapter, name) for name in ("model", "modalities", "encode")):
+            raise ModelError(
+                f"Tracer was given {quoted(adapter)}, expected an adapter, as omnitrace_nb.models.load gives it; "
+                "ot.load(model, processor) makes a tracer of a model"
+            )
         self.adapter = adapter
 
     def __repr__(self) -> str:
         """Name the model and what it reads."""
         return f"Tracer({_name(self.adapter)!r}, reads {', '.join(self.adapter.modalities)})"
 
-    @told(signals=(str, Signal, list, tuple), first_step=str)
+    @told(
+        signals=(str, Signal, list, tuple),
+        max_new_tokens=int,
+        first_step=str,
+        progress=bool,
+        live=bool,
+        seed=int,
+        enable_thinking=bool,
+    )
     @GRADIENTS_ALLOWED
     def trace(
         self,
@@ -250,7 +265,7 @@ class Tracer(Revisits):
             shown.finish(trace)
         return trace
 
-    @told(signals=(str, Signal, list, tuple))
+    @told(signals=(str, Signal, list, tuple), max_new_tokens=int, enable_thinking=bool)
     def estimate(
         self,
         content: object,

@@ -17,13 +17,13 @@ from __future__ import annotations
 import time
 from copy import copy
 from itertools import cycle, islice
-from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from omnitrace_nb.errors import SettingsError, SignalError
 from omnitrace_nb.trace.records import Check, Verification
+from omnitrace_nb.values import is_whole
 from omnitrace_nb.warned import warn
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def verify(
     """Check what signals proposed; see `Tracer.verify`."""
     signals = _signals(trace, signal)
     for name, value, least in (("top", top, 1), ("seed", seed, 0)):
-        if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        if not is_whole(value) or value < least:
             raise SettingsError(f"{name}={value!r}: expected a whole number of at least {least}")
     started, before = time.perf_counter(), copy(run.cost)
     rng = np.random.default_rng(seed)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from omnitrace_nb.errors import TraceFileError
+from omnitrace_nb.quoting import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,8 +64,8 @@ def as_path(target: object) -> Path:
     if isinstance(target, (str, os.PathLike)) and isinstance(name := os.fspath(target), str) and name:
         return Path(name)
     raise TraceFileError(
-        f"a file cannot be written to {target!r:.80}: expected a path such as 'trace.html', or a file that is open for "
-        "writing."
+        f"a file cannot be written to {quoted(target)}: expected a path such as 'trace.html', or a file that is open "
+        "for writing."
     )
 
 

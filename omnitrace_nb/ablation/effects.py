@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from omnitrace_nb.ablation import needs
 from omnitrace_nb.ablation.ablator import OPERATORS
 from omnitrace_nb.ablation.explainers import EXPLAINERS, Values
 from omnitrace_nb.errors import OmnitraceError, SettingsError, SignalError
+from omnitrace_nb.values import is_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,9 +53,9 @@ class Effects:
             raise SignalError(f"unknown method {self.method!r} of ablation: there are {', '.join(EXPLAINERS)}")
         if self.operator not in tuple(OPERATORS):
             raise SignalError(f"unknown operator {self.operator!r}: there are {', '.join(map(repr, OPERATORS))}")
-        if self.samples is not None and not (_whole(self.samples) and self.samples >= 1):
+        if self.samples is not None and not (is_whole(self.samples) and self.samples >= 1):
             raise SettingsError(f"samples={self.samples!r}: expected at least 1, a whole number")
-        if not (_whole(self.seed) and 0 <= self.seed < _SEEDS):
+        if not (is_whole(self.seed) and 0 <= self.seed < _SEEDS):
             raise SettingsError(f"seed={self.seed!r}: expected a whole number from 0 to {_SEEDS - 1}")
         if self.per not in (None, "step", "statement", "response"):
             raise SettingsError(f"per={self.per!r}: expected 'step', 'statement' or 'response'")
@@ -133,10 +133,6 @@ class Effects:
         for each, own in zip(self.of(values, sources, targets), groups, strict=True):
             effects[own] = each / len(own)
         return effects
-
-
-def _whole(given: object) -> bool:
-    return isinstance(given, Integral) and not isinstance(given, bool)
 
 
 def stored(record: Ablations) -> Values:

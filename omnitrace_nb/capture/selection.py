@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import torch
 
 from omnitrace_nb.errors import SignalError
+from omnitrace_nb.values import is_whole
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -111,7 +111,7 @@ def _slice(given: object) -> slice | None:
 
 def _numbers(keyword: str, given: Any) -> tuple[int, ...]:  # noqa: ANN401 - whatever a user wrote
     numbers = tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else (given,)
-    if not numbers or not all(isinstance(each, Integral) and not isinstance(each, bool) for each in numbers):
+    if not numbers or not all(is_whole(each) for each in numbers):
         more = ', a slice or "upper"' if keyword == "layers" else ", or (layer, head) pairs"
         raise SignalError(f"{keyword}={given!r}: expected a number, some numbers{more}")
     return tuple(map(int, numbers))

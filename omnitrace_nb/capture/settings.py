@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
-from numbers import Integral, Number
+from numbers import Number
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,9 @@ from transformers import GenerationConfig, PreTrainedTokenizerBase, StoppingCrit
 
 from omnitrace_nb.capture import caches
 from omnitrace_nb.errors import SettingsError
+from omnitrace_nb.quoting import quoted
 from omnitrace_nb.transformers_names import CACHES, StopStringCriteria
+from omnitrace_nb.values import is_whole
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -145,7 +147,7 @@ def _among(value: object, allowed: tuple[Any, ...]) -> bool:
 
 
 def _short(value: object, most: int = 60) -> str:
-    shown = repr(value)
+    shown = quoted(value, most + 1)
     return shown if len(shown) <= most else f"a {type(value).__name__}"
 
 
@@ -163,7 +165,7 @@ def _check_names(options: Mapping[str, Any], own: frozenset[str]) -> None:
 
 
 def _is_count(value: object, least: int) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
+    return is_whole(value) and int(value) >= least
 
 
 def _are_texts(values: object) -> bool:

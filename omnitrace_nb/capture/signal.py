@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from omnitrace_nb.errors import SignalError
+from omnitrace_nb.quoting import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,6 +87,14 @@ class Control:
     summary: str
     apply: Callable[[np.ndarray, Finished, Signal], np.ndarray]
 
+    def __post_init__(self) -> None:
+        """Refuse what is of the wrong kind."""
+        for name in ("name", "summary"):
+            if not isinstance(given := getattr(self, name), str):
+                raise SignalError(f"control {quoted(self.name)}: {name}={quoted(given)}: expected a text")
+        if not callable(self.apply):
+            raise SignalError(f"control {self.name!r}: apply={quoted(self.apply)}: expected a function")
+
     def __repr__(self) -> str:
         """Give name and formula."""
         return f"<control {self.name}: {self.summary}>"
@@ -129,12 +138,28 @@ class Signal:
     label: str = ""
 
     def __post_init__(self) -> None:
-        """Give the label its default; refuse a signal without exactly one function."""
+        """Give the label its default; refuse what is of the wrong kind, and a signal without exactly one function."""
+        self._check()
         if sum(each is not None for each in (self.score, self.explain, self.credit)) != 1:
             raise SignalError(f"signal {self.name!r} needs one of score, explain and credit")
         if self.score is not None and not self.reads:
             raise SignalError(f"signal {self.name!r} scores steps but reads nothing: name some of {list(READINGS)}")
         object.__setattr__(self, "label", self.label or "|".join([self.name, *(each.name for each in self.controls)]))
+
+    def _check(self) -> None:
+        for name in ("name", "summary", "family", "cost", "source", "label"):
+            if not isinstance(given := getattr(self, name), str):
+                raise SignalError(f"signal {quoted(self.name)}: {name}={quoted(given)}: expected a text")
+        for name in ("score", "explain", "credit"):
+            if not ((given := getattr(self, name)) is None or callable(given)):
+                raise SignalError(f"signal {self.name!r}: {name}={quoted(given)}: expected a function")
+        for name, kind in (("reads", str), ("controls", Control)):
+            given = getattr(self, name)
+            if not isinstance(given, (tuple, list, set, frozenset)) or not all(isinstance(one, kind) for one in given):
+                raise SignalError(f"signal {self.name!r}: {name}={quoted(given)}: expected some {kind.__name__} values")
+        object.__setattr__(self, "reads", frozenset(self.reads))
+        if unknown := self.reads - set(READINGS):
+            raise SignalError(f"signal {self.name!r} reads {sorted(unknown)}: expected some of {list(READINGS)}")
 
     def __repr__(self) -> str:
         """Give label and summary."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from omnitrace_nb.arguments import NAMES, told
 from omnitrace_nb.errors import SignalError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Charts:
         """Name the charts."""
         return f"<charts of a trace: {', '.join(f'{name}()' for name in CHARTS)}>"
 
+    @told(signal=str)
     def sources(self, signal: str | None = None) -> Any:  # noqa: ANN401 (an alt.LayerChart; altair is loaded when used)
         """Draw statements x sources: each source's share of the statement's mass, the selected ones outlined.
 
@@ -46,6 +48,7 @@ class Charts:
         frame = frames.matrix(self._trace, name) if name else None
         return drawings.matrix(frame, name) if _some(frame) else drawings.nothing(self._why())
 
+    @told(signal=str)
     def modalities(self, signal: str | None = None) -> Any:  # noqa: ANN401 (an alt.Chart)
         """Draw each statement's evidence by modality (`trace.modalities`)."""
         frames, drawings = _loaded()
@@ -53,6 +56,7 @@ class Charts:
         frame = frames.modalities(self._trace, name) if name else None
         return drawings.modalities(frame, name) if _some(frame) else drawings.nothing(self._why())
 
+    @told(signal=str)
     def steps(self, signal: str | None = None) -> Any:  # noqa: ANN401 (an alt.LayerChart)
         """Draw where the scores of each step went: modalities, question, template, the response's own words."""
         frames, drawings = _loaded()
@@ -62,6 +66,7 @@ class Charts:
             return drawings.nothing(self._why())
         return drawings.steps(frame, frames.statement_starts(self._trace), name)
 
+    @told(signal=str)
     def confidence(self, signal: str | None = None) -> Any:  # noqa: ANN401 (an alt.LayerChart)
         """Draw each step's confidence, the mass of its source (`trace.votes`), by that source's modality."""
         frames, drawings = _loaded()
@@ -71,6 +76,7 @@ class Charts:
             return drawings.nothing(self._why())
         return drawings.confidence(frame, frames.statement_starts(self._trace), name)
 
+    @told(signal=NAMES)
     def positions(self, signal: str | Sequence[str] | None = None) -> Any:  # noqa: ANN401 (layered or faceted)
         """Draw where in the prompt the credited sources lie, 0 to 1, against uniform (the paper's Figure 3a).
 
@@ -93,6 +99,7 @@ class Charts:
         frames, drawings = _loaded()
         return drawings.cost(frames.cost(self._trace))
 
+    @told(signals=str, top=int)
     def agreement(self, *signals: str, top: int = 3) -> Any:  # noqa: ANN401 (an alt.HConcatChart)
         """Draw how far signals agree on each statement (`trace.agreement`), disagreements first.
 

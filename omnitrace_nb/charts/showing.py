@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 from PIL import Image
 
+from omnitrace_nb.arguments import told
 from omnitrace_nb.charts import saving, theme
 from omnitrace_nb.writing import write
 
@@ -115,6 +116,13 @@ class Offline:
         return data, {"image/png": {"width": width, "height": height}}
 
 
+_KINDS = (
+    *(alt.Chart, alt.LayerChart, alt.HConcatChart, alt.VConcatChart, alt.ConcatChart, alt.FacetChart),
+    alt.RepeatChart,
+)
+
+
+@told(chart=_KINDS)
 def offline(chart: Any) -> Any:  # noqa: ANN401 (any of altair's charts, and the same kind back)
     """Make an altair chart one that draws without a network.
 
@@ -133,10 +141,6 @@ def _kind(chart: object) -> type:
     return next(each for each in type(chart).__mro__ if each in _CLASSES)
 
 
-_KINDS = (
-    *(alt.Chart, alt.LayerChart, alt.HConcatChart, alt.VConcatChart, alt.ConcatChart, alt.FacetChart),
-    alt.RepeatChart,
-)
 _CLASSES: dict[type, type] = {each: type(each.__name__, (Offline, each), {"__doc__": each.__doc__}) for each in _KINDS}
 
 

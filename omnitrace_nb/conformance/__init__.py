@@ -66,7 +66,7 @@ def check_adapter(tracer: Tracer | Adapter, content: object = None, *, checks: S
     chosen = list(CHECKS) if checks is None else list(checks)
     if unknown := [name for name in chosen if not isinstance(name, str) or name not in CHECKS]:
         raise SettingsError(f"there is no check {quoted(unknown[0])}; there are {', '.join(CHECKS)}.")
-    if not hasattr(tracer, "adapter" if isinstance(tracer, Revisits) else "encode"):
+    if not hasattr(tracer, "adapter" if isinstance(tracer, Revisits) else "modalities"):
         raise SettingsError(f"check_adapter was given {quoted(tracer)}, expected what ot.load gives, or an adapter.")
     subject = Subject.of(tracer.adapter if isinstance(tracer, Revisits) else tracer, content)
     begun, rows = time.perf_counter(), []

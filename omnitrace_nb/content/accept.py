@@ -15,6 +15,7 @@ from omnitrace_nb.content.parts import Audio, Image, Part, Text, Video
 from omnitrace_nb.content.samples import Sample, is_sample, sample_parts
 from omnitrace_nb.content.suffixes import is_media_name
 from omnitrace_nb.errors import ContentError
+from omnitrace_nb.quoting import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +77,10 @@ def _warn_of_files(content: object, *, stacklevel: int) -> None:
 
 def _read(content: object) -> tuple[tuple[Part, ...], tuple[Message, ...] | None]:
     if isinstance(content, Sample):
-        return content.parts, None
+        parts: object = content.parts
+        if not isinstance(parts, (list, tuple)) or not all(isinstance(each, Part) for each in parts):
+            raise ContentError(f"The sample's parts are {quoted(parts)}, expected a list of ot.Text, ot.Image, ...")
+        return tuple(parts), None
     if isinstance(content, Mapping):
         if is_sample(content):
             return sample_parts(content), None

@@ -10,6 +10,7 @@ import numpy as np
 from omnitrace_nb.arguments import told
 from omnitrace_nb.capture.signal import Control
 from omnitrace_nb.errors import SettingsError
+from omnitrace_nb.quoting import quoted
 
 if TYPE_CHECKING:
     from omnitrace_nb.capture.signal import Signal
@@ -37,6 +38,7 @@ def _per_token(scores: np.ndarray, run: Finished, _signal: Signal) -> np.ndarray
     return scores / sizes
 
 
+@told(times=(int, float), steps=(int, float))
 def sinks(scores: np.ndarray, *, times: float = SINK_TIMES, steps: float = SINK_STEPS) -> np.ndarray:
     """Tell which positions are attention sinks: `bool [n]`, from the scores `[T, n]` of prompt positions.
 
@@ -48,6 +50,8 @@ def sinks(scores: np.ndarray, *, times: float = SINK_TIMES, steps: float = SINK_
         >>> sinks(np.array([[8.0, 1, 0, 0, 0, 0, 0, 0, 0, 0], [9.0, 0, 1, 0, 0, 0, 0, 0, 0, 0]])).nonzero()
         (array([0]),)
     """
+    if not isinstance(scores, np.ndarray) or scores.ndim != 2 or scores.dtype.kind not in "fiu":  # noqa: PLR2004
+        raise SettingsError(f"scores={quoted(scores)}: expected an array [steps, positions] of numbers")
     size = np.abs(np.nan_to_num(scores, posinf=0.0, neginf=0.0))
     size = size[size.any(axis=1)]
     if not len(size):

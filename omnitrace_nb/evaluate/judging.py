@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -10,6 +9,7 @@ import pandas as pd
 from omnitrace_nb.curation import ASSIGNMENTS
 from omnitrace_nb.errors import SettingsError
 from omnitrace_nb.evaluate.support import Support, supporting
+from omnitrace_nb.values import is_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -50,7 +50,7 @@ def judge(
     """
     sources = trace.source_records
     for statement in truth:
-        if not isinstance(statement, Integral) or isinstance(statement, bool) or statement < 1:
+        if not is_whole(statement) or statement < 1:
             count = len(trace.statement_chars)
             raise SettingsError(f"truth names statement {statement!r}: statements count from 1 to {count}")
     right = {statement: supporting(sources, supports) for statement, supports in truth.items()}

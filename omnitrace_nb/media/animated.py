@@ -13,7 +13,7 @@ from omnitrace_nb.content.limits import LIMITS
 from omnitrace_nb.content.picture_formats import DAMAGE
 from omnitrace_nb.content.sniff import refuse
 from omnitrace_nb.errors import MediaError
-from omnitrace_nb.media.damage import Damage, crc32, promise
+from omnitrace_nb.media.damage import Damage, crc32, png_chunks, promise
 from omnitrace_nb.media.loaded import Film, Opened
 from omnitrace_nb.media.pictures import check_pixels, image_pixels, smaller
 from omnitrace_nb.media.samples import check_seconds
@@ -133,11 +133,8 @@ def _gif(data: Bytes) -> list[float]:
 
 def _png(data: Bytes) -> list[float]:
     """Walk a PNG's chunks and compare their checksums; a frame's control chunk holds its duration."""
-    place, promised, durations, numbers = 8, 0, [], []
-    while place + 12 <= len(data):
-        size, name = int.from_bytes(data[place : place + 4], "big"), bytes(data[place + 4 : place + 8])
-        end = place + 8 + size
-        promise(f'its chunk "{name.decode("latin-1")}"', size + 12, len(data) - place)
+    promised, durations, numbers = 0, [], []
+    for name, place, end in png_chunks(data):
         if crc32(data, place + 4, end) != int.from_bytes(data[end : end + 4], "big"):
             raise Damage(f'its chunk "{name.decode("latin-1")}" does not match its checksum')
         if name == b"acTL":
@@ -147,11 +144,6 @@ def _png(data: Bytes) -> list[float]:
         if name == b"fcTL":
             above, below = (int.from_bytes(data[place + at : place + at + 2], "big") for at in (28, 30))
             durations.append(above / (below or 100))
-        if name == b"IEND":
-            break
-        place = end + 4
-    else:
-        raise Damage('its last chunk ("IEND") is not there')
     if promised and (len(durations) != promised or numbers != list(range(len(numbers)))):
         raise Damage(f"it promises {promised:,} frames, {len(durations):,} are there")
     return durations if promised else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from omnitrace_nb.errors import MediaError
-from omnitrace_nb.media.damage import Damage, promise
+from omnitrace_nb.media.damage import Damage, png_chunks, promise
 from omnitrace_nb.media.matroska import check_matroska
 from omnitrace_nb.media.mp4 import check_mp4
 from omnitrace_nb.media.packed import check_mp3, check_ogg, check_wav
@@ -43,14 +43,8 @@ def refuse_incomplete(file: File) -> None:
 
 
 def _check_png(data: Bytes) -> None:
-    place = 8
-    while place + 8 <= len(data):
-        size, name = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]
-        promise(f'its chunk "{name.decode("latin-1")}"', size + 12, len(data) - place)
-        if name == b"IEND":
-            return
-        place += size + 12
-    raise Damage('its last chunk ("IEND") is not there')
+    for _ in png_chunks(data):
+        pass
 
 
 def _check_webp(data: Bytes) -> None:

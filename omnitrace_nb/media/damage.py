@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from mmap import mmap
 
     Bytes = bytes | mmap
@@ -25,6 +26,19 @@ def promise(what: str, promised: int, there: int) -> None:
     """Refuse fewer bytes than a header gives."""
     if there < promised:
         raise Damage(f"{what} promises {promised:,} bytes, {max(there, 0):,} are there")
+
+
+def png_chunks(data: Bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Give each chunk's name, where it begins, and where its checksum does; the last one must be there."""
+    place = 8
+    while place + 8 <= len(data):
+        size, name = int.from_bytes(data[place : place + 4], "big"), bytes(data[place + 4 : place + 8])
+        promise(f'its chunk "{name.decode("latin-1")}"', size + 12, len(data) - place)
+        yield name, place, place + 8 + size
+        if name == b"IEND":
+            return
+        place += size + 12
+    raise Damage('its last chunk ("IEND") is not there')
 
 
 def crc32(data: Bytes, start: int, end: int, *, value: int = 0) -> int:

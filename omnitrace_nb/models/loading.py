@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
-from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -17,6 +17,7 @@ from omnitrace_nb.models.registry import family_of
 from omnitrace_nb.models.wrappers import check_address, unwrapped
 from omnitrace_nb.quoting import quoted
 from omnitrace_nb.transformers_names import logging
+from omnitrace_nb.values import is_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,8 +69,8 @@ def load(
         ModelError: nothing to load there, a model of the wrong kind, or a processor that is not its own.
         SettingsError: keywords that contradict one another or that `from_pretrained` does not know.
     """
-    if max_positions is not None and (not _is_whole(max_positions) or max_positions < 1):
-        raise SettingsError(f"max_positions={max_positions!r}: give a whole number of positions, 1 or more.")
+    if max_positions is not None and (not is_whole(max_positions) or max_positions < 1):
+        raise SettingsError(f"max_positions={quoted(max_positions)}: give a whole number of positions, 1 or more.")
     settings = {"dtype": dtype, "device_map": device_map, **from_pretrained}
     if model is None or isinstance(model, str | Path):
         adapter = _from_files(model, processor, device, {**settings, "trust_remote_code": trust_remote_code})
@@ -88,10 +89,6 @@ def load(
     if max_positions is not None:
         adapter.max_positions = int(max_positions)
     return adapter
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def adapt(model: PreTrainedModel, processor: Processor | None) -> Adapter:
@@ -116,8 +113,7 @@ def _from_files(
     if gguf is not None:
         settings["gguf_file"] = gguf
         _check_gguf(source, gguf)
-    if settings["device_map"] is not None and device is not None:
-        raise SettingsError("Give device or device_map, not both.")
+    _check_device_map(settings["device_map"], device)
     place = _device(device, small=model is None)
     on_cpu = settings["device_map"] is None and place.type == "cpu"
     settings["dtype"] = _dtype(settings["dtype"], narrow=not on_cpu and model is not None)
@@ -133,6 +129,11 @@ def _from_files(
         settings.pop("device_map")
     with _quiet() if model is None else nullcontext():
         loaded = _read(source, family.load_model, **settings)
+    if not isinstance(loaded, torch.nn.Module):
+        raise SettingsError(
+            f"with these keywords from_pretrained gave a {type(loaded).__name__}, not a model alone: leave out "
+            "output_loading_info and the like."
+        )
     if "device_map" not in settings:
         loaded = loaded.to(place)
     adapter = adapt(loaded.eval(), processor)
@@ -141,6 +142,13 @@ def _from_files(
     elif gguf is not None:
         adapter.name = f"{source}/{gguf}"
     return adapter
+
+
+def _check_device_map(given: object, device: object) -> None:
+    if not isinstance(given, str | Mapping | torch.device | int | None):
+        raise SettingsError(f"device_map={quoted(given)}: give 'auto', a device, or a dict of modules and devices.")
+    if given is not None and device is not None:
+        raise SettingsError("Give device or device_map, not both.")
 
 
 def _dtype(given: object, *, narrow: bool) -> Any:  # noqa: ANN401 - a name, or one of torch's
@@ -166,7 +174,7 @@ def _quiet() -> Iterator[None]:
 def _source(model: str | Path | None, gguf: object = None) -> tuple[str, str | None]:
     """Give the folder or hub id to load from, and the GGUF file in it if that is what the model is in."""
     if gguf is not None and not (isinstance(gguf, str | Path) and str(gguf).strip()):
-        raise SettingsError(f"gguf_file={gguf!r}: give the name of a file in the folder or hub id.")
+        raise SettingsError(f"gguf_file={quoted(gguf)}: give the name of a file in the folder or hub id.")
     if model is None:
         if gguf is not None:
             raise SettingsError(f"gguf_file={str(gguf)!r} needs its folder or hub id: ot.load(folder, gguf_file=...).")

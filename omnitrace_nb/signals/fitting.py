@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from math import inf
-from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from tqdm.auto import tqdm
 
 from omnitrace_nb.ablation import OPERATORS
+from omnitrace_nb.arguments import told
 from omnitrace_nb.errors import SettingsError, SignalError
 from omnitrace_nb.passes import Cost, Per
+from omnitrace_nb.quoting import quoted
 from omnitrace_nb.signals.learned import Heads, Over, fingerprint
 from omnitrace_nb.signals.lessons import Lesson, fitted
 from omnitrace_nb.trace import Trace
+from omnitrace_nb.values import is_whole, number_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator
 
     from omnitrace_nb.passes import Finished
     from omnitrace_nb.tracer import Tracer
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 FEWEST = 3  # masks; fewer say nothing of a correlation
 
 
+@told(over=str, operator=str, masks=int, keep=(int, float), per=str, penalty=(int, float), seed=int, progress=bool)
 def fit_heads(
     tracer: Tracer,
     prompts: Iterable[object],
@@ -63,6 +67,10 @@ def fit_heads(
         SettingsError: numbers out of range, or no prompt in which hiding sources changes anything.
         SignalError: an operator or model that does not allow it.
     """
+    if not callable(getattr(tracer, "finished", None)):
+        raise SettingsError(f"tracer={quoted(tracer)}: expected a Tracer, as ot.load gives it")
+    if isinstance(prompts, (str, bytes, Mapping)) or not isinstance(prompts, Iterable):
+        raise SettingsError(f"prompts={quoted(prompts)}: expected a list of prompts or of traces")
     _check(
         {"over": over, "operator": operator, "per": per, "masks": masks}
         | {"keep": keep, "penalty": penalty, "seed": seed}
@@ -130,10 +138,10 @@ def _check(settings: Mapping[str, Any]) -> None:
             raise kind(f"{keyword}={settings[keyword]!r}: expected {' or '.join(map(repr, allowed))}")
     for keyword, least in (("masks", FEWEST), ("seed", 0)):
         given = settings[keyword]
-        if isinstance(given, bool) or not isinstance(given, Integral) or given < least:
+        if not is_whole(given) or given < least:
             raise SettingsError(f"{keyword}={given!r}: expected a whole number from {least} on")
     keep, penalty = settings["keep"], settings["penalty"]
-    if not isinstance(keep, Real) or not 0 < float(keep) < 1:
+    if not 0 < number_of(keep) < 1:
         raise SettingsError(f"keep={keep!r}: expected a chance between 0 and 1")
-    if isinstance(penalty, bool) or not isinstance(penalty, Real) or not 0 <= float(penalty) < inf:
+    if not 0 <= number_of(penalty) < inf:
         raise SettingsError(f"penalty={penalty!r}: expected a number from 0 on")

@@ -12,7 +12,8 @@ import torch
 
 from omnitrace_nb.capture.signal import Reading, Signal
 from omnitrace_nb.errors import SettingsError, SignalError
-from omnitrace_nb.writing import write
+from omnitrace_nb.quoting import quoted
+from omnitrace_nb.writing import as_path, write
 
 if TYPE_CHECKING:
     from omnitrace_nb.capture.signal import Step
@@ -44,13 +45,16 @@ class Heads:
 
     def __post_init__(self) -> None:
         """Refuse what no model has."""
-        weights = np.asarray(self.weights, np.float64)
+        try:
+            weights = np.asarray(self.weights, np.float64)
+        except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+            raise SettingsError(f"weights={quoted(self.weights)}: expected a row of numbers for each layer") from error
         if weights.ndim != 2 or not weights.size or not np.isfinite(weights).all():  # noqa: PLR2004 - layers and heads
             raise SettingsError(
                 f"weights of shape {weights.shape}: expected finite numbers, a row of heads for a layer"
             )
-        if self.over not in tuple(_READS):
-            raise SettingsError(f"over={self.over!r}: expected one of {', '.join(map(repr, _READS))}")
+        if not isinstance(self.over, str) or self.over not in _READS:
+            raise SettingsError(f"over={quoted(self.over)}: expected one of {', '.join(map(repr, _READS))}")
         object.__setattr__(self, "weights", weights)
 
     def __repr__(self) -> str:
@@ -98,8 +102,9 @@ class Heads:
             TraceFileError: the file cannot be written.
         """
         given = {"over": self.over, "model": self.model, "about": self.about, "weights": self.weights.tolist()}
-        write(path, json.dumps({**_FORMAT, **given}, indent=1) + "\n")
-        return Path(path)
+        place = as_path(path)
+        write(place, json.dumps({**_FORMAT, **given}, indent=1) + "\n")
+        return place
 
     @classmethod
     def load(cls, path: str | Path) -> Heads:
@@ -112,7 +117,7 @@ class Heads:
             return cls(**_parsed(Path(path).read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise SettingsError(
-                f"{path} cannot be read as Heads ({error}): give a file that Heads.save wrote"
+                f"{quoted(path)} cannot be read as Heads ({error}): give a file that Heads.save wrote"
             ) from error
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from omnitrace_nb.passes.choices import in_turns, refuse_edited
 from omnitrace_nb.planning import needing, nothing
 from omnitrace_nb.quoting import quoted
 from omnitrace_nb.signals.registry import register
+from omnitrace_nb.values import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,7 +76,7 @@ def embed(
         raise SignalError(
             f"encoder={quoted(encoder)}: expected a function from a list to [k, d], or an object with .encode"
         )
-    if isinstance(threshold, bool) or not isinstance(threshold, Real) or not -1 <= threshold <= 1:
+    if not -1 <= number_of(threshold) <= 1:
         raise SettingsError(f"threshold={quoted(threshold)}: expected a cosine, from -1 to 1")
     if isinstance(reads, str) or not isinstance(reads, Iterable) or not all(each in READS for each in reads):
         raise SettingsError(f"reads={reads!r}: expected some of 'text', 'image' and 'video', in a list")
@@ -135,7 +135,9 @@ def _thing(run: Finished, source: Source) -> str | Image.Image:
     return Image.fromarray(content.frames[np.abs(content.times + 0.5 / content.fps - middle).argmin()])
 
 
-def _kept(statements: Sequence[np.ndarray], sources: Sequence[np.ndarray], threshold: float) -> np.ndarray:
+def _kept(
+    statements: Sequence[np.ndarray] | np.ndarray, sources: Sequence[np.ndarray] | np.ndarray, threshold: float
+) -> np.ndarray:
     """Give the cosines `[C, S]` that are at least the threshold and above 0; 0 for the rest."""
     if not len(statements) or not len(sources):
         return np.zeros((len(statements), len(sources)))

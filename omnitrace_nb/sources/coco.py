@@ -9,8 +9,8 @@ import numpy as np
 
 from omnitrace_nb.content.limits import LIMITS
 from omnitrace_nb.errors import SettingsError
-from omnitrace_nb.options import finite
 from omnitrace_nb.quoting import quoted
+from omnitrace_nb.values import number_of
 
 _BITS, _MORE, _SIGN, _FIRST = 5, 0x20, 0x10, 48  # of a character: five bits of a number, whether there are more
 _LAST, _WIDEST = 0x3F, 60  # the largest code; bits of a number, more of which no picture needs
@@ -44,11 +44,10 @@ def mask(segmentation: object, size: tuple[int, int]) -> np.ndarray:
 
 def _polygon(points: Any) -> list[tuple[float, float]]:  # noqa: ANN401 - a user's
     flat = np.asarray(points, dtype=object).ravel().tolist()
-    numbers = [finite(each) for each in flat]
+    corners = [number_of(each) for each in flat]
     usable = len(flat) >= 6 and len(flat) % 2 == 0  # noqa: PLR2004 - three corners of two numbers
-    if not usable or not all(each is not None and abs(each) <= _FARTHEST for each in numbers):
+    if not usable or not all(abs(each) <= _FARTHEST for each in corners):
         raise SettingsError(f"a polygon has {len(flat)} values; give x and y, in pixels, of three corners or more.")
-    corners = [each for each in numbers if each is not None]
     return list(zip(corners[::2], corners[1::2], strict=True))
 
 

@@ -15,6 +15,7 @@ No detector is imported: an output is told by what it holds.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
@@ -23,9 +24,9 @@ from typing import Any
 import numpy as np
 
 from omnitrace_nb.errors import SettingsError
-from omnitrace_nb.options import finite
 from omnitrace_nb.quoting import quoted
 from omnitrace_nb.sources import coco
+from omnitrace_nb.values import number_of
 
 MOST_PIECES = 1_000_000
 _LIKELY = 0.5  # of a mask of probabilities
@@ -71,8 +72,8 @@ def regions(
         >>> regions({"boxes": [[0, 0, 5, 5]], "labels": [1], "scores": [0.9]}, names={1: "dog"})
         [{'box': [0, 0, 5, 5], 'label': 'dog', 'score': 0.9}]
     """
-    least = finite(threshold)
-    if least is None:
+    least = number_of(threshold)
+    if not math.isfinite(least):
         raise SettingsError(f"threshold={quoted(threshold)} is not usable; give the least score, such as 0.5.")
     if names is not None and (not isinstance(names, (Mapping, Sequence)) or isinstance(names, (str, bytes))):
         raise SettingsError(f"names={quoted(names)} is not usable; give a mapping from number to name, or a list.")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from omnitrace_nb.errors import SettingsError
 from omnitrace_nb.language.pipeline import check as check_pipeline
-from omnitrace_nb.options import finite
 from omnitrace_nb.quoting import quoted
 from omnitrace_nb.sources import ways
+from omnitrace_nb.values import number_of
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -78,8 +79,8 @@ class SourceOptions:
         if not isinstance(self.video_sources, str) or self.video_sources not in VIDEO_SOURCES:
             known = ", ".join(map(repr, VIDEO_SOURCES))
             raise SettingsError(f"video_sources={quoted(self.video_sources)} is unknown; use one of {known}.")
-        seconds = finite(self.bin_seconds)
-        if seconds is None or seconds < SHORTEST_BIN:
+        seconds = number_of(self.bin_seconds)
+        if not SHORTEST_BIN <= seconds < math.inf:
             raise SettingsError(
                 f"bin_seconds={quoted(self.bin_seconds)} is not usable; give a number of seconds above 0, of "
                 f"{SHORTEST_BIN:g} or more."

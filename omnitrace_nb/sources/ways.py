@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from omnitrace_nb.errors import SettingsError
-from omnitrace_nb.options import finite
 from omnitrace_nb.quoting import quoted
 from omnitrace_nb.sources.detections import is_detections
+from omnitrace_nb.values import is_whole, number_of
 
 if TYPE_CHECKING:
     from omnitrace_nb.sources.options import SourceOptions
@@ -217,7 +217,7 @@ def _items(given: Any) -> Iterator[Any]:  # noqa: ANN401 - a tuple or list
 
 
 def _count(name: str, given: object) -> int:
-    if not isinstance(given, Integral) or isinstance(given, bool) or not 1 <= int(given) <= MOST_CELLS:
+    if not is_whole(given) or not 1 <= int(given) <= MOST_CELLS:
         raise SettingsError(
             f"{name}: {quoted(given)} is not usable; give a whole number above 0, up to {MOST_CELLS:,}."
         )
@@ -225,8 +225,8 @@ def _count(name: str, given: object) -> int:
 
 
 def _threshold(given: object) -> float:
-    value = finite(given)
-    if value is None or not 0 < value <= 255:  # noqa: PLR2004 - of a channel
+    value = number_of(given)
+    if not 0 < value <= 255:  # noqa: PLR2004 - of a channel
         raise SettingsError(
             f"shots: {quoted(given)} is not usable; give how much frames must differ, above 0 and up to 255."
         )

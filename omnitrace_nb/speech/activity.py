@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from functools import lru_cache
 from numbers import Integral
@@ -10,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from omnitrace_nb.errors import SettingsError
-from omnitrace_nb.options import finite
 from omnitrace_nb.quoting import quoted
 from omnitrace_nb.speech.needing import needed
 from omnitrace_nb.speech.transcript import Segment
+from omnitrace_nb.values import number_of
 
 RATES = (8_000, 16_000)
 
@@ -51,7 +52,8 @@ def voice_activity(
             "resample it."
         )
     settings = {"threshold": threshold, "shortest": shortest, "pause": pause}
-    if None in map(finite, settings.values()) or not 0 < threshold < 1 or shortest < 0 or pause < 0:
+    lengths = number_of(shortest), number_of(pause)
+    if not 0 < number_of(threshold) < 1 or not all(0 <= each < math.inf for each in lengths):
         given = ", ".join(f"{name}={quoted(each)}" for name, each in settings.items())
         raise SettingsError(f"{given}: expected a probability between 0 and 1, and seconds.")
     samples = np.asarray(samples)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from omnitrace_nb.errors import ContentError, SettingsError
-from omnitrace_nb.options import finite
 from omnitrace_nb.quoting import quoted
 from omnitrace_nb.speech.transcript import Segment, closes, sentences, usable
+from omnitrace_nb.values import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,13 +100,13 @@ def _with_remnants(chunks: Sequence[list[Segment]], shortest: float, longest: fl
 
 
 def _check(embed: object, threshold: object, shortest: object, longest: object) -> None:
-    least, most = finite(shortest), math.inf if isinstance(longest, float) and longest == math.inf else finite(longest)
-    if least is None or most is None or not 0 <= least <= most:
+    least, most = number_of(shortest), number_of(longest)
+    if not 0 <= least <= most or least == math.inf:
         raise SettingsError(
             f"shortest={quoted(shortest)} and longest={quoted(longest)}: expected 0 <= shortest <= longest, seconds."
         )
-    likeness = 0.0 if threshold is None else finite(threshold)
-    if likeness is None or not -1 <= likeness <= 1:
+    likeness = 0.0 if threshold is None else number_of(threshold)
+    if not -1 <= likeness <= 1:
         raise SettingsError(f"threshold={quoted(threshold)} is no cosine similarity; give a number from -1 to 1.")
     if embed is not None and not callable(embed):
         raise SettingsError(f"embed={quoted(embed)} is no function; give one from texts to vectors, or leave it out.")

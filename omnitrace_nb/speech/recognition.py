@@ -10,8 +10,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from omnitrace_nb.errors import SettingsError
 from omnitrace_nb.media.encode import wav
 from omnitrace_nb.media.loaded import Sound
+from omnitrace_nb.quoting import quoted
 from omnitrace_nb.speech.chunks import semantic_chunks
 from omnitrace_nb.speech.needing import needed
 from omnitrace_nb.speech.transcript import Segment, read_transcript, usable
@@ -48,11 +50,7 @@ def whisper(model: Any = "openai/whisper-small", **options: Any) -> Recognizer: 
         model: a hub id or a folder, or an "automatic-speech-recognition" pipeline of your own.
         options: further keywords of `transformers.pipeline`, such as `device` or `dtype`.
     """
-    pipeline = (
-        model
-        if callable(model)
-        else needed("transformers").pipeline("automatic-speech-recognition", model=model, **options)
-    )
+    pipeline = model if callable(model) else _made(needed("transformers").pipeline, "whisper", model, options)
 
     def heard(samples: np.ndarray, sampling_rate: int) -> tuple[Segment, ...]:
         found = pipeline({"raw": samples, "sampling_rate": sampling_rate}, return_timestamps=True)
@@ -71,7 +69,7 @@ def paraformer(model: Any = "paraformer-zh", **options: Any) -> Recognizer:  # n
     """
     if isinstance(model, str):
         options = {"vad_model": "fsmn-vad", "punc_model": "ct-punc", "disable_update": True, **options}
-        model = needed("funasr").AutoModel(model=model, **options)
+        model = _made(needed("funasr").AutoModel, "paraformer", model, options)
 
     def heard(samples: np.ndarray, sampling_rate: int) -> tuple[Segment, ...]:
         found = model.generate(input=samples, fs=sampling_rate, sentence_timestamp=True)
@@ -126,6 +124,19 @@ def pocketsphinx(**options: Any) -> Recognizer:  # noqa: ANN401 - those of its d
 
     heard.__name__ = "pocketsphinx"
     return heard
+
+
+def _made(maker: Callable[..., Any], recogniser: str, model: object, options: Mapping[str, Any]) -> Any:  # noqa: ANN401 - another library's model
+    """Make a recogniser's model; another library's error becomes a `SettingsError`."""
+    task = {"task": "automatic-speech-recognition"} if recogniser == "whisper" else {}
+    try:
+        return maker(**task, model=model, **options)
+    except Exception as error:  # of many libraries, some of which raise this very class
+        said = " ".join(f"{str(error) or type(error).__name__}".split())
+        raise SettingsError(
+            f"{recogniser}: model={quoted(model)} could not be loaded: {said} Give a hub id, a folder or a model in "
+            "memory, and options that its library knows."
+        ) from error
 
 
 def _of_chunks(chunks: Sequence[Mapping[str, Any]], duration: float) -> tuple[Segment, ...]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from typing import IO, TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
+from omnitrace_nb.arguments import NAMES, told
 from omnitrace_nb.errors import SettingsError
 from omnitrace_nb.trace.pieces import Pieces
 from omnitrace_nb.writing import write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from os import PathLike
     from pathlib import Path
 
     from omnitrace_nb.content.samples import Sample
@@ -29,6 +30,7 @@ class Exports(Pieces):
     @overload
     def save(self, path: IO[bytes], *, embed_media: bool = False) -> None: ...
 
+    @told(embed_media=bool)
     def save(self, path: Target, *, embed_media: bool = False) -> Path | None:
         """Write the trace to one file, whole or not at all; `ot.open` reads it, without a model.
 
@@ -53,6 +55,7 @@ class Exports(Pieces):
 
         return to_dict(self._trace)
 
+    @told(format=str, signal=str)
     def to_json(
         self,
         path: Target | None = None,
@@ -86,6 +89,7 @@ class Exports(Pieces):
             raise SettingsError("signal= and sample= belong to format='paper'; format='omnitrace' holds every signal.")
         return _written(as_json(to_dict(self._trace)), path)
 
+    @told(signals=NAMES, signal=str, pinned=(int, str))
     def to_html(
         self,
         path: Target | None = None,
@@ -111,6 +115,7 @@ class Exports(Pieces):
 
         return _written(page(self._trace, signals, signal=signal, pinned=pinned), path)
 
+    @told(signal=str)
     def to_markdown(self, path: Target | None = None, *, signal: str | None = None) -> str:
         """Give the response, what each statement rests on, and the sources, as Markdown; write it to `path` if given.
 
@@ -128,6 +133,7 @@ class Exports(Pieces):
 
         return _written(markdown(self._trace, signal), path)
 
+    @told(statement=(int, str), signal=str, theme=str, width=int, scale=(int, float), font=(str, PathLike))
     def to_png(
         self,
         path: Target | None = None,

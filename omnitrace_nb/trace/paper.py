@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from omnitrace_nb.arguments import told
 from omnitrace_nb.content.samples import Sample
 from omnitrace_nb.errors import SettingsError
 from omnitrace_nb.trace.plain import plain
@@ -23,6 +24,7 @@ TIMED = ("audio", "video")
 SECONDS = 2  # decimals
 
 
+@told(signal=str, sample=(Sample, Mapping))
 def to_paper(
     trace: Trace, signal: str | None = None, sample: Sample | Mapping[str, Any] | None = None
 ) -> list[dict[str, Any]]:

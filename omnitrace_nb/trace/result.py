@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from omnitrace_nb import curation as curating
 from omnitrace_nb import options
 from omnitrace_nb.arguments import told
+from omnitrace_nb.quoting import shortened
 from omnitrace_nb.trace import tables
 from omnitrace_nb.trace.exports import Exports
 from omnitrace_nb.trace.grouping import steps_of
@@ -202,7 +203,7 @@ class Trace(Exports):
         return (
             f"<Trace by {self.run.model}: {counted or 'no parts'} in {len(self.layout)} positions and "
             f"{len(self.source_records)} sources; {len(self)} steps in {len(self.statement_chars)} statements; "
-            f"signals {', '.join(self.signals) or 'none'}>\n{_shorten(self.response)!r}"
+            f"signals {', '.join(self.signals) or 'none'}>\n{shortened(self.response)!r}"
         )
 
     def _repr_mimebundle_(self, **_wanted: object) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -242,7 +243,3 @@ class Trace(Exports):
                 if len(steps):
                     found = curating.curate(mass[steps], weights[steps], settings)
                     yield signal, statement, found, mass[steps].mean(axis=0)
-
-
-def _shorten(text: str, most: int = 300) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}\N{HORIZONTAL ELLIPSIS}"

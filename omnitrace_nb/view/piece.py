@@ -6,14 +6,16 @@ import base64
 import html
 from dataclasses import dataclass, replace
 from functools import cached_property
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image as Pictures
 
+from omnitrace_nb.arguments import told
 from omnitrace_nb.errors import MediaError, SettingsError
 from omnitrace_nb.quoting import quoted
+from omnitrace_nb.trace import Trace
+from omnitrace_nb.values import is_whole
 from omnitrace_nb.view import drawing, shapes
 from omnitrace_nb.view.words import clean
 
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from omnitrace_nb.media.loaded import Sound
-    from omnitrace_nb.trace import Trace
     from omnitrace_nb.trace.records import PartRecord, Source
 
 MOST_FRAMES = 6
@@ -44,6 +45,7 @@ class Piece:
     others: np.ndarray
 
     @classmethod
+    @told(trace=Trace, which=(int, str))
     def of(cls, trace: Trace, which: int | str) -> Piece:
         """Find a source by its number or its label; the only one of a part or document also by the name of that.
 
@@ -52,7 +54,7 @@ class Piece:
         """
         sources, parts = trace.source_records, trace.parts
         found: list[Source] = []
-        if isinstance(which, str) or (isinstance(which, Integral) and not isinstance(which, bool)):
+        if isinstance(which, str) or is_whole(which):
             found = [each for each in sources if which in {each.id, each.label}][:1]
         if not found and isinstance(which, str):
             found = [each for each in sources if which in {each.document, each.title, parts[each.part].label}]

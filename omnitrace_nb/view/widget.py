@@ -109,6 +109,7 @@ class TraceView(LinkedWidget):
         spans = self._trace.curate(**self.settings)
         return spans[spans["signal"] == self.signal].reset_index(drop=True)
 
+    @told(trace=Trace)
     def show(self, trace: Trace) -> None:
         """Show another trace of the same prompt in this view, such as the same one with more tokens."""
         model = build(trace, [name for name in self._signals or () if name in trace.signals] or None)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import io
 import math
-from numbers import Integral, Real
 from typing import TYPE_CHECKING
 
 from PIL.PngImagePlugin import PngInfo
 
 from omnitrace_nb.errors import SettingsError
 from omnitrace_nb.numbering import index
+from omnitrace_nb.values import is_whole, number_of
 from omnitrace_nb.view.figure.bidi import from_right
 from omnitrace_nb.view.figure.canvas import THEMES, Canvas, mixed
 from omnitrace_nb.view.figure.fonts import Fonts
@@ -57,14 +57,10 @@ def png(
 def _check(theme: object, width: object, scale: object) -> None:
     if theme not in THEMES:
         raise SettingsError(f"theme={theme!r} is unknown; use one of {', '.join(map(repr, THEMES))}.")
-    if not (_whole(width) and WIDTHS[0] <= int(width) <= WIDTHS[1]):  # type: ignore[call-overload]
+    if not (is_whole(width) and WIDTHS[0] <= int(width) <= WIDTHS[1]):
         raise SettingsError(f"width={width!r} is not usable; give {WIDTHS[0]} to {WIDTHS[1]} pixels.")
-    if isinstance(scale, bool) or not isinstance(scale, Real) or not SCALES[0] <= float(scale) <= SCALES[1]:
+    if not SCALES[0] <= number_of(scale) <= SCALES[1]:
         raise SettingsError(f"scale={scale!r} is not usable; give {SCALES[0]} to {SCALES[1]} pixels to a pixel.")
-
-
-def _whole(value: object) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 class _Figure:
