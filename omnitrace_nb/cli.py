@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from omnitrace_nb._version import __version__
 from omnitrace_nb.errors import ContentError, OmnitraceError, SettingsError
+from omnitrace_nb.quoting import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,7 +115,9 @@ def _trace(options: argparse.Namespace) -> None:
     parts = [_part(argument) for argument in options.parts]
     response = None if options.response is None else _response(options.response)
     tracer = _load(options)
-    most = options.max_new_tokens or (256 if response is None else None)
+    most = options.max_new_tokens
+    if most is None and response is None:
+        most = 256
     trace = tracer.trace(parts, options.signals, response=response, max_new_tokens=most, live=options.live)
     if options.verify is not None:
         trace = tracer.verify(trace, top=options.verify)
@@ -142,8 +145,12 @@ def _load(options: argparse.Namespace) -> Tracer:
 def _check_folders(*files: Path | None) -> None:
     """Refuse a place that cannot be written to before there is anything to lose."""
     for file in files:
-        if file and (file.is_dir() or not file.parent.is_dir()):
-            raise SettingsError(f"cannot write {str(file)!r}: give the name of a file in a folder that exists")
+        try:
+            unusable = file and (file.is_dir() or not file.parent.is_dir())
+        except OSError:  # a name that is too long
+            unusable = True
+        if unusable:
+            raise SettingsError(f"cannot write {quoted(str(file))}: give the name of a file in a folder that exists")
 
 
 def _part(argument: str) -> str | Path:

@@ -14,12 +14,11 @@ from omnitrace_nb.arguments import told
 from omnitrace_nb.capture import caches, settings
 from omnitrace_nb.chatting import template_options
 from omnitrace_nb.curation import CurationSettings
-from omnitrace_nb.errors import ModelError
 from omnitrace_nb.live import shown_while_made
+from omnitrace_nb.models.checks import check_adapter
 from omnitrace_nb.partial import Partial
 from omnitrace_nb.planning import Shape
 from omnitrace_nb.prompting import Prompt
-from omnitrace_nb.quoting import quoted
 from omnitrace_nb.revisits import GRADIENTS_ALLOWED, Revisits, allowed, chosen_signals, run_of, warn_of
 from omnitrace_nb.signals import Signal
 from omnitrace_nb.sources import SourceOptions
@@ -40,18 +39,8 @@ if TYPE_CHECKING:
 DEFAULT_SIGNALS = ("excess", "attmean")
 _OWN = frozenset(
     {
-        *(
-            "signals",
-            "response",
-            "max_new_tokens",
-            "sources",
-            "statements",
-            "curation",
-            "first_step",
-            "progress",
-            "live",
-        ),
-        *("seed", "chat_template_kwargs", "tools", "enable_thinking"),
+        *("signals", "response", "max_new_tokens", "sources", "statements", "curation", "first_step", "progress"),
+        *("live", "seed", "chat_template_kwargs", "tools", "enable_thinking"),
     }
 )
 
@@ -108,11 +97,7 @@ class Tracer(Revisits):
 
     def __init__(self, adapter: Adapter) -> None:
         """Take the model to trace with."""
-        if not all(hasattr(adapter, name) for name in ("model", "modalities", "encode")):
-            raise ModelError(
-                f"Tracer was given {quoted(adapter)}, expected an adapter, as omnitrace_nb.models.load gives it; "
-                "ot.load(model, processor) makes a tracer of a model"
-            )
+        check_adapter(adapter)
         self.adapter = adapter
 
     def __repr__(self) -> str:

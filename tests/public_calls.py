@@ -217,13 +217,21 @@ ENTRIES = {
         progress=False,
         also=("over", "operator", "keep", "per", "penalty", "seed"),
     ),
-    "signals.Signal": lambda tracer, trace: tries(
-        lambda **given: tracer.trace("Hi", ot.signals.Signal(**given), max_new_tokens=2, progress=False),
-        name="mine",
-        summary="",
-        credit=lambda run: np.zeros((run.steps, run.width)),
-        also=("family", "cost", "source", "signed", "reads", "score", "explain", "controls", "label"),
-    ),
+    "signals.Signal": lambda tracer, trace: [
+        *tries(
+            lambda **given: tracer.trace("Hi", ot.signals.Signal(**given), max_new_tokens=2, progress=False),
+            name="mine",
+            summary="",
+            credit=lambda run: np.zeros((run.steps, run.width)),
+        )[:2],
+        *tries(
+            ot.signals.Signal,
+            name="mine",
+            summary="",
+            credit=len,
+            also=("family", "cost", "source", "signed", "reads", "score", "explain", "controls", "label"),
+        ),
+    ],
     "signals.Signal.named": lambda tracer, trace: tries(ot.signals.get("attmean").named, "label"),
     "signals.Heads": lambda tracer, trace: tries(ot.signals.Heads, weights=np.ones((2, 2)), also=("over",)),
     "signals.Heads.signal": lambda tracer, trace: tries(ot.signals.Heads(np.ones((2, 2))).signal, "name"),
@@ -247,7 +255,7 @@ ENTRIES = {
 
 # Of calls that take long, each argument is fed every so many kinds, begun at another one for each argument.
 EVERY = {"load": 13, "CompareView": 12, "CompareView.to_html": 8, "trace.to_png": 4, "TraceView": 6, "tracer.trace": 5}
-EVERY |= {"signals.Signal": 4, "signals.fit_heads": 5, "check_adapter": 4, "tracer.verify": 4, "trace.to_html": 4}
+EVERY |= {"signals.Signal": 2, "signals.fit_heads": 5, "check_adapter": 4, "tracer.verify": 4, "trace.to_html": 4}
 EVERY |= {"tracer.input_map": 5, "trace.view": 3, "speech.whisper": 3, "tracer.add": 3}
 
 # Fed elsewhere: in other tests, each by its own kinds of values.

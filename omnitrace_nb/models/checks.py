@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 from omnitrace_nb.errors import ModelError
 from omnitrace_nb.models.context import sound_of, too_long, too_long_to_hear
 from omnitrace_nb.models.rotary import context_length
+from omnitrace_nb.quoting import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +29,15 @@ OVERRULED = "(A model that reads more than its configuration says: ot.load(..., 
 # Settings of layers that read media from beside the sequence, and model types that write by denoising.
 CROSS_ATTENTION = ("cross_attention_layers", "cross_layer_interval")
 DIFFUSION = ("diffusion", "llada", "dream")
+
+
+def check_adapter(given: object) -> None:
+    """Refuse what cannot be an adapter: `ModelError`."""
+    if not all(hasattr(given, name) for name in ("model", "modalities", "encode")):
+        raise ModelError(
+            f"{quoted(given)} is no adapter: give one, as omnitrace_nb.models.load makes it; a tracer of a model is "
+            "made by ot.load(model, processor)."
+        )
 
 
 def check_config(config: PreTrainedConfig) -> None:

@@ -15,7 +15,7 @@ from omnitrace_nb.errors import ModelError, OmnitraceError, SettingsError
 from omnitrace_nb.models.checks import check_config, check_model
 from omnitrace_nb.models.registry import family_of
 from omnitrace_nb.models.wrappers import check_address, unwrapped
-from omnitrace_nb.quoting import quoted
+from omnitrace_nb.quoting import quoted, shortened
 from omnitrace_nb.transformers_names import logging
 from omnitrace_nb.values import is_whole
 
@@ -186,7 +186,7 @@ def _source(model: str | Path | None, gguf: object = None) -> tuple[str, str | N
     if not str(model).strip():
         raise ModelError("The model's name is empty: give a hub id or a folder, or none for the embedded model.")
     check_address(str(model))
-    path, named = Path(model).expanduser(), None if gguf is None else str(gguf)
+    path, named = _place(model), None if gguf is None else str(gguf)
     if path.suffix.lower() == GGUF and gguf is None and not path.is_dir():
         if not path.is_file():
             raise ModelError(
@@ -199,6 +199,16 @@ def _source(model: str | Path | None, gguf: object = None) -> tuple[str, str | N
     if looks_like_a_path or path.is_file():
         raise ModelError(f"There is no folder {str(path)!r} to load a model from: give one with a config.json.")
     return str(model), named
+
+
+def _place(model: str | Path) -> Path:
+    """Give the path that a name may be; `ModelError` for what can name neither a file nor a model."""
+    try:
+        path = Path(model).expanduser()
+        path.is_dir()
+    except (OSError, RuntimeError) as error:  # a name that is too long, a user that is not known
+        raise ModelError(f"{quoted(str(model))} names no model: {shortened(str(error), 120)}") from error
+    return path
 
 
 def _check_gguf(source: str, name: str) -> None:

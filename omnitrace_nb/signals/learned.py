@@ -116,8 +116,9 @@ class Heads:
         try:
             return cls(**_parsed(Path(path).read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            name = path if isinstance(path, (str, Path)) else quoted(path)
             raise SettingsError(
-                f"{quoted(path)} cannot be read as Heads ({error}): give a file that Heads.save wrote"
+                f"{name} cannot be read as Heads ({error}): give a file that Heads.save wrote"
             ) from error
 
 

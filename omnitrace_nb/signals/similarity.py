@@ -141,7 +141,7 @@ def _kept(
     """Give the cosines `[C, S]` that are at least the threshold and above 0; 0 for the rest."""
     if not len(statements) or not len(sources):
         return np.zeros((len(statements), len(sources)))
-    one, other = np.stack(statements), np.stack(sources)
+    one, other = np.stack(list(statements)), np.stack(list(sources))
     if one.shape[1] != other.shape[1]:
         raise SignalError(
             f"the encoder gives {one.shape[1]} numbers for a statement and {other.shape[1]} for a source: "

@@ -205,9 +205,8 @@ class Pieces:
 
     def odd(self, signal: str) -> tuple[int, bool]:
         """Count a signal's scores of the prompt that are no numbers, and tell whether any of the others is negative."""
-        packed = self._of(signal)
-        if signal not in self._odd:
-            self._odd[signal] = packed.odd(slice(0, len(self.layout)))
+        if not isinstance(signal, str) or signal not in self._odd:
+            self._odd[signal] = self._of(signal).odd(slice(0, len(self.layout)))
         return self._odd[signal]
 
     def tail(self, start: int) -> Self:
