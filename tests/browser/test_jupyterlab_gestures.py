@@ -409,7 +409,7 @@ def test_a_slider_of_the_playground_reaches_settings_and_spans(page, trace, told
     for number in range(5):
         chips = page.locator(f'.otr-statement[data-statement="{number}"] .otr-chip')
         named = " ".join(drawn(page) and chips.evaluate_all("all => all.map(el => el.dataset.sources)"))
-        assert set(map(int, named.split())) == own[number]
+        assert set(map(int, named.split())) == own[number + 1]
     page.get_by_role("button", name="Reset all").click()
     told(lambda now: now["settings"]["coverage"] == trace.settings.coverage)
     page.get_by_role("button", name="Settings").click()

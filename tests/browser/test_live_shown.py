@@ -119,5 +119,7 @@ def test_a_run_to_its_end_an_error_and_axe(running, folder):
     assert first.locator(".otr-statement").count() == 14
 
     # The view of a run that broke off says so, and does not seem to run for ever.
-    second.get_by_text("There is no trace: RuntimeError: out of ink").first.wait_for()
+    second.get_by_text(
+        "There is no trace: SettingsError: generate refuses these settings (logits_processor): out of ink"
+    ).first.wait_for()
     assert second.get_by_role("button", name="Stop").count() == 0
