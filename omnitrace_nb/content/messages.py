@@ -52,7 +52,8 @@ def read_message(message: Mapping[str, object], name: str) -> tuple[Message, tup
     check_role(role, name)
     fields = {key: _json(message[key], f"{name} has under {key!r}") for key in _FIELDS if key in message}
     content = message.get("content")
-    if content == "" or (fields and (content is None or content == [])):
+    empty = isinstance(content, (str, list, tuple)) and not content
+    if (empty and isinstance(content, str)) or (fields and (content is None or empty)):
         return Message(str(role), 0, fields | ({} if content is None else {"content": content})), ()
     if isinstance(content, str):
         content = [{"type": "text", "text": content}]

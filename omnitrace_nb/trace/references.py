@@ -15,6 +15,9 @@ from omnitrace_nb.trace.pieces import check as check_shapes
 if TYPE_CHECKING:
     from omnitrace_nb.trace.pieces import Pieces
 
+# A scale by which the largest half would be beyond float32. It is its row's largest score: what is saved is at most 1.
+_STEEP = np.finfo(np.float32).max / np.finfo(np.float16).max
+_LOUDEST = 100  # full scale is 1
 _SOURCES = {"text": ("text",), "image": ("image",), "audio": ("audio",), "video": ("video", "audio")}
 
 
@@ -27,6 +30,9 @@ def check(trace: Pieces) -> None:
     for name, packed in trace.packed.items():
         if not (np.isfinite(packed.scales).all() and (packed.scales > 0).all()):
             raise ValueError(f"the scales of the scores of {name!r} must be finite and above 0")
+        steep = packed.scales > _STEEP
+        if (np.isfinite(packed.halves[steep]) & (np.abs(packed.halves[steep]) > 1)).any():
+            raise ValueError(f"the scores of {name!r} times their scales are beyond what float32 holds")
 
 
 def _check_layout(trace: Pieces) -> None:
@@ -36,6 +42,9 @@ def _check_layout(trace: Pieces) -> None:
     for name in ("box", "time"):
         if np.isinf(getattr(layout, name)).any():
             raise ValueError(f"layout_{name} must be finite, or NaN where there is none")
+    for at, each in enumerate(trace.parts):
+        if each.peaks is not None and not (np.abs(each.peaks) <= _LOUDEST).all():
+            raise ValueError(f"peaks_{at} must be samples of a sound, within -{_LOUDEST} to {_LOUDEST}")
     for part, grid in layout.grids.items():
         if not 0 <= part < len(trace.parts) or max(grid) > max(len(layout), 1):
             raise ValueError(f"grids[{str(part)!r}] must be of a part, and no larger than the prompt")

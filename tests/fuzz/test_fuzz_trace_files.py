@@ -160,7 +160,7 @@ def show(trace):
         trace.agreement()
     trace.to_png(width=400, scale=0.5)
     if len(trace.statements):
-        trace.to_png(statement=0, width=400, scale=0.5)
+        trace.to_png(statement=1, width=400, scale=0.5)
     for source in trace.source_records:
         trace.source(source.id)._repr_html_()
     again = io.BytesIO()
