@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import altair as alt
 from PIL import Image
@@ -19,15 +19,13 @@ from omnitrace_nb.arguments import told
 from omnitrace_nb.charts import saving, theme
 from omnitrace_nb.writing import write
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 VEGA_LITE = "application/vnd.vegalite.v5+json"
 SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"  # a name: nobody fetches it
 SCALE = 2  # pixels of the picture for each of the chart's
 _COLOURS = 160
 # What XML cannot hold. A model may write it, and vl-convert ends the whole process over one of them.
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_BEYOND = re.compile("[\U00010000-\U0010ffff]")  # characters that JavaScript holds in two halves
 _DRAWN_BY = "5.8"  # the oldest Vega-Lite that vl-convert has: what it draws, notebooks draw
 
 
@@ -153,8 +151,8 @@ def _specification(chart: Any, schema: str = SCHEMA) -> dict[str, Any]:  # noqa:
 
 
 def _png(spec: dict[str, Any], scale: float) -> bytes:
-    convert: Callable[..., bytes] = _converter().vegalite_to_png
-    drawn = Image.open(io.BytesIO(convert(theme.printed(spec), vl_version=_DRAWN_BY, scale=scale))).convert("RGB")
+    picture: bytes = _converted("vegalite_to_png", theme.printed(spec), scale=scale)
+    drawn = Image.open(io.BytesIO(picture)).convert("RGB")
     # A chart has few colours: with a palette it takes a tenth of the room in a notebook.
     small = io.BytesIO()
     drawn.quantize(_COLOURS, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
@@ -163,23 +161,27 @@ def _png(spec: dict[str, Any], scale: float) -> bytes:
 
 def to_svg(chart: Any) -> str:  # noqa: ANN401 (an Offline)
     """Give the chart as SVG whose text has the colour of the page around it."""
-    convert: Callable[..., str] = _converter().vegalite_to_svg
-    return convert(_specification(chart), vl_version=_DRAWN_BY)
+    return _converted("vegalite_to_svg", _specification(chart))
 
 
-def _converter() -> Any:  # noqa: ANN401 (a module without types)
+def _converted(how: str, spec: dict[str, Any], **options: Any) -> Any:  # noqa: ANN401 (a picture's bytes or text)
     import vl_convert  # noqa: PLC0415 (30 MB that only pictures need)
 
-    return vl_convert
+    convert = getattr(vl_convert, how)
+    try:
+        return convert(spec, vl_version=_DRAWN_BY, **options)
+    except ValueError:
+        # Vega cuts a label that is too long between the two halves of an emoji, say, and the converter breaks on it.
+        return convert(_drawable(spec, _BEYOND), vl_version=_DRAWN_BY, **options)
 
 
-def _drawable(value: Any) -> Any:  # noqa: ANN401 (whatever a specification holds)
-    """Give a specification without characters that no SVG can hold."""
+def _drawable(value: Any, without: re.Pattern[str] = _NO_XML) -> Any:  # noqa: ANN401 (whatever a specification holds)
+    """Give a specification without some characters: left out, those that no SVG can hold."""
     if isinstance(value, str):
-        return _NO_XML.sub("\N{REPLACEMENT CHARACTER}", value)
+        return without.sub("\N{REPLACEMENT CHARACTER}", value)
     if isinstance(value, dict):
-        return {_drawable(key): _drawable(each) for key, each in value.items()}
-    return [_drawable(each) for each in value] if isinstance(value, list) else value
+        return {_drawable(key, without): _drawable(each, without) for key, each in value.items()}
+    return [_drawable(each, without) for each in value] if isinstance(value, list) else value
 
 
 def _over(under: dict[str, Any], over: Any) -> dict[str, Any]:  # noqa: ANN401 (a mapping)
