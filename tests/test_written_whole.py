@@ -96,7 +96,10 @@ def run(program, *arguments, limit=None, **options):
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
     """
-    first = f"import sys; sys.path.insert(0, {str(ROOT / 'tests')!r})\n{textwrap.dedent(bound) if limit else ''}"
+    # As from a terminal: a process started in the background of a shell takes no interrupt, nor do those it starts.
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    path = f"import sys; sys.path.insert(0, {str(ROOT / 'tests')!r})"
+    first = f"{heard}\n{path}\n{textwrap.dedent(bound) if limit else ''}"
     code = f"{first}\n{textwrap.dedent(program)}"
     command = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.Popen(
