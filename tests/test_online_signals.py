@@ -419,7 +419,7 @@ def test_the_examples_true_sources_come_first_in_what_weighs_excess_by_gradients
     assert list(trace.signals) == names
     spans = trace.curate(question=False)
     first = spans[(spans["signal"].isin(names[:3])) & (spans["rank"] == 1)]
-    for _, own in first.groupby("signal"):
+    for _, own in first.groupby("signal", observed=True):
         assert own.sort_values("statement")["source"].tolist() == [1, 2, 4, 5, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]
 
 
