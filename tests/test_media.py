@@ -244,7 +244,7 @@ def test_a_cover_picture_does_not_make_a_film_of_a_sound():
         track = container.add_stream("libmp3lame", rate=44_100, layout="mono")
         cover = container.add_stream("png", rate=1)
         cover.width, cover.height, cover.pix_fmt = 64, 48, "rgb24"
-        cover.disposition = av.stream.Disposition.attached_pic
+        cover.disposition = av.stream.Disposition.attached_pic.value
         container.mux(cover.encode(av.VideoFrame.from_ndarray(plain("red"), format="rgb24")))
         container.mux(cover.encode(None))
         mux_sound(container, track, tone(1.0)[None], 44_100)
