@@ -408,6 +408,8 @@ def test_weights_that_are_set_for_a_kind_of_medium_are_the_ones_that_are_traced(
     try:
         phi.model.add_adapter(speech, adapter_name="speech")
     except ValueError as error:
+        if "version of PEFT" not in str(error):
+            raise
         pytest.skip(f"transformers does not take the newest peft there is: {error}")
     phi.model.set_adapter("speech")
     assert check_adapter(phi, toy.content(media_dir), checks=["embeddings", "tokens", "rows", "gradients"]).passed
